@@ -1,0 +1,137 @@
+# The build room. GNU make 3.81 or later; `make help` lists what it can do.
+#
+# Nothing about the machine is asked while this file is read: where Lua and its headers are, each
+# recipe asks for itself (tools/find.sh). So `make deps demo` works where deps has yet to install them.
+
+CC ?= cc
+CFLAGS ?= -O2
+LDFLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+# A build with other flags goes to a directory of its own, so that objects never mix.
+BUILD ?= build
+# `make test SPEC=spec/x_spec.lua` runs that file only; ARGS are handed to busted as they are.
+SPEC ?=
+ARGS ?=
+# A program to run the specs under, such as a debugger.
+UNDER ?=
+# `make coverage` fails when fewer per cent of the lines were run.
+COVERAGE_FLOOR ?= 0
+
+STRICT = -Wall -Wextra -pedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wcast-align -Wcast-qual -Wvla -Wformat=2 -Wundef
+ifneq ($(filter true,$(CI))$(filter 1,$(WERROR)),)
+STRICT += -Werror
+endif
+HOUSE = -std=c99 -fPIC -fno-plt -fvisibility=hidden -pthread $(STRICT)
+
+CORE = $(BUILD)/bsdsocket/core.so
+SOURCES := $(sort $(wildcard csrc/*.c))
+OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/%.o)
+MODULES := $(sort $(wildcard lua/*/*.lua lua/*/*/*.lua))
+LUADIR = $(DESTDIR)$(PREFIX)/share/lua/5.4
+SODIR = $(DESTDIR)$(PREFIX)/lib/lua/5.4
+
+# Called by this name so that `make -n` does not take the recipe for a make to run after all.
+AGAIN = $(MAKE)
+
+# What tools/find.sh and the specs look at. LUA and LUA_INCDIR may be given; without, they are looked for.
+export CC LUA LUA_INCDIR
+export BSDSOCKET_BUILD = $(BUILD)
+
+# Lua 5.4 whatever its name is here, with this checkout before everything that is installed.
+# (LUA_PATH_5_4 because Lua asks for it first: a user's own would else hide ours.)
+CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
+	LUA_PATH_5_4="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;$${LUA_PATH_5_4-$${LUA_PATH-;}}" \
+	LUA_CPATH_5_4="$(abspath $(BUILD))/?.so;$${LUA_CPATH_5_4-$${LUA_CPATH-;}}" && \
+	export LUA_PATH_5_4 LUA_CPATH_5_4
+
+.PHONY: all deps demo examples test lint format asan valgrind coverage docs bench-instr install uninstall \
+	clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr FORCE
+
+all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
+
+# Goals that install come first, even under -j.
+ifneq ($(filter deps deps-% lint asan valgrind coverage bench-instr,$(MAKECMDGOALS)),)
+$(OBJECTS): | deps
+endif
+
+# Made anew only when what it says changes; so other flags rebuild, and the same ones do not.
+$(BUILD)/flags: export FLAGS = $(CC) $(HOUSE) $(CFLAGS) $(LDFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)/bsdsocket
+	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" > $@; echo "flags in $(BUILD): $$FLAGS"; }
+
+$(BUILD)/%.o: csrc/%.c $(BUILD)/flags
+	@dir=$$(sh tools/find.sh include) && echo '$(CC) -c $<' && \
+	$(CC) $(HOUSE) $(CFLAGS) -MMD -MP -I"$$dir" -c -o $@ $<
+
+# nodelete: a helper thread may outlive lua_close, and must not return into unmapped code.
+$(CORE): $(OBJECTS)
+	@case $$(uname -s) in \
+	Darwin) how='-bundle -undefined dynamic_lookup' ;; \
+	*) how='-shared -Wl,-z,nodelete' ;; esac; \
+	echo '$(CC) -o $@' && $(CC) $$how -pthread $(CFLAGS) -o $@ $(OBJECTS) $(LDFLAGS)
+
+-include $(wildcard $(BUILD)/*.d)
+
+deps: ## install what demo and test need: Lua 5.4, its headers, busted, luarocks, a compiler, netbase
+	@sh tools/deps.sh
+
+deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr: deps
+	@sh tools/deps.sh $(@:deps-%=%)
+
+deps-lint: ## install what lint needs: luacheck, clang, clang-format
+deps-asan: ## install what asan needs: the sanitizers' libraries
+deps-valgrind: ## install what valgrind needs
+deps-coverage: ## install what coverage needs: gcov
+deps-bench-instr: ## install what bench-instr needs: valgrind
+
+demo: all ## run the demo: a server and a client talk, step by step
+	@$(CHECKOUT) && "$$LUA" examples/demo.lua
+
+examples: all ## run every example that can end by itself
+	@$(CHECKOUT) && "$$LUA" examples/run.lua
+
+test: all ## run the specs; SPEC=spec/x_spec.lua for one file, ARGS="--filter=x" for busted
+	@$(CHECKOUT) && $(UNDER) "$$LUA" spec/run.lua $(ARGS) $(SPEC)
+
+lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as errors, clang-format
+	@$(CHECKOUT) && FLAGS='$(HOUSE) -Werror' sh tools/lint.sh
+
+format: ## lay out the C files as lint wants them, by clang-format 14
+	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/constants.h,$(wildcard csrc/*.[ch]))
+
+asan: deps-asan ## run the specs with the address and undefined-behaviour sanitizers
+	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/asan.sh
+
+valgrind: deps-valgrind ## run the specs under valgrind (without those tagged #slow or #process)
+	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/valgrind.sh
+
+coverage: deps-coverage ## run the specs and print the share of lines run; COVERAGE_FLOOR=90 demands it
+	@MAKE='$(AGAIN)' FLOOR='$(COVERAGE_FLOOR)' sh tools/coverage.sh
+
+docs: ## make docs/reference.md from types/bsdsocket.lua
+	@$(CHECKOUT) && "$$LUA" tools/docs.lua
+
+bench-instr: deps-bench-instr all ## count the instructions of one call and the bytes of one socket
+	@$(CHECKOUT) && sh bench/instr.sh
+
+install: all ## install under PREFIX (/usr/local), below DESTDIR if given
+	@mkdir -p "$(SODIR)/bsdsocket"
+	cp $(CORE) "$(SODIR)/bsdsocket/core.so"
+	@for f in $(MODULES); do to="$(LUADIR)/$${f#lua/}"; \
+	mkdir -p "$${to%/*}" && echo "cp $$f $$to" && cp "$$f" "$$to" && chmod 644 "$$to" || exit 1; done
+
+uninstall: ## remove what install put there
+	rm -f "$(SODIR)/bsdsocket/core.so"
+	@for f in $(MODULES); do echo "rm -f $(LUADIR)/$${f#lua/}"; rm -f "$(LUADIR)/$${f#lua/}"; done
+	@for d in "$(SODIR)/bsdsocket" "$(LUADIR)/bsdsocket"; do \
+	if [ -d "$$d" ]; then find "$$d" -depth -type d -exec rmdir {} \; ; fi; done
+
+clean: ## remove everything that was built
+	rm -rf build build-* csrc/*.o
+
+help: ## show this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	while IFS='|' read -r name what; do printf '  %-18s %s\n' "make $$name" "$$what"; done

@@ -1,0 +1,72 @@
+-- The work that bench/instr.sh counts: `instr.lua NAME N` does row NAME n times. A new row is a function
+-- here and a line in bench/instr_goals.txt. "bytes of an idle socket" prints its figure itself.
+local socket = require "bsdsocket"
+
+local x = ("x"):rep(16)
+local rows = {}
+
+rows["send + recv"] = function(n)
+  local a, b = socket.socketpair()
+  for _ = 1, n do a:send(x) b:recv(16) end
+end
+
+rows["send + recv, timeout 5 s"] = function(n)
+  local a, b = socket.socketpair()
+  a:settimeout(5)
+  b:settimeout(5)
+  for _ = 1, n do a:send(x) b:recv(16) end
+end
+
+local function udp()
+  local s = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+  assert(s:bind("127.0.0.1", 0))
+  return s, s:getsockname()
+end
+
+-- What the receiver has no room for is dropped.
+rows["sendto, UDP, address object"] = function(n)
+  local s, _, to = udp(), udp()
+  for _ = 1, n do s:sendto(x, to) end
+end
+
+rows["sendto + recvfrom, UDP"] = function(n)
+  local s = udp()
+  local r, to = udp()
+  for _ = 1, n do s:sendto(x, to) r:recvfrom(16) end
+end
+
+rows["connect + accept + close, unix"] = function(n)
+  local path = os.tmpname()
+  os.remove(path)
+  local server = assert(socket.socket("AF_UNIX"))
+  local address = socket.address("AF_UNIX", path)
+  assert(server:bind(address))
+  assert(server:listen())
+  for _ = 1, n do
+    local client = socket.socket("AF_UNIX")
+    client:connect(address)
+    server:accept():close()
+    client:close()
+  end
+  os.remove(path)
+end
+
+rows["socket + close"] = function(n)
+  for _ = 1, n do socket.socket():close() end
+end
+
+rows["bytes of an idle socket"] = function(n)
+  local all = {} -- luacheck: ignore 241 (they are to stay alive, no more)
+  for i = 1, n do all[i] = false end
+  collectgarbage()
+  collectgarbage()
+  local before = collectgarbage "count"
+  for i = 1, n do all[i] = assert(socket.socket()) end
+  collectgarbage()
+  collectgarbage()
+  print(math.ceil((collectgarbage "count" - before) * 1024 / n))
+end
+
+local name, n = ...
+local row = rows[name] or error("bench/instr.lua has no row '" .. tostring(name) .. "'")
+row(math.tointeger(tonumber(n)))

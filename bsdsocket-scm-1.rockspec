@@ -1,0 +1,41 @@
+rockspec_format = "3.0"
+package = "bsdsocket"
+version = "scm-1"
+-- Where a clone of this repository was made from is nothing that it could know; `luarocks make` in it
+-- does not ask.
+source = { url = "git+file://." }
+description = {
+  summary = "BSD sockets for Lua 5.4",
+  detailed = "The socket calls of POSIX under their own names, and sockets that read and write like Lua files.",
+  license = "MIT",
+}
+supported_platforms = { "unix" }
+dependencies = { "lua >= 5.4, < 5.5" }
+build = {
+  type = "builtin",
+  modules = {
+    ["bsdsocket"] = "lua/bsdsocket/init.lua",
+    ["bsdsocket.core"] = {
+      sources = {
+        "csrc/address.c",
+        "csrc/buffer.c",
+        "csrc/connection.c",
+        "csrc/constant.c",
+        "csrc/core.c",
+        "csrc/error.c",
+        "csrc/interface.c",
+        "csrc/option.c",
+        "csrc/poller.c",
+        "csrc/resolve.c",
+        "csrc/select.c",
+        "csrc/socket.c",
+        "csrc/transfer.c",
+        "csrc/unixpath.c",
+        "csrc/util.c",
+        "csrc/wait.c",
+      },
+      libraries = { "pthread" },
+    },
+  },
+}
+test = { type = "command", command = "make test" }

@@ -1,0 +1,363 @@
+/*
+** address.c: sockaddr <-> Lua, for every family. No I/O here: names are looked up by resolve.c.
+** A family is one row of `families`: how its arguments become a sockaddr, what its fields are, how it
+** looks as text. Families without a row are raw bytes.
+**
+** Addresses are immutable and interned in a weak table keyed by their bytes, so equal ones are one
+** object; the bytes are brought into one form first (bs_normalize).
+*/
+#include "prefix.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+
+#define RAWHEADER offsetof(struct sockaddr, sa_data)
+#define PATHOFFSET offsetof(struct sockaddr_un, sun_path)
+#define PATHMAX (sizeof(((struct sockaddr_un *)0)->sun_path))
+
+/* ---- the object ---- */
+
+const bs_address *bs_testaddress (lua_State *L, int arg) {
+  return (const bs_address *)bs_testobject(L, arg, BS_UP_ADDRESS);
+}
+
+const bs_address *bs_checkaddress (lua_State *L, int arg) {
+  const bs_address *a = bs_testaddress(L, arg);
+  if (a == NULL)
+    luaL_typeerror(L, arg, "address");
+  return a;
+}
+
+void bs_normalize (bs_address *a, int family) {
+  socklen_t len = a->len;
+  if (len > (socklen_t)sizeof(a->u))
+    len = sizeof(a->u);
+  if (len < (socklen_t)RAWHEADER) { /* an unnamed unix peer may come without even a family */
+    a->u.sa.sa_family = (sa_family_t)family;
+    len = (socklen_t)RAWHEADER;
+  }
+  switch (a->u.sa.sa_family) {
+    case AF_INET:
+      if (len >= (socklen_t)sizeof(struct sockaddr_in)) {
+        len = sizeof(struct sockaddr_in);
+        memset(a->u.in.sin_zero, 0, sizeof(a->u.in.sin_zero));
+      }
+      break;
+    case AF_INET6:
+      if (len > (socklen_t)sizeof(struct sockaddr_in6))
+        len = sizeof(struct sockaddr_in6);
+      break;
+    case AF_UNIX: /* a path ends at its zero; a name that begins with one is as long as it is */
+      if (len > (socklen_t)PATHOFFSET && a->u.un.sun_path[0] != '\0')
+        len = (socklen_t)(PATHOFFSET + strnlen(a->u.un.sun_path, len - PATHOFFSET));
+#if !defined(__linux__) /* elsewhere zeros after an empty path mean nothing */
+      else
+        len = (socklen_t)PATHOFFSET;
+#endif
+      break;
+    default: break;
+  }
+  a->len = len;
+}
+
+const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, socklen_t len, int family) {
+  bs_address form;
+  if (len == 0 && family != AF_UNIX) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  memcpy(&form.u, sa, len < (socklen_t)sizeof(form.u) ? len : sizeof(form.u));
+  form.len = len;
+  bs_normalize(&form, family);
+  lua_pushlstring(L, (const char *)&form.u, form.len);
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, BS_UP_ADDRESSES) == LUA_TNIL) {
+    size_t size = form.len < sizeof(struct sockaddr_in6) ? sizeof(struct sockaddr_in6) : form.len;
+    lua_pop(L, 1);
+    bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
+    memset(a, 0, offsetof(bs_address, u) + size);
+    memcpy(a, &form, offsetof(bs_address, u) + form.len);
+    lua_pushvalue(L, BS_UP_ADDRESS);
+    lua_setmetatable(L, -2);
+    lua_insert(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, BS_UP_ADDRESSES); /* [bytes] = address; the address stays on the stack */
+  }
+  else
+    lua_remove(L, -2);
+  return (const bs_address *)lua_touserdata(L, -1);
+}
+
+/* ---- the families ---- */
+
+typedef struct family {
+  int family;
+  socklen_t need; /* shorter ones are treated as raw bytes */
+  /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
+  int (*parse)(lua_State *L, int arg, const char *call, const struct family *f, int type,
+               double timeout, bs_next next);
+  int (*field)(lua_State *L, const bs_address *a, const char *name); /* pushes it; false: none such */
+  const char *const *fields; /* what unpack gives, in order; NULL-terminated */
+  void (*text)(const bs_address *a, char *text);
+} family;
+
+/* AF_INET, AF_INET6 */
+
+static int inet_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+                       double timeout, bs_next next) {
+  return bs_withname(L, arg, call, f->family, type, timeout, next);
+}
+
+static void pushhost (lua_State *L, int af, const void *bytes) {
+  char text[INET6_ADDRSTRLEN];
+  lua_pushstring(L, inet_ntop(af, bytes, text, sizeof(text)));
+}
+
+static int inet_field (lua_State *L, const bs_address *a, const char *name) {
+  if (strcmp(name, "host") == 0)
+    pushhost(L, AF_INET, &a->u.in.sin_addr);
+  else if (strcmp(name, "port") == 0)
+    lua_pushinteger(L, ntohs(a->u.in.sin_port));
+  else
+    return 0;
+  return 1;
+}
+
+static int inet6_field (lua_State *L, const bs_address *a, const char *name) {
+  if (strcmp(name, "host") == 0)
+    pushhost(L, AF_INET6, &a->u.in6.sin6_addr);
+  else if (strcmp(name, "port") == 0)
+    lua_pushinteger(L, ntohs(a->u.in6.sin6_port));
+  else if (strcmp(name, "flowinfo") == 0)
+    lua_pushinteger(L, ntohl(a->u.in6.sin6_flowinfo));
+  else if (strcmp(name, "scope_id") == 0)
+    lua_pushinteger(L, a->u.in6.sin6_scope_id);
+  else
+    return 0;
+  return 1;
+}
+
+static void inet_text (const bs_address *a, char *text) {
+  char host[INET_ADDRSTRLEN];
+  inet_ntop(AF_INET, &a->u.in.sin_addr, host, sizeof(host));
+  snprintf(text, BS_ADDRTEXT, "%s:%u", host, (unsigned)ntohs(a->u.in.sin_port));
+}
+
+/* The scope as a number: its name would cost a system call. */
+static void inet6_text (const bs_address *a, char *text) {
+  char host[INET6_ADDRSTRLEN], scope[16] = "";
+  inet_ntop(AF_INET6, &a->u.in6.sin6_addr, host, sizeof(host));
+  if (a->u.in6.sin6_scope_id != 0)
+    snprintf(scope, sizeof(scope), "%%%u", (unsigned)a->u.in6.sin6_scope_id);
+  snprintf(text, BS_ADDRTEXT, "[%s%s]:%u", host, scope, (unsigned)ntohs(a->u.in6.sin6_port));
+}
+
+/* AF_UNIX */
+
+static int unix_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+                       double timeout, bs_next next) {
+  bs_address form;
+  size_t len;
+  const char *path;
+  (void)call; (void)type; (void)timeout;
+  luaL_checktype(L, arg, LUA_TSTRING);
+  path = lua_tolstring(L, arg, &len);
+  if (len > 0 && path[0] == '\0')
+#if defined(__linux__)
+    luaL_argcheck(L, len <= PATHMAX, arg, "abstract name too long");
+#else
+    luaL_argerror(L, arg, "this system has no abstract names");
+#endif
+  else {
+    luaL_argcheck(L, memchr(path, '\0', len) == NULL, arg, "path contains zeros");
+    luaL_argcheck(L, len < PATHMAX, arg,
+                  lua_pushfstring(L, "path too long: %d bytes, at most %d", (int)(len & 0xffffff),
+                                  (int)PATHMAX - 1));
+  }
+  memset(&form, 0, sizeof(form));
+  form.u.un.sun_family = (sa_family_t)f->family;
+  memcpy(form.u.un.sun_path, path, len);
+  const bs_address *a = bs_pushaddress(L, &form.u.sa, (socklen_t)(PATHOFFSET + len), AF_UNIX);
+  lua_replace(L, arg);
+  return next(L, a);
+}
+
+static int unix_field (lua_State *L, const bs_address *a, const char *name) {
+  if (strcmp(name, "path") != 0)
+    return 0;
+  lua_pushlstring(L, a->u.un.sun_path, a->len - PATHOFFSET);
+  return 1;
+}
+
+static void unix_text (const bs_address *a, char *text) {
+  size_t len = a->len - PATHOFFSET;
+  if (len == 0) {
+    memcpy(text, "(unnamed)", sizeof("(unnamed)"));
+    return;
+  }
+  memcpy(text, a->u.un.sun_path, len);
+  text[len] = '\0';
+  for (size_t i = 0; i < len; i++) /* as everybody writes the zeros of abstract names */
+    if (text[i] == '\0')
+      text[i] = '@';
+}
+
+/* any other */
+
+static int raw_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+                      double timeout, bs_next next) {
+  bs_address form;
+  size_t len = 0;
+  const char *bytes = "";
+  (void)call; (void)type; (void)timeout;
+  if (f->family != AF_UNSPEC || !lua_isnoneornil(L, arg)) {
+    luaL_checktype(L, arg, LUA_TSTRING);
+    bytes = lua_tolstring(L, arg, &len);
+  }
+  luaL_argcheck(L, len <= sizeof(form.u) - RAWHEADER, arg, "sockaddr too long");
+  memset(&form, 0, sizeof(form));
+  form.u.sa.sa_family = (sa_family_t)f->family;
+  memcpy((char *)&form.u + RAWHEADER, bytes, len);
+  const bs_address *a = bs_pushaddress(L, &form.u.sa, (socklen_t)(RAWHEADER + len), f->family);
+  lua_replace(L, arg);
+  return next(L, a);
+}
+
+static int raw_field (lua_State *L, const bs_address *a, const char *name) {
+  if (strcmp(name, "bytes") != 0)
+    return 0;
+  lua_pushlstring(L, (const char *)&a->u + RAWHEADER, a->len - RAWHEADER);
+  return 1;
+}
+
+static void raw_text (const bs_address *a, char *text) {
+  const char *name = bs_constantname("AF_", a->u.sa.sa_family);
+  int n = name != NULL ? snprintf(text, BS_ADDRTEXT, "%s", name)
+                       : snprintf(text, BS_ADDRTEXT, "AF_%d", a->u.sa.sa_family);
+  for (socklen_t i = RAWHEADER; i < a->len && n < BS_ADDRTEXT - 5; i++) /* at a glance, not in full */
+    n += snprintf(text + n, (size_t)(BS_ADDRTEXT - n), i == RAWHEADER ? " %02x" : "%02x",
+                  ((const unsigned char *)&a->u)[i]);
+}
+
+static const char *const inet_fields[] = {"host", "port", NULL};
+static const char *const inet6_fields[] = {"host", "port", "flowinfo", "scope_id", NULL};
+static const char *const unix_fields[] = {"path", NULL};
+static const char *const raw_fields[] = {"bytes", NULL};
+
+static const family families[] = {
+  {AF_INET, sizeof(struct sockaddr_in), inet_parse, inet_field, inet_fields, inet_text},
+  {AF_INET6, sizeof(struct sockaddr_in6), inet_parse, inet6_field, inet6_fields, inet6_text},
+  {AF_UNIX, PATHOFFSET, unix_parse, unix_field, unix_fields, unix_text},
+};
+
+static family findfamily (int af, socklen_t len) {
+  for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+    if (families[i].family == af && len >= families[i].need)
+      return families[i];
+  family raw = {af, 0, raw_parse, raw_field, raw_fields, raw_text};
+  return raw;
+}
+
+static family familyof (const bs_address *a) {
+  return findfamily(a->u.sa.sa_family, a->len);
+}
+
+const char *bs_addresstext (const bs_address *a, char text[BS_ADDRTEXT]) {
+  familyof(a).text(a, text);
+  return text;
+}
+
+static const char *familyname (int af) {
+  const char *name = bs_constantname("AF_", af);
+  return name != NULL ? name : "another family's";
+}
+
+int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, double timeout,
+                    bs_next next) {
+  const bs_address *a = bs_testaddress(L, arg);
+  if (a == NULL) {
+    family f = findfamily(af, sizeof(struct sockaddr_storage));
+    return f.parse(L, arg, call, &f, type, timeout, next);
+  }
+  int given = a->u.sa.sa_family;
+  if (given != af && given != AF_UNSPEC)
+    return luaL_argerror(L, arg, lua_pushfstring(L, "%s address expected, got %s %s", familyname(af),
+                                                 familyname(given), "address"));
+  return next(L, a);
+}
+
+/* ---- methods and socket.address ---- */
+
+static int pushtop (lua_State *L, const bs_address *a) {
+  (void)a;
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* socket.address(family, ...) */
+static int address_address (lua_State *L) {
+  int af = bs_checkconstant(L, 1, "AF_\0PF_\0");
+  luaL_argcheck(L, af >= 0 && af <= (int)(sa_family_t)-1, 1, "out of range");
+  if (lua_gettop(L) < 2)
+    lua_settop(L, 2);
+  return bs_withaddress(L, 2, "address", af, 0, -1, pushtop);
+}
+
+static int address_index (lua_State *L) {
+  const bs_address *a = bs_checkaddress(L, 1);
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    const char *name = lua_tostring(L, 2);
+    if (strcmp(name, "family") == 0) {
+      lua_pushinteger(L, a->u.sa.sa_family);
+      return 1;
+    }
+    if (familyof(a).field(L, a, name))
+      return 1;
+    if (strcmp(name, "unpack") == 0) {
+      lua_pushvalue(L, lua_upvalueindex(BS_NUP + 1));
+      return 1;
+    }
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+static int address_unpack (lua_State *L) {
+  const bs_address *a = bs_checkaddress(L, 1);
+  family f = familyof(a);
+  int n = 0;
+  while (f.fields[n] != NULL)
+    f.field(L, a, f.fields[n++]);
+  return n;
+}
+
+static int address_tostring (lua_State *L) {
+  char text[BS_ADDRTEXT];
+  lua_pushstring(L, bs_addresstext(bs_checkaddress(L, 1), text));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"address", address_address},
+  {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+  {"__tostring", address_tostring},
+  {NULL, NULL},
+};
+
+void bs_openaddress (lua_State *L) {
+  bs_setfuncs(L, BS_AT_MODULE, functions);
+  bs_setfuncs(L, BS_AT_ADDRESS, metamethods);
+  for (int i = 1; i <= BS_NUP; i++)
+    lua_pushvalue(L, i);
+  for (int i = 1; i <= BS_NUP; i++)
+    lua_pushvalue(L, i);
+  lua_pushcclosure(L, address_unpack, BS_NUP);
+  lua_pushcclosure(L, address_index, BS_NUP + 1);
+  lua_setfield(L, BS_AT_ADDRESS, "__index");
+}

@@ -1,0 +1,302 @@
+/*
+** bsdsocket.h: what the files of csrc share, grouped by the file it lives in.
+**
+** The data first. One Lua state has one bs_state. A socket object is a bs_socket; its methods
+** find the metatables and the state in their upvalues (BS_UP_*), so that no call looks anything
+** up by name. Every call that can wait is an *operation*: a struct that begins with a bs_op, and
+** a step (`kind->step`) that tries once and answers what it wants. Steps touch no Lua state and keep
+** all they know in the struct, so a driver may copy the struct (`kind->size` bytes), go away, and
+** step the copy later. wait.c has the driver.
+*/
+#ifndef bsdsocket_h
+#define bsdsocket_h
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "lauxlib.h"
+#include "lua.h"
+
+#define BS_VERSION "bsdsocket 0.1.0"
+
+/* upvalues that every C function of the library has */
+#define BS_UP_SOCKET lua_upvalueindex(1)    /* metatable of sockets */
+#define BS_UP_STATE lua_upvalueindex(2)     /* the bs_state, a full userdata */
+#define BS_UP_ADDRESS lua_upvalueindex(3)   /* metatable of addresses */
+#define BS_UP_ADDRESSES lua_upvalueindex(4) /* weak table: sockaddr bytes -> address */
+#define BS_UP_BUFFER lua_upvalueindex(5)    /* metatable of buffers */
+#define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
+#define BS_NUP 6
+
+/* for what is off the straight way of a call, and would only make it longer */
+#if defined(__GNUC__)
+#define BS_ASIDE __attribute__((noinline))
+#else
+#define BS_ASIDE
+#endif
+
+typedef int64_t bs_time; /* nanoseconds on the monotonic clock, or a span of them */
+#define BS_NEVER ((bs_time)0)
+#define BS_FOREVER INT64_MAX
+
+typedef struct bs_state bs_state;
+typedef struct bs_socket bs_socket;
+typedef struct bs_address bs_address;
+typedef struct bs_chunk bs_chunk;
+typedef struct bs_reg bs_reg;
+typedef struct bs_op bs_op;
+
+/* Bytes that have left the kernel and are not in Lua yet. A receiving call fills the state's chunk
+** and marks it with its socket until the Lua value exists; if memory runs out in between, the next
+** call finds the bytes here. A chunk that another socket needs meanwhile moves to its owner. */
+struct bs_chunk {
+  bs_socket *owner; /* NULL: nothing in it is wanted any more */
+  size_t size;      /* of data */
+  size_t start;     /* the bytes start .. end - 1 are waiting */
+  size_t end;
+  int cut;           /* a message whose rest the kernel threw away */
+  socklen_t addrlen; /* of address; 0: none */
+  struct sockaddr_storage address;
+  char data[];
+};
+
+struct bs_state {
+  lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
+  bs_chunk *scratch; /* where receiving calls put what arrives */
+  lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
+  void *allocdata;
+  int held; /* sockets that have a chunk of their own */
+};
+
+/* bits of bs_socket.flags */
+#define BS_CONNECTING 1u   /* an attempt is under way in the kernel */
+#define BS_NONBLOCK 2u     /* O_NONBLOCK is set, as far as this object knows */
+#define BS_SETNONBLOCK 4u  /* it was this object that set it */
+#define BS_SHARED 8u       /* others may change the description's flags behind our back */
+#define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
+
+struct bs_socket {
+  int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
+  int family;
+  int type;
+  int protocol;
+  double timeout;        /* seconds; negative: for ever */
+  double rcvtimeo;       /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
+  double foundrcvtimeo;  /* what it was before */
+  bs_state *st;          /* of the Lua state that it lives in */
+  bs_chunk *held;        /* its own chunk, if it has one */
+  bs_reg *regs;          /* its places in pollers (poller.c) */
+  unsigned char flags;   /* BS_CONNECTING ... */
+  unsigned char wants;   /* BS_READ or BS_WRITE: what the last call waited for */
+};
+
+/* The userdata at arg if its metatable is the upvalue `meta`, else NULL. Inline, since every call begins so;
+** by address, since lua_rawequal takes a quarter more instructions. */
+static inline void *bs_testobject (lua_State *L, int arg, int meta) {
+  void *p = lua_touserdata(L, arg);
+  if (p != NULL && lua_getmetatable(L, arg)) {
+    const void *its = lua_topointer(L, -1);
+    lua_pop(L, 1);
+    if (its == lua_topointer(L, meta))
+      return p;
+  }
+  return NULL;
+}
+
+/* ---- operations: wait.c ---- */
+
+/* what a step answers */
+enum bs_want {
+  BS_DONE = 0,
+  BS_READ = 1,
+  BS_WRITE = 2,
+  BS_URGENT = 4, /* out-of-band data */
+  BS_ERROR = 8,  /* the error queue: reported always, asked for by nothing else */
+  BS_AGAIN = 16, /* was interrupted, or did a part: call again */
+  BS_REST = 32   /* cannot be waited for: call again after op->rest */
+};
+
+/* op->error: an errno, 0, or one of these */
+#define BS_ETIMEOUT (-1)  /* the library's own deadline passed */
+#define BS_ENOMEM (-2)    /* Lua's memory ran out: raise */
+
+typedef struct bs_kind {
+  const char *name;    /* the call, as messages name it */
+  const char *again;   /* "name: <text of EAGAIN>" and so on: constants, as these are no rare answers */
+  const char *progress;
+  const char *timeout;
+  size_t size;      /* of the whole operation struct */
+  unsigned traits;  /* BS_RECEIVES ... */
+  /* Try once. patience 0: must not wait; else it may wait in the kernel (BS_TIMED: so long). */
+  int (*step)(bs_op *op, bs_time patience);
+  /* Push the results, or nil, message, code; gives their number. May run a further operation. */
+  int (*finish)(lua_State *L, bs_op *op);
+} bs_kind;
+
+#define BS_KIND(name, type, traits, step, finish)                                                  \
+  {                                                                                                \
+    name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
+        name ": timed out", sizeof(type), traits, step, finish                                     \
+  }
+
+/* traits */
+#define BS_RECEIVES 1u   /* SO_RCVTIMEO bounds it */
+#define BS_NEEDSFLAG 2u  /* has no MSG_DONTWAIT: needs O_NONBLOCK when it must not wait */
+#define BS_OPENS 4u      /* opens a descriptor: when they run out, collect garbage and try once more */
+#define BS_PERSISTS 8u   /* rests and goes on after a passing failure */
+#define BS_TIMED 16u     /* its step waits by itself, up to `patience` */
+
+struct bs_op {
+  const bs_kind *kind;
+  bs_state *st;
+  bs_socket *sock; /* may be NULL */
+  int error;       /* of the answer BS_DONE */
+  double timeout;  /* of this call, seconds; negative: for ever */
+  bs_time began;    /* 0: not known; the deadline then counts from the first wait */
+  bs_time deadline; /* 0: not fixed yet */
+  bs_time rest;     /* with BS_REST */
+};
+
+void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s); /* timeout: the socket's, or for ever */
+int bs_run(lua_State *L, bs_op *op);      /* drive it to its end; the results of finish */
+bs_time bs_now(void);
+bs_time bs_span(double seconds);             /* rounded up; negative and huge: BS_FOREVER */
+int bs_millis(bs_time span);                 /* for poll and epoll_wait: rounded up; -1 for ever */
+double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative, NaN: raises */
+int bs_setnonblock(bs_socket *s, int on);    /* 0 or -1 with errno; remembers */
+void bs_restoreflags(bs_socket *s);          /* O_NONBLOCK and SO_RCVTIMEO as they were found */
+int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+
+/* ---- error.c ---- */
+
+const char *bs_errname(int err);                 /* "ECONNREFUSED"; NULL: no name */
+const char *bs_eainame(int err);                 /* "EAI_NONAME"; NULL: no name */
+int bs_fail(lua_State *L, const char *call, int err); /* nil, "call: text", code; 3. BS_ENOMEM raises */
+int bs_failat(lua_State *L, const char *call, const bs_address *a, int err); /* "call address: text" */
+int bs_failtext(lua_State *L, const char *call, const char *subject, int err); /* "call subject: text" */
+int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err); /* err: errno for EAI_SYSTEM */
+int bs_failop(lua_State *L, const bs_op *op, const bs_address *a); /* a may be NULL */
+int bs_memory(lua_State *L);                     /* raises "not enough memory" */
+void bs_openerror(lua_State *L);                 /* strerror */
+
+/* ---- constant.c ---- */
+
+void bs_openconstants(lua_State *L);             /* into the module's table */
+int bs_findconstant(const char *name, lua_Integer *value); /* true if there */
+const char *bs_constantname(const char *prefix, lua_Integer value); /* first row so; NULL */
+/* Integer or name at arg; prefixes: "AF_\0PF_\0" and so on, each ended by a zero. */
+int bs_checkconstant(lua_State *L, int arg, const char *prefixes);
+int bs_optconstant(lua_State *L, int arg, const char *prefixes, int def);
+
+/* ---- address.c ---- */
+
+struct bs_address {
+  socklen_t len;
+  union {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+    struct sockaddr_storage storage;
+  } u; /* the userdata is cut to what `len` needs: nothing reads past len (28 bytes at least are there) */
+};
+
+#define BS_ADDRTEXT 256 /* room for any address as text */
+
+const bs_address *bs_testaddress(lua_State *L, int arg); /* NULL if it is none */
+const bs_address *bs_checkaddress(lua_State *L, int arg);
+/* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
+const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
+/* One form for what the kernel and users write in several; `family` for an address without any. */
+void bs_normalize(bs_address *a, int family);
+const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
+/* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address).
+** The arguments there are an address, or what follows the family in socket.address(family, ...). */
+typedef int (*bs_next)(lua_State *L, const bs_address *a);
+int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+                   bs_next next);
+void bs_openaddress(lua_State *L);
+
+/* ---- resolve.c ---- */
+
+/* As bs_withaddress, for AF_INET and AF_INET6 where host and service are at arg and arg + 1:
+** looks up; *numeric* ones without the resolver. */
+int bs_withname(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+                bs_next next);
+void bs_openresolve(lua_State *L);
+
+/* ---- socket.c: life of the object; connection.c: what is done with it before data flows ---- */
+
+bs_socket *bs_checksocket(lua_State *L, int arg);
+bs_socket *bs_testsocket(lua_State *L, int arg);
+bs_socket *bs_newsocket(lua_State *L, int family, int type, int protocol); /* pushes a closed one */
+/* The descriptor of a socket, an integer, a Lua file, or anything with fileno or getfd; -1 when closed.
+** *s is the socket if it is one, else NULL. Raises for anything else. */
+int bs_checkfd(lua_State *L, int arg, bs_socket **s);
+int bs_collect(lua_State *L, int err); /* descriptors ran out: collect garbage; true if it is worth another try */
+void bs_opensocket(lua_State *L);
+void bs_openconnection(lua_State *L);
+
+/* ---- transfer.c ---- */
+
+bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NULL: none do */
+#define bs_pending(s) (bs_chunkof(s) != NULL)
+int bs_anypending(const bs_state *st); /* does any socket have such bytes? */
+void bs_dropheld(bs_socket *s);     /* the socket gives up what it holds */
+void bs_opentransfer(lua_State *L);
+
+/* ---- buffer.c ---- */
+
+typedef struct bs_buffer {
+  size_t size;
+  char data[];
+} bs_buffer;
+
+bs_buffer *bs_testbuffer(lua_State *L, int arg);
+bs_buffer *bs_checkbuffer(lua_State *L, int arg);
+const char *bs_checkdata(lua_State *L, int arg, size_t *len); /* a string, a number or a buffer */
+/* The range i .. j of string.sub, given at arg and arg + 1, of `size` bytes: its length, and its offset. */
+size_t bs_checkrange(lua_State *L, int arg, size_t size, size_t *from);
+void bs_openbuffer(lua_State *L);
+
+/* ---- option.c ---- */
+
+void bs_openoption(lua_State *L); /* setsockopt, getsockopt */
+
+/* ---- interface.c, util.c (byte order, inet_pton, checksum, clock) ---- */
+
+void bs_openinterface(lua_State *L);
+void bs_openutil(lua_State *L);
+
+/* ---- unixpath.c ---- */
+
+void bs_openunixpath(lua_State *L); /* core.bindpath, for socket.listen */
+
+/* ---- select.c, poller.c ---- */
+
+void bs_openselect(lua_State *L);
+void bs_openpoller(lua_State *L);
+void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
+
+/* ---- core.c ---- */
+
+/* While the library opens, the stack holds the upvalues at 1 .. BS_NUP (so the metatables are at
+** BS_AT_SOCKET and so on), then the module's table and the sockets' methods. Every bs_open* puts its
+** functions where they belong and leaves the stack as it was. */
+#define BS_AT_SOCKET 1
+#define BS_AT_STATE 2
+#define BS_AT_ADDRESS 3
+#define BS_AT_ADDRESSES 4
+#define BS_AT_BUFFER 5
+#define BS_AT_POLLER 6
+#define BS_AT_MODULE (BS_NUP + 1)
+#define BS_AT_METHODS (BS_NUP + 2)
+
+void bs_setfuncs(lua_State *L, int table, const luaL_Reg *funcs); /* while opening */
+void bs_pushfunction(lua_State *L, lua_CFunction f); /* later: one more with the same upvalues */
+
+#endif

@@ -1,0 +1,275 @@
+/*
+** connection.c: what is done with a socket before and after data flows: bind, listen, accept, connect,
+** shutdown, and the addresses of both ends.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+
+/* ---- platform: accepted descriptors are close-on-exec, and block until told otherwise ---- */
+
+#if defined(SOCK_CLOEXEC)
+
+static int sys_accept (int fd, struct sockaddr *sa, socklen_t *len) {
+  return accept4(fd, sa, len, SOCK_CLOEXEC);
+}
+
+#else
+
+static int sys_accept (int fd, struct sockaddr *sa, socklen_t *len) {
+  int conn = accept(fd, sa, len);
+  if (conn >= 0) {
+    (void)fcntl(conn, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(conn, F_SETFL, fcntl(conn, F_GETFL) & ~O_NONBLOCK); /* inherited on such systems */
+#if defined(SO_NOSIGPIPE)
+    int on = 1;
+    (void)setsockopt(conn, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#endif
+  }
+  return conn;
+}
+
+#endif
+
+static int self (lua_State *L) {
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- bind, listen, shutdown ---- */
+
+static int dobind (lua_State *L, const bs_address *a) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (bind(s->fd, &a->u.sa, a->len) != 0)
+    return bs_failat(L, "bind", a, errno);
+  return self(L);
+}
+
+/* s:bind(ADDR) */
+static int connection_bind (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  return bs_withaddress(L, 2, "bind", s->family, s->type, s->timeout, dobind);
+}
+
+/* s:listen([backlog]) */
+static int connection_listen (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  lua_Integer backlog = luaL_optinteger(L, 2, SOMAXCONN);
+  luaL_argcheck(L, backlog <= INT_MAX, 2, "backlog out of range");
+  if (listen(s->fd, backlog < 0 ? SOMAXCONN : (int)backlog) != 0)
+    return bs_fail(L, "listen", errno);
+  return self(L);
+}
+
+/* s:shutdown([how]) */
+static int connection_shutdown (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (shutdown(s->fd, bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR)) != 0)
+    return bs_fail(L, "shutdown", errno);
+  return self(L);
+}
+
+/* ---- connect ---- */
+
+typedef struct connect_op {
+  bs_op op;
+  const bs_address *to; /* at stack index 2 */
+} connect_op;
+
+static int connect_step (bs_op *o, bs_time patience) {
+  const bs_address *to = ((connect_op *)o)->to;
+  bs_socket *s = o->sock;
+  (void)patience; /* O_NONBLOCK tells the kernel */
+  if (s->flags & BS_CONNECTING) { /* an earlier step or call began it: how did it end? */
+    int r = bs_waitfd(s->fd, BS_WRITE, BS_NEVER);
+    if (r == 0) {
+      o->error = EINPROGRESS;
+      return BS_WRITE;
+    }
+    if (r < 0) {
+      if (errno == EINTR)
+        return BS_AGAIN;
+      o->error = errno;
+      return BS_DONE;
+    }
+    socklen_t len = sizeof(o->error);
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &o->error, &len) != 0)
+      o->error = errno;
+    s->flags &= (unsigned char)~BS_CONNECTING;
+    return BS_DONE;
+  }
+  if (connect(s->fd, &to->u.sa, to->len) == 0) {
+    o->error = 0;
+    return BS_DONE;
+  }
+  switch (errno) {
+    case EINTR: /* over the Internet the attempt goes on; elsewhere it is made again */
+      if (s->family == AF_INET || s->family == AF_INET6)
+        s->flags |= BS_CONNECTING;
+      return BS_AGAIN;
+    case EINPROGRESS: case EALREADY:
+      s->flags |= BS_CONNECTING;
+      o->error = EINPROGRESS;
+      return BS_WRITE;
+    case EAGAIN: /* a unix listener's queue is full, and poll does not tell when it no longer is */
+      if (s->family == AF_UNIX) {
+        o->error = EAGAIN;
+        o->rest = 2000000;
+        return BS_REST;
+      } /* FALLTHROUGH */
+    default:
+      o->error = errno;
+      return BS_DONE;
+  }
+}
+
+static int connect_finish (lua_State *L, bs_op *o) {
+  bs_socket *s = o->sock;
+  if (o->error != 0)
+    return bs_failop(L, o, ((connect_op *)o)->to);
+  if (s->flags & BS_SETNONBLOCK) /* its receives may now wait in the kernel */
+    (void)bs_setnonblock(s, 0);
+  return self(L);
+}
+
+static const bs_kind connect_kind =
+    BS_KIND("connect", connect_op, BS_NEEDSFLAG, connect_step, connect_finish);
+static const bs_kind associate_kind = /* where connect only notes the address it never waits */
+    BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
+
+static int doconnect (lua_State *L, const bs_address *a) {
+  bs_socket *s = bs_checksocket(L, 1);
+  int waits = s->type != SOCK_DGRAM && s->type != SOCK_RAW;
+  connect_op op;
+  bs_initop(&op.op, waits ? &connect_kind : &associate_kind, s->st, s);
+  op.to = a;
+  if (a->u.sa.sa_family == AF_UNSPEC)
+    s->flags &= (unsigned char)~BS_CONNECTING;
+  return bs_run(L, &op.op);
+}
+
+/* s:connect(ADDR) */
+static int connection_connect (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  return bs_withaddress(L, 2, "connect", s->family, s->type, s->timeout, doconnect);
+}
+
+/* ---- accept ---- */
+
+typedef struct accept_op {
+  bs_op op;
+  bs_socket *conn; /* made closed; at stack index 2 */
+  socklen_t len;
+  struct sockaddr_storage peer;
+} accept_op;
+
+static int accept_step (bs_op *o, bs_time patience) {
+  accept_op *op = (accept_op *)o;
+  (void)patience; /* O_NONBLOCK tells the kernel */
+  op->len = sizeof(op->peer);
+  int fd = sys_accept(o->sock->fd, (struct sockaddr *)&op->peer, &op->len);
+  if (fd < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+      return BS_READ;
+    if (errno == EINTR)
+      return BS_AGAIN;
+    o->error = errno;
+    return BS_DONE;
+  }
+  op->conn->fd = fd;
+  if (o->sock->rcvtimeo != 0) /* TCP passes it on */
+    op->conn->rcvtimeo = -1;
+  return BS_DONE;
+}
+
+static int accept_finish (lua_State *L, bs_op *o) {
+  accept_op *op = (accept_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  lua_settop(L, 2);
+  bs_pushaddress(L, (struct sockaddr *)&op->peer, op->len, o->sock->family);
+  return 2;
+}
+
+/* An iterator has no place for nil, message, code: it raises, as that of file:lines does. */
+static int clients_finish (lua_State *L, bs_op *o) {
+  if (o->error == 0)
+    return accept_finish(L, o);
+  if (o->sock->fd < 0)
+    return 0;
+  bs_failop(L, o, NULL);
+  return luaL_error(L, "%s", lua_tostring(L, -2));
+}
+
+static const bs_kind accept_kind =
+    BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS, accept_step, accept_finish);
+static const bs_kind clients_kind =
+    BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
+
+static int doaccept (lua_State *L, const bs_kind *kind) {
+  bs_socket *s = bs_checksocket(L, 1);
+  accept_op op;
+  lua_settop(L, 1);
+  bs_initop(&op.op, kind, s->st, s);
+  op.conn = bs_newsocket(L, s->family, s->type, s->protocol);
+  return bs_run(L, &op.op);
+}
+
+/* s:accept() */
+static int connection_accept (lua_State *L) {
+  return doaccept(L, &accept_kind);
+}
+
+static int clients_next (lua_State *L) {
+  return doaccept(L, &clients_kind);
+}
+
+/* for connection, address in s:clients() do */
+static int connection_clients (lua_State *L) {
+  bs_checksocket(L, 1);
+  bs_pushfunction(L, clients_next);
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+/* ---- names ---- */
+
+static int name (lua_State *L, const char *call,
+                 int (*ask) (int, struct sockaddr *, socklen_t *)) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  struct sockaddr_storage sa;
+  socklen_t len = sizeof(sa);
+  if (ask(s->fd, (struct sockaddr *)&sa, &len) != 0)
+    return bs_fail(L, call, errno);
+  bs_pushaddress(L, (struct sockaddr *)&sa, len, s->family);
+  return 1;
+}
+
+static int connection_getsockname (lua_State *L) {
+  return name(L, "getsockname", getsockname);
+}
+
+static int connection_getpeername (lua_State *L) {
+  return name(L, "getpeername", getpeername);
+}
+
+static const luaL_Reg methods[] = {
+  {"accept", connection_accept},
+  {"bind", connection_bind},
+  {"clients", connection_clients},
+  {"connect", connection_connect},
+  {"getpeername", connection_getpeername},
+  {"getsockname", connection_getsockname},
+  {"listen", connection_listen},
+  {"shutdown", connection_shutdown},
+  {NULL, NULL},
+};
+
+void bs_openconnection (lua_State *L) {
+  bs_setfuncs(L, BS_AT_METHODS, methods);
+}

@@ -1,0 +1,98 @@
+/*
+** core.c: luaopen_bsdsocket_core makes what all rooms share (the state, the metatables, the table of
+** addresses) and opens the rooms. What the rooms do is in their own files.
+*/
+#include "prefix.h"
+
+#include <string.h>
+
+#include "bsdsocket.h"
+
+#if defined(__GNUC__)
+#define BS_EXPORT __attribute__((visibility("default")))
+#else
+#define BS_EXPORT
+#endif
+
+void bs_setfuncs (lua_State *L, int table, const luaL_Reg *funcs) {
+  lua_pushvalue(L, table);
+  for (int i = 1; i <= BS_NUP; i++)
+    lua_pushvalue(L, i);
+  luaL_setfuncs(L, funcs, BS_NUP);
+  lua_pop(L, 1);
+}
+
+void bs_pushfunction (lua_State *L, lua_CFunction f) {
+  for (int i = 1; i <= BS_NUP; i++)
+    lua_pushvalue(L, lua_upvalueindex(i));
+  lua_pushcclosure(L, f, BS_NUP);
+}
+
+/* Sockets, made later, are finalized earlier; so nobody looks into the chunk any more. */
+static int state_gc (lua_State *L) {
+  bs_state *st = (bs_state *)lua_touserdata(L, 1);
+  if (st->scratch != NULL) {
+    st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
+    st->scratch = NULL;
+  }
+  return 0;
+}
+
+static void newstate (lua_State *L) {
+  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), 0);
+  memset(st, 0, sizeof(*st));
+  st->alloc = lua_getallocf(L, &st->allocdata);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  st->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, state_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+}
+
+/* With room to spare, so that the names that every call looks up find their places free. */
+static void newmetatable (lua_State *L, const char *name) {
+  lua_createtable(L, 0, 32);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+}
+
+BS_EXPORT int luaopen_bsdsocket_core (lua_State *L);
+
+int luaopen_bsdsocket_core (lua_State *L) {
+  luaL_checkversion(L);
+  lua_settop(L, 0);
+  newmetatable(L, "socket"); /* in the order of BS_AT_* */
+  newstate(L);
+  newmetatable(L, "address");
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  newmetatable(L, "buffer");
+  newmetatable(L, "poller");
+  lua_newtable(L); /* the module */
+  lua_pushliteral(L, BS_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  lua_createtable(L, 0, 128); /* the sockets' methods */
+  lua_pushvalue(L, BS_AT_METHODS);
+  lua_setfield(L, BS_AT_SOCKET, "__index");
+  bs_opentransfer(L); /* first, for the same reason */
+  bs_opensocket(L);
+  bs_openconnection(L);
+  bs_openoption(L);
+  bs_openaddress(L);
+  bs_openbuffer(L);
+  bs_openpoller(L);
+  bs_openselect(L);
+  bs_openresolve(L);
+  bs_openinterface(L);
+  bs_openunixpath(L);
+  bs_openutil(L);
+  bs_openerror(L);
+  bs_openconstants(L);
+  lua_settop(L, BS_AT_MODULE);
+  return 1;
+}

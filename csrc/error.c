@@ -1,0 +1,133 @@
+/*
+** error.c: how a failure of the world is told: nil, message, code. The only caller of strerror and
+** gai_strerror; the names of the codes are rows of constant.c.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+
+#define TIMEOUT "timeout"        /* the code */
+#define TIMEDOUT "timed out"     /* its text */
+
+const char *bs_errname (int err) {
+  return bs_constantname("E", err);
+}
+
+const char *bs_eainame (int err) {
+  return bs_constantname("EAI_", err);
+}
+
+int bs_memory (lua_State *L) {
+  lua_pushliteral(L, "not enough memory");
+  return lua_error(L);
+}
+
+static void pushcode (lua_State *L, const char *name, int err) {
+  if (name != NULL)
+    lua_pushstring(L, name);
+  else /* a system newer than the table: still a string, and still told apart */
+    lua_pushfstring(L, "%d", err);
+}
+
+static const char *errtext (int err) {
+  return err == BS_ETIMEOUT ? TIMEDOUT : strerror(err);
+}
+
+static int fail (lua_State *L, const char *call, const char *subject, const char *text,
+                 const char *name, int err) {
+  lua_pushnil(L);
+  if (subject != NULL)
+    lua_pushfstring(L, "%s %s: %s", call, subject, text);
+  else
+    lua_pushfstring(L, "%s: %s", call, text);
+  pushcode(L, name, err);
+  return 3;
+}
+
+int bs_failtext (lua_State *L, const char *call, const char *subject, int err) {
+  if (err == BS_ENOMEM)
+    return bs_memory(L);
+  return fail(L, call, subject, errtext(err), err == BS_ETIMEOUT ? TIMEOUT : bs_errname(err), err);
+}
+
+int bs_fail (lua_State *L, const char *call, int err) {
+  return bs_failtext(L, call, NULL, err);
+}
+
+int bs_failat (lua_State *L, const char *call, const bs_address *a, int err) {
+  char text[BS_ADDRTEXT];
+  return bs_failtext(L, call, bs_addresstext(a, text), err);
+}
+
+int bs_faileai (lua_State *L, const char *call, const char *subject, int eai, int err) {
+#if defined(EAI_SYSTEM)
+  if (eai == EAI_SYSTEM)
+    return bs_failtext(L, call, subject, err);
+#else
+  (void)err;
+#endif
+#if defined(EAI_MEMORY)
+  if (eai == EAI_MEMORY)
+    return bs_memory(L);
+#endif
+  return fail(L, call, subject, gai_strerror(eai), bs_eainame(eai), eai);
+}
+
+/* The answers that a program under a timeout gets all the time are constants: Lua finds such a
+** string again by its address. */
+int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
+  const bs_kind *kind = op->kind;
+  const char *message, *code;
+  switch (op->error) {
+    case EAGAIN: message = kind->again; code = "EAGAIN"; break;
+    case EINPROGRESS: message = kind->progress; code = "EINPROGRESS"; break;
+    case BS_ETIMEOUT: message = kind->timeout; code = TIMEOUT; break;
+    default:
+      return a != NULL ? bs_failat(L, kind->name, a, op->error) : bs_fail(L, kind->name, op->error);
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  lua_pushstring(L, code);
+  return 3;
+}
+
+/* strerror(code): the text for a number, or for the name of one */
+static int error_strerror (lua_State *L) {
+  lua_Integer code;
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    const char *name = lua_tostring(L, 1);
+    if (strcmp(name, TIMEOUT) == 0) {
+      lua_pushliteral(L, TIMEDOUT);
+      return 1;
+    }
+    luaL_argcheck(L, *name == 'E' && bs_findconstant(name, &code), 1,
+                  lua_pushfstring(L, "unknown error code '%s'", name));
+    if (strncmp(name, "EAI_", 4) == 0) {
+      lua_pushstring(L, gai_strerror((int)code));
+      return 1;
+    }
+  }
+  else {
+    code = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, (int)code == code, 1, "out of range");
+    if (code < 0) { /* where errnos are positive, these can only be the resolver's */
+      lua_pushstring(L, gai_strerror((int)code));
+      return 1;
+    }
+  }
+  lua_pushstring(L, strerror((int)code));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"strerror", error_strerror},
+  {NULL, NULL},
+};
+
+void bs_openerror (lua_State *L) {
+  bs_setfuncs(L, BS_AT_MODULE, functions);
+}

@@ -1,0 +1,697 @@
+/*
+** option.c: setsockopt and getsockopt. One table row per option says which kind it is (options.h),
+** one row per kind says how its values look in C and in Lua (below). Timeouts of the library's own are
+** not here (wait.c), nor is control data (message.c).
+*/
+#include "prefix.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "bsdsocket.h"
+#include "netheaders.h"
+
+#define LEVELS "SOL_\0IPPROTO_\0"
+#define NAMES "SO_\0TCP_\0UDP_\0IP_\0IPV6_\0ICMP6_\0PACKET_\0NETLINK_\0TIPC_\0SCTP_\0"
+
+#define NAMESIZE 16 /* of interfaces, congestion controls, protocols above TCP; the zero too */
+#define MAXSIZE (1 << 20) /* no option is longer */
+
+/* An option's value in C. */
+typedef struct Value {
+  socklen_t len;
+  int optname; /* memberships: with a source it is another option */
+  int err;     /* no mistake of the program's, but a failure: there is no such interface */
+  union {
+    int i;
+    unsigned u;
+    unsigned char byte;
+    uint16_t u16;
+    uint32_t u32;
+    uint64_t u64;
+    struct linger linger;
+    struct timeval time;
+    struct ip_mreqn join4;
+    struct ipv6_mreq join6;
+#ifdef MCAST_JOIN_SOURCE_GROUP
+    struct group_source_req source;
+#endif
+#ifdef SCM_CREDENTIALS
+    struct ucred cred;
+#endif
+    char bytes[1024];
+  } u;
+} Value;
+
+typedef struct Kind Kind;
+
+/* `size` is that of the value; the most that is read. Without check it cannot be set, without push
+** it is read as bytes. `detail` is for times the units in a second, for interfaces the family of
+** their addresses, for memberships the option with a source, 0 if there is none. `strings` says
+** that its values are strings; for all others a string is raw bytes. */
+struct Kind {
+  socklen_t size;
+  void (*check)(lua_State *L, int arg, const Kind *k, Value *v);
+  void (*push)(lua_State *L, const Kind *k, const Value *v);
+  int detail;
+  int strings;
+};
+
+/* ---- integers and switches ---- */
+
+/* Systems answer some options in fewer bytes than they take, and some in more. */
+static lua_Integer tointeger (const Value *v) {
+  switch (v->len) {
+    case 1: return v->u.byte;
+    case 2: return v->u.u16;
+    case 8: return (lua_Integer)v->u.u64;
+    default: return v->u.i;
+  }
+}
+
+static void pushinteger (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_pushinteger(L, tointeger(v));
+}
+
+static lua_Integer checkrange (lua_State *L, int arg, lua_Integer min, lua_Integer max) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, min <= n && n <= max, arg, "out of range");
+  return n;
+}
+
+static void checkinteger (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  v->u.i = (int)checkrange(L, arg, INT_MIN, INT_MAX);
+}
+
+static void checkunsigned (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  v->u.u32 = (uint32_t)checkrange(L, arg, 0, UINT32_MAX);
+}
+
+static void pushunsigned (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_pushinteger(L, v->u.u32);
+}
+
+/* Rates and counts as wide as a long or wider; -1 is all bits set, by which Linux means no limit. */
+static void checkwide (lua_State *L, int arg, const Kind *k, Value *v) {
+  if (k->size == sizeof(v->u.u32))
+    v->u.u32 = (uint32_t)checkrange(L, arg, -1, UINT32_MAX);
+  else
+    v->u.u64 = (uint64_t)checkrange(L, arg, -1, LUA_MAXINTEGER);
+}
+
+static void checkswitch (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  luaL_checktype(L, arg, LUA_TBOOLEAN);
+  v->u.i = lua_toboolean(L, arg);
+}
+
+static void pushswitch (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_pushboolean(L, tointeger(v) != 0);
+}
+
+/* An option that has no row. */
+static void checkunknown (lua_State *L, int arg, const Kind *k, Value *v) {
+  v->len = sizeof(v->u.i);
+  switch (lua_type(L, arg)) {
+    case LUA_TBOOLEAN: checkswitch(L, arg, k, v); break;
+    case LUA_TNUMBER: checkinteger(L, arg, k, v); break;
+    default: luaL_typeerror(L, arg, "integer, boolean or string");
+  }
+}
+
+/* ---- times ---- */
+
+/* Seconds in units of 1/scale, rounded to the nearest; but a little is not nothing, as nothing stands
+** for "for ever" in most of them. */
+static lua_Integer checkunits (lua_State *L, int arg, lua_Number scale, lua_Integer max) {
+  lua_Number seconds = luaL_checknumber(L, arg);
+  lua_Number n = seconds * scale + 0.5;
+  luaL_argcheck(L, seconds >= 0 && n < (lua_Number)max + 1, arg, "out of range"); /* NaN too */
+  return n < 1 && seconds > 0 ? 1 : (lua_Integer)n;
+}
+
+static void checkunittime (lua_State *L, int arg, const Kind *k, Value *v) {
+  v->u.i = (int)checkunits(L, arg, k->detail, INT_MAX);
+}
+
+static void pushunittime (lua_State *L, const Kind *k, const Value *v) {
+  lua_pushnumber(L, (lua_Number)tointeger(v) / k->detail);
+}
+
+/* The kernel counts these in whole seconds: half a one would be cut. */
+static void checkseconds (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  v->u.i = (int)checkrange(L, arg, 0, INT_MAX);
+}
+
+static void checktime (lua_State *L, int arg, const Kind *k, Value *v) {
+  lua_Integer n = checkunits(L, arg, k->detail, (lua_Integer)INT_MAX * k->detail);
+  v->u.time.tv_sec = (time_t)(n / k->detail);
+  v->u.time.tv_usec = (suseconds_t)(n % k->detail);
+}
+
+static void pushtime (lua_State *L, const Kind *k, const Value *v) {
+  lua_pushnumber(L, (lua_Number)v->u.time.tv_sec + (lua_Number)v->u.time.tv_usec / k->detail);
+}
+
+static void checklinger (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    v->u.linger.l_onoff = 1;
+    v->u.linger.l_linger = (int)checkrange(L, arg, 0, INT_MAX);
+  }
+  else if (lua_isnoneornil(L, arg) || lua_toboolean(L, arg))
+    luaL_typeerror(L, arg, "number or false");
+}
+
+static void pushlinger (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  if (v->u.linger.l_onoff)
+    lua_pushinteger(L, v->u.linger.l_linger);
+  else
+    lua_pushboolean(L, 0);
+}
+
+/* ---- strings ---- */
+
+static void checkname (lua_State *L, int arg, const Kind *k, Value *v) {
+  size_t len;
+  luaL_checktype(L, arg, LUA_TSTRING);
+  const char *name = lua_tolstring(L, arg, &len);
+  luaL_argcheck(L, strlen(name) == len, arg, "name contains zeros");
+  luaL_argcheck(L, len < k->size, arg, "name too long"); /* Linux would cut it */
+  memcpy(v->u.bytes, name, len + 1);
+  v->len = (socklen_t)len;
+}
+
+static void pushname (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  const char *end = memchr(v->u.bytes, '\0', v->len);
+  lua_pushlstring(L, v->u.bytes, end != NULL ? (size_t)(end - v->u.bytes) : v->len);
+}
+
+static void pushbytes (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_pushlstring(L, v->u.bytes, v->len);
+}
+
+static void checkbytes (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  (void)v;
+  luaL_typeerror(L, arg, "string"); /* a string would not have come here */
+}
+
+/* ---- tables to read ---- */
+
+#ifdef SCM_CREDENTIALS
+static void setinteger (lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+static void pushcredentials (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_createtable(L, 0, 3);
+  setinteger(L, "pid", v->u.cred.pid);
+  setinteger(L, "uid", v->u.cred.uid);
+  setinteger(L, "gid", v->u.cred.gid);
+}
+#endif
+
+#ifdef TCP_REPAIR
+/* clang-format off */
+/* Linux's struct tcp_info: it has no holes and only grows, while the C library's stays as it is. */
+static const struct Field {
+  const char *name;
+  size_t size;
+} fields[] = {
+  {"state", 1}, {"ca_state", 1}, {"retransmits", 1}, {"probes", 1}, {"backoff", 1},
+  {"options", 1}, {NULL, 1}, {NULL, 1}, /* two bytes of bits */
+  {"rto", 4}, {"ato", 4}, {"snd_mss", 4}, {"rcv_mss", 4}, {"unacked", 4}, {"sacked", 4},
+  {"lost", 4}, {"retrans", 4}, {"fackets", 4}, {"last_data_sent", 4}, {"last_ack_sent", 4},
+  {"last_data_recv", 4}, {"last_ack_recv", 4}, {"pmtu", 4}, {"rcv_ssthresh", 4}, {"rtt", 4},
+  {"rttvar", 4}, {"snd_ssthresh", 4}, {"snd_cwnd", 4}, {"advmss", 4}, {"reordering", 4},
+  {"rcv_rtt", 4}, {"rcv_space", 4}, {"total_retrans", 4},
+  {"pacing_rate", 8}, {"max_pacing_rate", 8}, {"bytes_acked", 8}, {"bytes_received", 8},
+  {"segs_out", 4}, {"segs_in", 4}, {"notsent_bytes", 4}, {"min_rtt", 4}, {"data_segs_in", 4},
+  {"data_segs_out", 4}, {"delivery_rate", 8}, {"busy_time", 8}, {"rwnd_limited", 8},
+  {"sndbuf_limited", 8}, {"delivered", 4}, {"delivered_ce", 4}, {"bytes_sent", 8},
+  {"bytes_retrans", 8}, {"dsack_dups", 4}, {"reord_seen", 4}, {"rcv_ooopack", 4},
+  {"snd_wnd", 4}, {"rcv_wnd", 4}, {"rehash", 4}, {"total_rto", 2}, {"total_rto_recoveries", 2},
+  {"total_rto_time", 4}, {"received_ce", 4}, {"delivered_e1_bytes", 4},
+  {"delivered_e0_bytes", 4}, {"delivered_ce_bytes", 4}, {"received_e1_bytes", 4},
+  {"received_e0_bytes", 4}, {"received_ce_bytes", 4},
+};
+/* clang-format on */
+
+#define NFIELDS (sizeof(fields) / sizeof(fields[0]))
+
+/* C begins the bits of a byte where the byte order begins. */
+static int bits (int byte, int first, int n) {
+  return byte >> (htonl(1) == 1 ? 8 - first - n : first) & ((1 << n) - 1);
+}
+
+static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_createtable(L, 0, NFIELDS + 2);
+  size_t at = 0;
+  for (size_t i = 0; i < NFIELDS && at + fields[i].size <= v->len; i++) {
+    Value field;
+    field.len = (socklen_t)fields[i].size;
+    memcpy(&field.u, v->u.bytes + at, fields[i].size);
+    at += fields[i].size;
+    if (fields[i].name != NULL)
+      setinteger(L, fields[i].name, fields[i].size == 4 ? field.u.u32 : tointeger(&field));
+  }
+  const unsigned char *byte = (const unsigned char *)v->u.bytes;
+  setinteger(L, "snd_wscale", bits(byte[6], 0, 4));
+  setinteger(L, "rcv_wscale", bits(byte[6], 4, 4));
+  setinteger(L, "delivery_rate_app_limited", bits(byte[7], 0, 1));
+  setinteger(L, "fastopen_client_fail", bits(byte[7], 1, 2));
+}
+#endif
+
+/* ---- interfaces ---- */
+
+/* Raises: about an argument, or a field of it. */
+static int mistake (lua_State *L, int arg, const char *field, const char *what) {
+  if (field != NULL)
+    what = lua_pushfstring(L, "field '%s': %s", field, what);
+  return luaL_argerror(L, arg, what);
+}
+
+/* True if a numeric address of the family is at `idx`, as a string or as an object. */
+static int toip (lua_State *L, int idx, int family, void *ip) {
+  const bs_address *a = bs_testaddress(L, idx);
+  if (a != NULL && a->u.sa.sa_family == family) {
+    if (family == AF_INET)
+      memcpy(ip, &a->u.in.sin_addr, sizeof(a->u.in.sin_addr));
+    else
+      memcpy(ip, &a->u.in6.sin6_addr, sizeof(a->u.in6.sin6_addr));
+    return 1;
+  }
+  if (lua_type(L, idx) != LUA_TSTRING)
+    return 0;
+  size_t len;
+  const char *text = lua_tolstring(L, idx, &len);
+  return strlen(text) == len && inet_pton(family, text, ip) == 1;
+}
+
+/* The index of the interface that has the address; 0: none. */
+static unsigned indexofip (int family, const void *ip) {
+  struct ifaddrs *list;
+  unsigned index = 0;
+  if (getifaddrs(&list) != 0)
+    return 0;
+  for (const struct ifaddrs *i = list; i != NULL && index == 0; i = i->ifa_next) {
+    if (i->ifa_addr != NULL && i->ifa_addr->sa_family == family) {
+      const char *at = (const char *)i->ifa_addr; /* which need not be aligned */
+      if (family == AF_INET)
+        at += offsetof(struct sockaddr_in, sin_addr);
+      else
+        at += offsetof(struct sockaddr_in6, sin6_addr);
+      if (memcmp(at, ip, family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0)
+        index = if_nametoindex(i->ifa_name);
+    }
+  }
+  freeifaddrs(list);
+  return index;
+}
+
+/* The interface at `idx`, by index, by name, or by an address that it has; 0, the system's choice, for
+** none. Where the caller can use an IPv4 address as it is, it goes to `*ip` and the index is 0. */
+static unsigned checkinterface (lua_State *L, int idx, int arg, const char *field, int family,
+                                struct in_addr *ip, Value *v) {
+  union {
+    struct in_addr in;
+    struct in6_addr in6;
+  } a;
+  unsigned index;
+  const bs_address *address = bs_testaddress(L, idx);
+  if (lua_type(L, idx) == LUA_TNUMBER) {
+    int whole;
+    lua_Integer n = lua_tointegerx(L, idx, &whole);
+    if (!whole || n < 0 || n > INT_MAX)
+      mistake(L, arg, field, "interface out of range");
+    return (unsigned)n;
+  }
+  if (address != NULL && family == AF_INET6 && address->u.sa.sa_family == AF_INET6 &&
+      address->u.in6.sin6_scope_id != 0)
+    return address->u.in6.sin6_scope_id;
+  if (family != AF_INET6 && toip(L, idx, AF_INET, &a)) {
+    if (ip != NULL) {
+      *ip = a.in;
+      return 0;
+    }
+    index = indexofip(AF_INET, &a);
+  }
+  else if (family != AF_INET && toip(L, idx, AF_INET6, &a))
+    index = indexofip(AF_INET6, &a);
+  else if (lua_type(L, idx) == LUA_TSTRING) {
+    size_t len;
+    const char *name = lua_tolstring(L, idx, &len);
+    if (strlen(name) != len)
+      mistake(L, arg, field, "name contains zeros");
+    index = if_nametoindex(name);
+  }
+  else
+    return (unsigned)mistake(L, arg, field, "name, index or address of an interface expected");
+  if (index == 0)
+    v->err = ENODEV;
+  return index;
+}
+
+static void checkinterface4 (lua_State *L, int arg, const Kind *k, Value *v) {
+  v->u.join4.imr_ifindex =
+    (int)checkinterface(L, arg, arg, NULL, k->detail, &v->u.join4.imr_address, v);
+}
+
+static void pushinterface4 (lua_State *L, const Kind *k, const Value *v) {
+  char text[INET_ADDRSTRLEN];
+  (void)k;
+  lua_pushstring(L, inet_ntop(AF_INET, v->u.bytes, text, sizeof(text)));
+}
+
+static void checkindex (lua_State *L, int arg, const Kind *k, Value *v) {
+  v->u.u32 = checkinterface(L, arg, arg, NULL, k->detail, NULL, v);
+}
+
+/* IP_UNICAST_IF and its twin want the index in network order, and IPv6's is no exception. */
+static void checknetindex (lua_State *L, int arg, const Kind *k, Value *v) {
+  checkindex(L, arg, k, v);
+  v->u.u32 = htonl(v->u.u32);
+}
+
+static void pushnetindex (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_pushinteger(L, ntohl(v->u.u32));
+}
+
+/* ---- memberships: {group =, interface = [, source =]} ---- */
+
+#ifdef MCAST_JOIN_SOURCE_GROUP
+static void setsockaddr (struct sockaddr_storage *ss, int family, const void *ip) {
+  union {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } a;
+  memset(&a, 0, sizeof(a));
+  a.sa.sa_family = (sa_family_t)family;
+  if (family == AF_INET)
+    memcpy(&a.in.sin_addr, ip, sizeof(a.in.sin_addr));
+  else
+    memcpy(&a.in6.sin6_addr, ip, sizeof(a.in6.sin6_addr));
+#ifdef SIN6_LEN
+  a.sa.sa_len = family == AF_INET ? sizeof(a.in) : sizeof(a.in6);
+#endif
+  memcpy(ss, &a, sizeof(a));
+}
+#endif
+
+static void checkip (lua_State *L, int arg, const char *field, int family, void *ip) {
+  if (!toip(L, -1, family, ip))
+    mistake(L, arg, field,
+            family == AF_INET ? "numeric IPv4 address expected" : "numeric IPv6 address expected");
+}
+
+/* With a source in it, the value goes to the option k->detail, which is the same for all families. */
+static void checkmembership (lua_State *L, int arg, int family, const Kind *k, Value *v) {
+  struct in6_addr group, source;
+  struct in_addr ip;
+  unsigned index = 0;
+  int sourced;
+  luaL_checktype(L, arg, LUA_TTABLE);
+  ip.s_addr = htonl(INADDR_ANY);
+  sourced = lua_getfield(L, arg, "source") != LUA_TNIL;
+  if (sourced && k->detail == 0)
+    mistake(L, arg, "source", "this option takes none");
+  if (sourced)
+    checkip(L, arg, "source", family, &source);
+  lua_getfield(L, arg, "group");
+  checkip(L, arg, "group", family, &group);
+  if (lua_getfield(L, arg, "interface") != LUA_TNIL)
+    index = checkinterface(L, lua_gettop(L), arg, "interface", family, sourced ? NULL : &ip, v);
+#ifdef MCAST_JOIN_SOURCE_GROUP
+  if (sourced) {
+    v->optname = k->detail;
+    v->len = sizeof(v->u.source);
+    v->u.source.gsr_interface = index;
+    setsockaddr(&v->u.source.gsr_group, family, &group);
+    setsockaddr(&v->u.source.gsr_source, family, &source);
+    return;
+  }
+#endif
+  if (family == AF_INET) {
+    v->u.join4.imr_ifindex = (int)index;
+    v->u.join4.imr_address = ip;
+    memcpy(&v->u.join4.imr_multiaddr, &group, sizeof(v->u.join4.imr_multiaddr));
+  }
+  else {
+    v->u.join6.ipv6mr_interface = index;
+    v->u.join6.ipv6mr_multiaddr = group;
+  }
+}
+
+static void checkmember4 (lua_State *L, int arg, const Kind *k, Value *v) {
+  checkmembership(L, arg, AF_INET, k, v);
+}
+
+static void checkmember6 (lua_State *L, int arg, const Kind *k, Value *v) {
+  checkmembership(L, arg, AF_INET6, k, v);
+}
+
+static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
+  checkmembership(L, arg, AF_INET, k, v);
+  if (v->optname != k->detail)
+    mistake(L, arg, "source", "numeric IPv4 address expected");
+}
+
+/* ---- the tables ---- */
+
+#ifndef MCAST_JOIN_SOURCE_GROUP
+#define MCAST_JOIN_SOURCE_GROUP 0
+#define MCAST_LEAVE_SOURCE_GROUP 0
+#define MCAST_BLOCK_SOURCE 0
+#define MCAST_UNBLOCK_SOURCE 0
+#endif
+
+/* clang-format off */
+enum {
+  SWITCH, INTEGER, UNSIGNED, INTEGER64, RATE, SECONDS, MILLISECONDS, MICROSECONDS, TIME, LINGER,
+  NAME, BYTES, CREDENTIALS, INFO, INDEX, INDEX6, NETINDEX4, NETINDEX6, INTERFACE4,
+  JOIN4, LEAVE4, JOINSOURCE4, LEAVESOURCE4, BLOCK4, UNBLOCK4, JOIN6, LEAVE6, ANYCAST, UNKNOWN
+};
+/* clang-format on */
+
+#define SIZE(member) sizeof(((Value *)0)->u.member)
+
+static const Kind kinds[] = {
+  [SWITCH] = {SIZE(i), checkswitch, pushswitch, 0, 0},
+  [INTEGER] = {SIZE(i), checkinteger, pushinteger, 0, 0},
+  [UNSIGNED] = {SIZE(u32), checkunsigned, pushunsigned, 0, 0},
+  [INTEGER64] = {SIZE(u64), checkwide, pushinteger, 0, 0},
+  [RATE] = {sizeof(unsigned long), checkwide, pushinteger, 0, 0},
+  [SECONDS] = {SIZE(i), checkseconds, pushinteger, 0, 0},
+  [MILLISECONDS] = {SIZE(i), checkunittime, pushunittime, 1000, 0},
+  [MICROSECONDS] = {SIZE(i), checkunittime, pushunittime, 1000000, 0},
+  [TIME] = {SIZE(time), checktime, pushtime, 1000000, 0},
+  [LINGER] = {SIZE(linger), checklinger, pushlinger, 0, 0},
+  [NAME] = {NAMESIZE, checkname, pushname, 0, 1},
+  [BYTES] = {SIZE(bytes), checkbytes, pushbytes, 0, 0},
+#ifdef SCM_CREDENTIALS
+  [CREDENTIALS] = {SIZE(cred), NULL, pushcredentials, 0, 0},
+#endif
+#ifdef TCP_REPAIR
+  [INFO] = {SIZE(bytes), NULL, pushinfo, 0, 0},
+#endif
+  [INDEX] = {SIZE(u32), checkindex, pushunsigned, AF_UNSPEC, 1},
+  [INDEX6] = {SIZE(u32), checkindex, pushunsigned, AF_INET6, 1},
+  [NETINDEX4] = {SIZE(u32), checknetindex, pushnetindex, AF_INET, 1},
+  [NETINDEX6] = {SIZE(u32), checknetindex, pushnetindex, AF_INET6, 1},
+  [INTERFACE4] = {SIZE(join4), checkinterface4, pushinterface4, AF_INET, 1},
+  [JOIN4] = {SIZE(join4), checkmember4, NULL, MCAST_JOIN_SOURCE_GROUP, 0},
+  [LEAVE4] = {SIZE(join4), checkmember4, NULL, MCAST_LEAVE_SOURCE_GROUP, 0},
+  [JOINSOURCE4] = {SIZE(join4), checksource4, NULL, MCAST_JOIN_SOURCE_GROUP, 0},
+  [LEAVESOURCE4] = {SIZE(join4), checksource4, NULL, MCAST_LEAVE_SOURCE_GROUP, 0},
+  [BLOCK4] = {SIZE(join4), checksource4, NULL, MCAST_BLOCK_SOURCE, 0},
+  [UNBLOCK4] = {SIZE(join4), checksource4, NULL, MCAST_UNBLOCK_SOURCE, 0},
+  [JOIN6] = {SIZE(join6), checkmember6, NULL, MCAST_JOIN_SOURCE_GROUP, 0},
+  [LEAVE6] = {SIZE(join6), checkmember6, NULL, MCAST_LEAVE_SOURCE_GROUP, 0},
+  [ANYCAST] = {SIZE(join6), checkmember6, NULL, 0, 0},
+  [UNKNOWN] = {SIZE(u64), checkunknown, pushinteger, 0, 0},
+};
+
+typedef struct Option {
+  const char *name;
+  int level;
+  int optname;
+  int kind;
+} Option;
+
+static const Option options[] = {
+#include "options.h"
+};
+
+#define NOPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const Option *findname (const char *name) {
+  for (const Option *o = options; o < options + NOPTIONS; o++) {
+    if (strcmp(o->name, name) == 0)
+      return o;
+  }
+  return NULL;
+}
+
+static const Option *findpair (int level, int optname) {
+  for (const Option *o = options; o < options + NOPTIONS; o++) {
+    if (o->optname == optname && o->level == level)
+      return o;
+  }
+  return NULL;
+}
+
+/* ---- the calls ---- */
+
+/* What the arguments before the value or the size say. */
+typedef struct Target {
+  int level;
+  int optname;
+  const Kind *kind;
+  const char *name; /* for messages */
+} Target;
+
+/* s, NAME */
+static void checknamed (lua_State *L, Target *t) {
+  const Option *o = findname(lua_tostring(L, 2));
+  if (o == NULL) {
+    (void)bs_checkconstant(L, 2, NAMES);
+    luaL_argerror(L, 2, lua_pushfstring(L, "the level of '%s' is not known", lua_tostring(L, 2)));
+    return;
+  }
+  t->level = o->level;
+  t->optname = o->optname;
+  t->kind = &kinds[o->kind];
+  t->name = o->name;
+}
+
+/* s, level, name */
+static void checkpair (lua_State *L, Target *t) {
+  t->level = bs_checkconstant(L, 2, LEVELS);
+  t->optname = bs_checkconstant(L, 3, NAMES);
+  const Option *o = findpair(t->level, t->optname);
+  t->kind = &kinds[o != NULL ? o->kind : UNKNOWN];
+  if (lua_type(L, 3) == LUA_TSTRING)
+    t->name = lua_tostring(L, 3);
+  else if (o != NULL)
+    t->name = o->name;
+  else
+    t->name = lua_pushfstring(L, "%d/%d", t->level, t->optname);
+}
+
+static int fail (lua_State *L, const char *call, const Target *t, int err) {
+  return bs_failtext(L, call, t->name, err);
+}
+
+/* The driver of receiving calls remembers what it set: no longer true. */
+static void forgettimeout (bs_socket *s, int level, int optname) {
+  int same = optname == SO_RCVTIMEO;
+#ifdef SO_RCVTIMEO_OLD /* another form of it, or itself; so is the next */
+  same |= optname == SO_RCVTIMEO_OLD;
+#endif
+#ifdef SO_RCVTIMEO_NEW
+  same |= optname == SO_RCVTIMEO_NEW;
+#endif
+  if (level == SOL_SOCKET && same) {
+    s->rcvtimeo = -1;
+    s->flags = (unsigned char)(s->flags & ~BS_SETRCVTIMEO);
+  }
+}
+
+/* s:setsockopt(level, name, value), s:setsockopt(NAME, value): s */
+static int option_setsockopt (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  int named = lua_type(L, 2) == LUA_TSTRING && lua_gettop(L) <= 3;
+  int arg = named ? 3 : 4;
+  Target t;
+  Value v;
+  const void *data = &v.u;
+  size_t len;
+  if (named)
+    checknamed(L, &t);
+  else
+    checkpair(L, &t);
+  memset(&v, 0, sizeof(v));
+  v.optname = t.optname;
+  v.len = t.kind->size;
+  if (lua_type(L, arg) == LUA_TSTRING && !t.kind->strings) {
+    data = lua_tolstring(L, arg, &len);
+    luaL_argcheck(L, len <= MAXSIZE, arg, "string too long");
+    v.len = (socklen_t)len;
+  }
+  else if (t.kind->check != NULL)
+    t.kind->check(L, arg, t.kind, &v);
+  else
+    return luaL_argerror(L, arg, lua_pushfstring(L, "%s can only be read", t.name));
+  if (s->fd < 0)
+    return bs_fail(L, "setsockopt", EBADF);
+  if (v.err != 0)
+    return fail(L, "setsockopt", &t, v.err);
+  if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0)
+    return fail(L, "setsockopt", &t, errno);
+  forgettimeout(s, t.level, v.optname);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* s:getsockopt(level, name [, size]), s:getsockopt(NAME): the value */
+static int option_getsockopt (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  Target t;
+  Value v;
+  void *data = &v.u;
+  lua_Integer size = -1; /* none was given */
+  if (lua_type(L, 2) == LUA_TSTRING && lua_isnoneornil(L, 3))
+    checknamed(L, &t);
+  else {
+    checkpair(L, &t);
+    if (!lua_isnoneornil(L, 4))
+      size = checkrange(L, 4, 0, MAXSIZE);
+  }
+  if (s->fd < 0)
+    return bs_fail(L, "getsockopt", EBADF);
+  memset(&v, 0, sizeof(v));
+  socklen_t room = v.len = size >= 0 ? (socklen_t)size : t.kind->size;
+  if (room > sizeof(v.u))
+    data = lua_newuserdatauv(L, room, 0);
+  if (getsockopt(s->fd, t.level, t.optname, data, &v.len) != 0)
+    return fail(L, "getsockopt", &t, errno);
+  if (v.len > room) /* some tell how much there would have been */
+    v.len = room;
+  if (size >= 0)
+    lua_pushlstring(L, data, v.len);
+  else if (t.kind->push != NULL)
+    t.kind->push(L, t.kind, &v);
+  else
+    pushbytes(L, t.kind, &v);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  {"getsockopt", option_getsockopt},
+  {"setsockopt", option_setsockopt},
+  {NULL, NULL},
+};
+
+void bs_openoption (lua_State *L) {
+  bs_setfuncs(L, BS_AT_METHODS, methods);
+}

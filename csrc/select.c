@@ -1,0 +1,196 @@
+/*
+** select.c: socket.select, the readiness of a few descriptors, asked of poll(2). The readiness of many,
+** asked again and again, is in poller.c; the clock and the signals that a waiting call meets are in
+** wait.c, which drives the operation below.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+
+/* One for each entry of the two lists, the readers first. */
+typedef struct entry {
+  bs_socket *sock; /* NULL: no socket of ours */
+  int place;       /* of its descriptor in `fds` */
+  short want;      /* POLLIN or POLLOUT */
+} entry;
+
+/* The arrays live in a userdata on the stack, and the objects in a table beside it: whatever happens
+** to the lists meanwhile, the sockets that the entries point to stay alive. */
+typedef struct select_op {
+  bs_op op;
+  entry *entries;
+  struct pollfd *fds;
+  int *index;    /* hash of the descriptors: place + 1, or 0 */
+  unsigned mask; /* size of index - 1 */
+  int nreaders;
+  int n;    /* entries */
+  int nfds; /* descriptors */
+} select_op;
+
+/* the stack of a call */
+#define READERS 1 /* the list, and later the entry that is looked at */
+#define WRITERS 2
+#define TIMEOUT 3
+#define ENTRIES 4 /* our copy of both lists */
+
+#define MOST (INT_MAX / 128) /* entries: so that no size below overflows anywhere */
+
+/*
+** A descriptor has one place however often it is listed: poll gives EINVAL for more places than the
+** process may have descriptors, and the same sockets in both lists would be twice as many.
+*/
+static int placeof (select_op *o, int fd) {
+  unsigned h = (unsigned)fd & o->mask;
+  while (o->index[h] != 0 && o->fds[o->index[h] - 1].fd != fd)
+    h = (h + 1) & o->mask;
+  if (o->index[h] == 0) {
+    struct pollfd *p = &o->fds[o->nfds];
+    p->fd = fd;
+    p->events = p->revents = 0;
+    o->index[h] = ++o->nfds;
+  }
+  return o->index[h] - 1;
+}
+
+static int select_step (bs_op *op, bs_time patience) {
+  select_op *o = (select_op *)op;
+  int held = 0; /* bytes that wait in the library, and not in the kernel */
+  for (int i = 0; i < o->n; i++) {
+    const entry *e = &o->entries[i];
+    int fd = o->fds[e->place].fd;
+    if (fd < 0 || (e->sock != NULL && e->sock->fd != fd)) { /* closed, perhaps since the last step */
+      op->error = EBADF;
+      return BS_DONE;
+    }
+    if (i < o->nreaders && e->sock != NULL && bs_pending(e->sock))
+      held = 1;
+  }
+  int n = poll(o->fds, (nfds_t)o->nfds, bs_millis(held ? BS_NEVER : patience));
+  if (n < 0) {
+    int err = errno;
+    if (err == EINTR || err == EAGAIN)
+      return BS_AGAIN;
+    op->error = err;
+    return BS_DONE;
+  }
+  if (n == 0 && !held)
+    return BS_AGAIN;
+  op->error = 0;
+  for (int i = 0; i < o->nfds; i++)
+    if (o->fds[i].revents & POLLNVAL)
+      op->error = EBADF;
+  for (int i = 0; held && i < o->nreaders; i++) {
+    const entry *e = &o->entries[i];
+    if (e->sock != NULL && bs_pending(e->sock))
+      o->fds[e->place].revents |= POLLIN;
+  }
+  return BS_DONE;
+}
+
+static int isready (const select_op *o, int i) {
+  const entry *e = &o->entries[i];
+  return (o->fds[e->place].revents & (e->want | POLLERR | POLLHUP)) != 0;
+}
+
+/* Pushes the ready ones of the entries from .. to - 1, each as a key too. */
+static void pushready (lua_State *L, const select_op *o, int from, int to) {
+  int n = 0;
+  if (o->op.error != 0)
+    to = from; /* nothing was ready: `revents` tells nothing */
+  for (int i = from; i < to; i++)
+    n += isready(o, i);
+  lua_createtable(L, n, n);
+  n = 0;
+  for (int i = from; i < to; i++) {
+    if (!isready(o, i))
+      continue;
+    lua_rawgeti(L, ENTRIES, i + 1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, ++n);
+    if (lua_type(L, -1) == LUA_TNUMBER) /* as a key it would be a position */
+      lua_pop(L, 1);
+    else {
+      lua_pushinteger(L, n);
+      lua_rawset(L, -3);
+    }
+  }
+}
+
+static int select_finish (lua_State *L, bs_op *op) {
+  const select_op *o = (const select_op *)op;
+  if (op->error != 0 && op->error != EAGAIN && op->error != BS_ETIMEOUT)
+    return bs_failop(L, op, NULL);
+  pushready(L, o, 0, o->nreaders);
+  pushready(L, o, o->nreaders, o->n);
+  return 2;
+}
+
+static const bs_kind select_kind =
+    BS_KIND("select", select_op, BS_TIMED, select_step, select_finish);
+
+/* Raw, here and below: a list that runs code or lies about its length is worth no trouble. */
+static int checklist (lua_State *L, int arg) {
+  if (lua_isnil(L, arg))
+    return 0;
+  luaL_checktype(L, arg, LUA_TTABLE);
+  lua_Unsigned n = lua_rawlen(L, arg);
+  luaL_argcheck(L, n <= MOST / 2, arg, "too many entries");
+  return (int)n;
+}
+
+/*
+** socket.select(readers, writers [, timeout]): the readable ones of the first list and the writable
+** ones of the second, two arrays in the lists' order. Each entry is a key, too, with its position as
+** the value; an integer is not. Both are empty at the timeout.
+*/
+static int select_select (lua_State *L) {
+  select_op o;
+  lua_settop(L, TIMEOUT);
+  bs_initop(&o.op, &select_kind, (bs_state *)lua_touserdata(L, BS_UP_STATE), NULL);
+  o.nreaders = checklist(L, READERS);
+  o.n = o.nreaders + checklist(L, WRITERS);
+  o.op.timeout = bs_checktimeout(L, TIMEOUT);
+  o.nfds = 0;
+  o.mask = 1;
+  while (o.mask <= (unsigned)o.n)
+    o.mask = 2 * o.mask + 1;
+  lua_createtable(L, o.n, 0); /* at ENTRIES */
+  size_t entrysize = (size_t)o.n * sizeof(entry), fdsize = (size_t)o.n * sizeof(struct pollfd);
+  size_t indexsize = ((size_t)o.mask + 1) * sizeof(int);
+  char *block = (char *)lua_newuserdatauv(L, entrysize + fdsize + indexsize, 0);
+  o.entries = (entry *)(void *)block;
+  o.fds = (struct pollfd *)(void *)(block + entrysize);
+  o.index = (int *)(void *)(block + entrysize + fdsize);
+  memset(o.index, 0, indexsize);
+  for (int i = 0; i < o.n; i++) {
+    if (i < o.nreaders)
+      lua_rawgeti(L, READERS, i + 1);
+    else
+      lua_rawgeti(L, WRITERS, i - o.nreaders + 1);
+    lua_rawseti(L, ENTRIES, i + 1);
+  }
+  for (int i = 0; i < o.n; i++) { /* only now: `fileno` may be a function that changes the lists */
+    entry *e = &o.entries[i];
+    int arg = i < o.nreaders ? READERS : WRITERS;
+    lua_rawgeti(L, ENTRIES, i + 1);
+    lua_replace(L, arg); /* so that an error names the right list */
+    e->place = placeof(&o, bs_checkfd(L, arg, &e->sock));
+    e->want = arg == READERS ? POLLIN : POLLOUT;
+    o.fds[e->place].events |= e->want;
+  }
+  return bs_run(L, &o.op);
+}
+
+static const luaL_Reg functions[] = {
+  {"select", select_select},
+  {NULL, NULL},
+};
+
+void bs_openselect (lua_State *L) {
+  bs_setfuncs(L, BS_AT_MODULE, functions);
+}

@@ -1,0 +1,527 @@
+/*
+** socket.c: the life of a socket object: made, duplicated, given up, closed; its descriptor, its timeout,
+** how it looks. Binding and connecting are in connection.c, data in transfer.c.
+**
+** An object is made closed before the call that opens its descriptor, so that no failure can leak one,
+** and it is closed before close(2), so that nobody meets a recycled one.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bsdsocket.h"
+
+/* ---- platform: close-on-exec from birth ---- */
+
+#if defined(SOCK_CLOEXEC)
+
+#define TYPEFLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
+
+static int sys_socket (int family, int type, int protocol) {
+  return socket(family, type | SOCK_CLOEXEC, protocol);
+}
+
+static int sys_socketpair (int family, int type, int protocol, int fds[2]) {
+  return socketpair(family, type | SOCK_CLOEXEC, protocol, fds);
+}
+
+#else /* a child forked by another thread in between inherits: nothing better is to be had */
+
+#define TYPEFLAGS 0
+
+static int birth (int fd) {
+  if (fd >= 0) {
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+#if defined(SO_NOSIGPIPE)
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#endif
+  }
+  return fd;
+}
+
+static int sys_socket (int family, int type, int protocol) {
+  return birth(socket(family, type, protocol));
+}
+
+static int sys_socketpair (int family, int type, int protocol, int fds[2]) {
+  int r = socketpair(family, type, protocol, fds);
+  if (r == 0) {
+    birth(fds[0]);
+    birth(fds[1]);
+  }
+  return r;
+}
+
+#endif
+
+/* ---- the object ---- */
+
+bs_socket *bs_testsocket (lua_State *L, int arg) {
+  return (bs_socket *)bs_testobject(L, arg, BS_UP_SOCKET);
+}
+
+bs_socket *bs_checksocket (lua_State *L, int arg) {
+  void *s = bs_testobject(L, arg, BS_UP_SOCKET);
+  if (s == NULL)
+    luaL_typeerror(L, arg, "socket");
+  return (bs_socket *)s;
+}
+
+bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
+  bs_socket *s = (bs_socket *)lua_newuserdatauv(L, sizeof(bs_socket), 0);
+  memset(s, 0, sizeof(*s));
+  s->fd = -1;
+  s->family = family;
+  s->type = type;
+  s->protocol = protocol;
+  s->timeout = -1;
+  s->st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
+  lua_pushvalue(L, BS_UP_SOCKET);
+  lua_setmetatable(L, -2);
+  return s;
+}
+
+/* Everything else of the library lets go of the descriptor; gives it to the caller. */
+static int letgo (bs_socket *s) {
+  int fd = s->fd;
+  bs_leavepollers(s);
+  bs_dropheld(s);
+  s->fd = -1;
+  s->flags = 0;
+  return fd;
+}
+
+/* What close, <close> and the collector share. EINTR or not: the descriptor is gone. */
+static void release (bs_socket *s) {
+  if (s->fd >= 0)
+    close(letgo(s));
+}
+
+int bs_collect (lua_State *L, int err) {
+  if (err != EMFILE && err != ENFILE)
+    return 0;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  return 1;
+}
+
+int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
+  *s = bs_testsocket(L, arg);
+  if (*s != NULL)
+    return (*s)->fd;
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    lua_Integer fd = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, arg, "descriptor out of range");
+    return (int)fd;
+  }
+  luaL_Stream *stream = (luaL_Stream *)luaL_testudata(L, arg, LUA_FILEHANDLE);
+  if (stream != NULL)
+    return stream->closef == NULL ? -1 : fileno(stream->f);
+  static const char *const methods[] = {"fileno", "getfd"};
+  if (lua_type(L, arg) == LUA_TTABLE || lua_type(L, arg) == LUA_TUSERDATA) {
+    for (size_t i = 0; i < 2; i++) {
+      if (lua_getfield(L, arg, methods[i]) != LUA_TNIL) {
+        int known;
+        lua_pushvalue(L, arg);
+        lua_call(L, 1, 1);
+        lua_Integer fd = lua_isnil(L, -1) ? -1 : lua_tointegerx(L, -1, &known);
+        luaL_argcheck(L, lua_isnil(L, -1) || (known && fd >= -1 && fd <= INT_MAX), arg,
+                      "its descriptor is not an integer in range");
+        lua_pop(L, 1);
+        return (int)fd;
+      }
+      lua_pop(L, 1);
+    }
+  }
+  return luaL_typeerror(L, arg, "socket, descriptor, or object with fileno or getfd");
+}
+
+/* ---- made ---- */
+
+/* "AF_INET SOCK_STREAM", for messages */
+static const char *pushkind (lua_State *L, int family, int type) {
+  const char *af = bs_constantname("AF_", family), *sock = bs_constantname("SOCK_", type);
+  return lua_pushfstring(L, "%s %s", af != NULL ? af : lua_pushfstring(L, "family %d", family),
+                         sock != NULL ? sock : lua_pushfstring(L, "type %d", type));
+}
+
+typedef struct making {
+  int family, type, protocol;
+  double timeout; /* SOCK_NONBLOCK in the type is the timeout 0: the flag itself is the library's */
+} making;
+
+static making checkmaking (lua_State *L, int family) {
+  making m;
+  m.family = bs_optconstant(L, 1, "AF_\0PF_\0", family);
+  m.type = bs_optconstant(L, 2, "SOCK_\0", SOCK_STREAM);
+  m.protocol = bs_optconstant(L, 3, "IPPROTO_\0NETLINK_\0", 0);
+  m.timeout = -1;
+#if defined(SOCK_NONBLOCK)
+  if (m.type & SOCK_NONBLOCK)
+    m.timeout = 0;
+#endif
+  m.type &= ~TYPEFLAGS;
+  return m;
+}
+
+static bs_socket *pushmaking (lua_State *L, const making *m) {
+  bs_socket *s = bs_newsocket(L, m->family, m->type, m->protocol);
+  s->timeout = m->timeout;
+  return s;
+}
+
+/* socket.socket([family [, type [, protocol]]]) */
+static int socket_socket (lua_State *L) {
+  making m = checkmaking(L, AF_INET);
+  bs_socket *s = pushmaking(L, &m);
+  s->fd = sys_socket(m.family, m.type, m.protocol);
+  if (s->fd < 0 && bs_collect(L, errno))
+    s->fd = sys_socket(m.family, m.type, m.protocol);
+  if (s->fd < 0) {
+    int err = errno;
+    return bs_failtext(L, "socket", pushkind(L, m.family, m.type), err);
+  }
+  return 1;
+}
+
+/* socket.socketpair([family [, type [, protocol]]]) */
+static int socket_socketpair (lua_State *L) {
+  making m = checkmaking(L, AF_UNIX);
+  bs_socket *a = pushmaking(L, &m), *b = pushmaking(L, &m);
+  int fds[2];
+  int r = sys_socketpair(m.family, m.type, m.protocol, fds);
+  if (r != 0 && bs_collect(L, errno))
+    r = sys_socketpair(m.family, m.type, m.protocol, fds);
+  if (r != 0) {
+    int err = errno;
+    return bs_failtext(L, "socketpair", pushkind(L, m.family, m.type), err);
+  }
+  a->fd = fds[0];
+  b->fd = fds[1];
+  return 2;
+}
+
+static int askint (int fd, int name, int *value) {
+  socklen_t len = sizeof(*value);
+  return getsockopt(fd, SOL_SOCKET, name, value, &len);
+}
+
+/* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
+static int adopt (bs_socket *s, int fd) {
+  int type, protocol = 0, family = AF_UNSPEC;
+  if (askint(fd, SO_TYPE, &type) != 0)
+    return -1;
+#if defined(SO_PROTOCOL)
+  (void)askint(fd, SO_PROTOCOL, &protocol);
+#endif
+#if defined(SO_DOMAIN)
+  (void)askint(fd, SO_DOMAIN, &family);
+#else
+  struct sockaddr_storage name;
+  socklen_t len = sizeof(name);
+  if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+    family = name.ss_family;
+#endif
+  s->fd = fd;
+  s->family = family;
+  s->type = type;
+  s->protocol = protocol;
+  s->flags = 0;
+  s->rcvtimeo = -1;
+  return 0;
+}
+
+static int checkdescriptor (lua_State *L, int arg) {
+  lua_Integer fd = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, arg, "descriptor out of range");
+  return (int)fd;
+}
+
+/* socket.fromfd(fd) */
+static int socket_fromfd (lua_State *L) {
+  int fd = checkdescriptor(L, 1);
+  bs_socket *s = bs_newsocket(L, AF_UNSPEC, 0, 0);
+  if (adopt(s, fd) != 0)
+    return bs_fail(L, "fromfd", errno);
+  return 1;
+}
+
+/* s:dup(). What twins do to the flags that they share, each cannot know of the other. */
+static int socket_dup (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *twin = bs_newsocket(L, s->family, s->type, s->protocol);
+  twin->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+  if (twin->fd < 0 && bs_collect(L, errno))
+    twin->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+  if (twin->fd < 0)
+    return bs_fail(L, "dup", errno);
+  s->flags |= BS_SHARED;
+  twin->flags = s->flags & (BS_SHARED | BS_NONBLOCK | BS_CONNECTING);
+  twin->rcvtimeo = -1;
+  twin->timeout = s->timeout;
+  return 1;
+}
+
+/* ---- ended ---- */
+
+static int socket_close (lua_State *L) {
+  release(bs_checksocket(L, 1));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int socket_gc (lua_State *L) {
+  release(bs_checksocket(L, 1));
+  return 0;
+}
+
+/* s:detach() -> fd, bytes read ahead */
+static int socket_detach (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd < 0)
+    return bs_fail(L, "detach", EBADF);
+  const bs_chunk *c = bs_chunkof(s);
+  lua_pushinteger(L, s->fd);
+  if (c != NULL)
+    lua_pushlstring(L, c->data + c->start, c->end - c->start);
+  else
+    lua_pushliteral(L, "");
+  if (s->fd < 0) /* the collector, run by the push, may run anything */
+    return bs_fail(L, "detach", EBADF);
+  bs_restoreflags(s);
+  letgo(s);
+  return 2;
+}
+
+/* ---- its descriptor ---- */
+
+static int socket_fileno (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, s->fd);
+  return 1;
+}
+
+/* s:getfd(), s:pollfd(): -1 when closed, as LuaSocket and cqueues have it */
+static int socket_getfd (lua_State *L) {
+  lua_pushinteger(L, bs_checksocket(L, 1)->fd);
+  return 1;
+}
+
+/* s:setfd(n): LuaSec takes a descriptor by getfd and setfd(-1). The old one is not closed. */
+static int socket_setfd (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  int fd = checkdescriptor(L, 2);
+  lua_settop(L, 1);
+  if (fd == s->fd)
+    return 1;
+  if (bs_pending(s))
+    return luaL_error(L, "setfd: bytes that were read ahead would be lost; read them first, or detach");
+  bs_socket fresh = *s;
+  if (fd >= 0 && adopt(&fresh, fd) != 0)
+    return bs_fail(L, "setfd", errno);
+  if (s->fd >= 0) {
+    bs_restoreflags(s);
+    letgo(s);
+  }
+  if (fd >= 0) {
+    fresh.held = NULL;
+    fresh.regs = NULL;
+    *s = fresh;
+  }
+  return 1;
+}
+
+static int socket_dirty (lua_State *L) {
+  lua_pushboolean(L, bs_pending(bs_checksocket(L, 1)));
+  return 1;
+}
+
+/* s:events(): what the last call that could not go on was waiting for */
+static int socket_events (lua_State *L) {
+  lua_pushstring(L, bs_checksocket(L, 1)->wants == BS_WRITE ? "w" : "r");
+  return 1;
+}
+
+/* s:timeout(), for cqueues.poll: how long it may wait. A socket that never waits is waited for. */
+static int socket_timeout (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (s->timeout > 0)
+    lua_pushnumber(L, s->timeout);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int socket_setinheritable (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  int flags = fcntl(s->fd, F_GETFD);
+  if (flags >= 0)
+    flags = fcntl(s->fd, F_SETFD, lua_toboolean(L, 2) ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
+  if (flags < 0)
+    return bs_fail(L, "setinheritable", errno);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int socket_getinheritable (lua_State *L) {
+  int flags = fcntl(bs_checksocket(L, 1)->fd, F_GETFD);
+  if (flags < 0)
+    return bs_fail(L, "getinheritable", errno);
+  lua_pushboolean(L, !(flags & FD_CLOEXEC));
+  return 1;
+}
+
+/* ---- its timeout ---- */
+
+static int settimeout (lua_State *L, const char *call, double timeout) {
+  bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd < 0)
+    return bs_fail(L, call, EBADF);
+  s->timeout = timeout;
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int socket_settimeout (lua_State *L) {
+  return settimeout(L, "settimeout", bs_checktimeout(L, 2));
+}
+
+static int socket_gettimeout (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (s->timeout < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, s->timeout);
+  return 1;
+}
+
+static int socket_setblocking (lua_State *L) {
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  return settimeout(L, "setblocking", lua_toboolean(L, 2) ? -1 : 0);
+}
+
+static int socket_getblocking (lua_State *L) {
+  lua_pushboolean(L, bs_checksocket(L, 1)->timeout != 0);
+  return 1;
+}
+
+/* ---- what it is ---- */
+
+static int socket_family (lua_State *L) {
+  lua_pushinteger(L, bs_checksocket(L, 1)->family);
+  return 1;
+}
+
+static int socket_type (lua_State *L) {
+  lua_pushinteger(L, bs_checksocket(L, 1)->type);
+  return 1;
+}
+
+static int socket_protocol (lua_State *L) {
+  lua_pushinteger(L, bs_checksocket(L, 1)->protocol);
+  return 1;
+}
+
+typedef int (*namecall) (int, struct sockaddr *, socklen_t *);
+
+/* Adds ", <address>" to the buffer; false if there is none. */
+static int addname (luaL_Buffer *b, const bs_socket *s, namecall call, const char *before) {
+  bs_address a;
+  char text[BS_ADDRTEXT];
+  a.len = sizeof(a.u);
+  memset(&a.u, 0, sizeof(a.u));
+  if (call(s->fd, &a.u.sa, &a.len) != 0)
+    return 0;
+  bs_normalize(&a, s->family);
+  luaL_addstring(b, before);
+  luaL_addstring(b, bs_addresstext(&a, text));
+  return 1;
+}
+
+/* "socket (5, AF_INET SOCK_STREAM, 127.0.0.1:40404 -> 127.0.0.1:8001, connected)" */
+static int socket_tostring (lua_State *L) {
+  const bs_socket *s = bs_checksocket(L, 1);
+  const char *kind = pushkind(L, s->family, s->type);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, "socket (");
+  if (s->fd < 0) {
+    luaL_addstring(&b, "closed, ");
+    luaL_addstring(&b, kind);
+  }
+  else {
+    char number[16];
+    int listening = 0;
+    snprintf(number, sizeof(number), "%d, ", s->fd);
+    luaL_addstring(&b, number);
+    luaL_addstring(&b, kind);
+#if defined(SO_ACCEPTCONN)
+    if (askint(s->fd, SO_ACCEPTCONN, &listening) != 0)
+      listening = 0;
+#endif
+    addname(&b, s, getsockname, ", ");
+    if (addname(&b, s, getpeername, " -> "))
+      luaL_addstring(&b, ", connected");
+    else
+      luaL_addstring(&b, listening                     ? ", listening"
+                         : s->flags & BS_CONNECTING ? ", connecting"
+                                                       : ", not connected");
+  }
+  luaL_addstring(&b, ")");
+  luaL_pushresult(&b);
+  return 1;
+}
+
+/* ---- registration ---- */
+
+static const luaL_Reg functions[] = {
+  {"socket", socket_socket},
+  {"socketpair", socket_socketpair},
+  {"fromfd", socket_fromfd},
+  {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+  {"close", socket_close},
+  {"detach", socket_detach},
+  {"dirty", socket_dirty},
+  {"dup", socket_dup},
+  {"events", socket_events},
+  {"family", socket_family},
+  {"fileno", socket_fileno},
+  {"getblocking", socket_getblocking},
+  {"getfd", socket_getfd},
+  {"getinheritable", socket_getinheritable},
+  {"gettimeout", socket_gettimeout},
+  {"pollfd", socket_getfd},
+  {"protocol", socket_protocol},
+  {"setblocking", socket_setblocking},
+  {"setfd", socket_setfd},
+  {"setinheritable", socket_setinheritable},
+  {"settimeout", socket_settimeout},
+  {"timeout", socket_timeout},
+  {"type", socket_type},
+  {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+  {"__close", socket_gc},
+  {"__gc", socket_gc},
+  {"__tostring", socket_tostring},
+  {NULL, NULL},
+};
+
+void bs_opensocket (lua_State *L) {
+  bs_setfuncs(L, BS_AT_MODULE, functions);
+  bs_setfuncs(L, BS_AT_METHODS, methods);
+  bs_setfuncs(L, BS_AT_SOCKET, metamethods);
+}

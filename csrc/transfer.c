@@ -1,0 +1,613 @@
+/*
+** transfer.c: data through a socket, one system call a piece: send sendall sendto, recv recvinto recvfrom,
+** sockatmark. Also what becomes of bytes that have left the kernel and could not be handed to Lua.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+
+#if !defined(MSG_NOSIGNAL)
+#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
+#endif
+#if !defined(MSG_TRUNC)
+#define MSG_TRUNC 0
+#endif
+#if !defined(MSG_ERRQUEUE)
+#define MSG_ERRQUEUE 0
+#endif
+
+#define DEFAULTSIZE 65536           /* of a receive, and of the chunk */
+#define MOSTATONCE ((size_t)1 << 20) /* one system call is not given more room than this */
+
+/* MSG_DONTWAIT in a user's flags is a timeout of 0 for this call. */
+static void setflags (bs_op *op, int flags) {
+  if (flags & MSG_DONTWAIT)
+    op->timeout = 0;
+}
+
+static int dontwait (bs_time patience) {
+  return patience == BS_NEVER ? MSG_DONTWAIT : 0;
+}
+
+static int isagain (int err) {
+  return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+/* The socket at 1. Leaves its metatable on the top: to pop it would take as many instructions as the rest
+** of the check. So the caller asks for the number of arguments before. */
+static inline bs_socket *self (lua_State *L) {
+  void *p = lua_touserdata(L, 1);
+  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != lua_topointer(L, BS_UP_SOCKET))
+    luaL_typeerror(L, 1, "socket");
+  return (bs_socket *)p;
+}
+
+/* ==== sending ==== */
+
+typedef struct send_op {
+  bs_op op;
+  const char *data; /* a string or a buffer on the stack */
+  size_t len;
+  size_t sent;
+  int flags;
+  const bs_address *to; /* on the stack, or NULL */
+} send_op;
+
+static ssize_t sendonce (const send_op *op, bs_time patience) {
+  int flags = op->flags | MSG_NOSIGNAL | dontwait(patience);
+  const char *data = op->data + op->sent;
+  size_t len = op->len - op->sent;
+  if (op->to == NULL)
+    return send(op->op.sock->fd, data, len, flags);
+  return sendto(op->op.sock->fd, data, len, flags, &op->to->u.sa, op->to->len);
+}
+
+/* why a step did not send */
+static int notsent (bs_op *o) {
+  if (isagain(errno))
+    return BS_WRITE;
+  if (errno == EINTR)
+    return BS_AGAIN;
+  o->error = errno;
+  return BS_DONE;
+}
+
+static int send_step (bs_op *o, bs_time patience) {
+  send_op *op = (send_op *)o;
+  ssize_t n = sendonce(op, patience);
+  if (n < 0)
+    return notsent(o);
+  op->sent = (size_t)n;
+  return BS_DONE;
+}
+
+static int send_finish (lua_State *L, bs_op *o) {
+  const send_op *op = (const send_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, op->to);
+  lua_pushinteger(L, (lua_Integer)op->sent);
+  return 1;
+}
+
+static int sendall_step (bs_op *o, bs_time patience) {
+  send_op *op = (send_op *)o;
+  ssize_t n = sendonce(op, patience);
+  if (n < 0)
+    return notsent(o);
+  op->sent += (size_t)n;
+  return op->sent < op->len ? BS_AGAIN : BS_DONE; /* a signal may have cut it short */
+}
+
+static int sendall_finish (lua_State *L, bs_op *o) {
+  const send_op *op = (const send_op *)o;
+  int n = 0;
+  if (o->error != 0)
+    n = bs_failop(L, o, NULL);
+  lua_pushinteger(L, (lua_Integer)op->sent);
+  return n + 1;
+}
+
+static const bs_kind send_kind = BS_KIND("send", send_op, 0, send_step, send_finish);
+static const bs_kind sendto_kind = BS_KIND("sendto", send_op, 0, send_step, send_finish);
+static const bs_kind sendall_kind = BS_KIND("sendall", send_op, 0, sendall_step, sendall_finish);
+
+static void checkflags (lua_State *L, int arg, send_op *op) {
+  op->flags = bs_optconstant(L, arg, "MSG_\0", 0);
+  setflags(&op->op, op->flags);
+}
+
+static inline void initsend (lua_State *L, send_op *op, const bs_kind *kind, bs_socket *s) {
+  op->data = lua_tolstring(L, 2, &op->len);
+  if (op->data == NULL)
+    op->data = bs_checkdata(L, 2, &op->len);
+  bs_initop(&op->op, kind, s->st, s);
+  op->sent = 0;
+  op->flags = 0;
+  op->to = NULL;
+}
+
+static int dosend (lua_State *L, const bs_kind *kind) {
+  send_op op;
+  int top = lua_gettop(L);
+  initsend(L, &op, kind, self(L));
+  if (top > 2) {
+    size_t from;
+    lua_settop(L, top);
+    checkflags(L, 3, &op);
+    op.len = bs_checkrange(L, 4, op.len, &from);
+    op.data += from;
+  }
+  return bs_run(L, &op.op);
+}
+
+/* s:send(data [, flags [, i [, j]]]) */
+static int transfer_send (lua_State *L) {
+  return dosend(L, &send_kind);
+}
+
+/* s:sendall(data [, flags [, i [, j]]]) */
+static int transfer_sendall (lua_State *L) {
+  return dosend(L, &sendall_kind);
+}
+
+static int dosendto (lua_State *L, const bs_address *to) {
+  send_op op;
+  initsend(L, &op, &sendto_kind, bs_checksocket(L, 1));
+  op.to = to;
+  return bs_run(L, &op.op);
+}
+
+/* s:sendto(data, ADDR), s:sendto(data, address, flags) */
+static int transfer_sendto (lua_State *L) {
+  send_op op;
+  initsend(L, &op, &sendto_kind, bs_checksocket(L, 1));
+  op.to = bs_testaddress(L, 3);
+  if (op.to == NULL || op.to->u.sa.sa_family != op.op.sock->family)
+    return bs_withaddress(L, 3, "sendto", op.op.sock->family, op.op.sock->type, op.op.timeout,
+                          dosendto);
+  if (lua_gettop(L) > 3)
+    checkflags(L, 4, &op);
+  return bs_run(L, &op.op);
+}
+
+/* ==== chunks: bytes on their way from the kernel to Lua ==== */
+
+bs_chunk *bs_chunkof (const bs_socket *s) {
+  bs_chunk *scratch = s->st->scratch;
+  return scratch != NULL && scratch->owner == s ? scratch : s->held;
+}
+
+int bs_anypending (const bs_state *st) {
+  return st->held > 0 || (st->scratch != NULL && st->scratch->owner != NULL);
+}
+
+static void freechunk (bs_state *st, bs_chunk *c) {
+  st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, 0);
+}
+
+void bs_dropheld (bs_socket *s) {
+  bs_state *st = s->st;
+  if (st->scratch != NULL && st->scratch->owner == s)
+    st->scratch->owner = NULL;
+  else if (s->held != NULL) {
+    freechunk(st, s->held);
+    s->held = NULL;
+    st->held--;
+  }
+}
+
+/* The state's chunk, free and with room for `size` bytes; NULL when memory is out. If another's bytes
+** are in it, it goes to their owner. */
+static bs_chunk *room (bs_state *st, size_t size) {
+  bs_chunk *c = st->scratch;
+  if (c != NULL && c->owner == NULL && c->size >= size && (c->size <= MOSTATONCE || size > MOSTATONCE))
+    return c;
+  if (size < DEFAULTSIZE)
+    size = DEFAULTSIZE;
+  bs_chunk *fresh = (bs_chunk *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_chunk) + size);
+  if (fresh == NULL)
+    return NULL;
+  if (c != NULL && c->owner != NULL) {
+    c->owner->held = c;
+    st->held++;
+  }
+  else if (c != NULL)
+    freechunk(st, c);
+  fresh->owner = NULL;
+  fresh->size = size;
+  fresh->start = fresh->end = 0;
+  fresh->cut = 0;
+  fresh->addrlen = 0;
+  st->scratch = fresh;
+  return fresh;
+}
+
+/* Makes the room in a chunk where bytes of `s` wait larger. */
+static bs_chunk *enlarge (bs_socket *s, bs_chunk *c, size_t size) {
+  bs_state *st = s->st;
+  bs_chunk *larger = (bs_chunk *)st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size,
+                                           sizeof(bs_chunk) + size);
+  if (larger == NULL)
+    return NULL;
+  larger->size = size;
+  if (st->scratch == c)
+    st->scratch = larger;
+  else
+    s->held = larger;
+  return larger;
+}
+
+/* ==== receiving ==== */
+
+typedef struct receive_op {
+  bs_op op;
+  size_t n;      /* at most so many bytes */
+  char *into;    /* recvinto: to here; NULL: to a chunk */
+  size_t got;
+  bs_chunk *chunk; /* where they are, from its start on; NULL with `into` */
+  int flags;
+  unsigned char message; /* not a stream: messages have bounds */
+  unsigned char from;    /* the sender is wanted */
+  unsigned char cut;     /* a message was longer */
+  socklen_t addrlen;
+  struct sockaddr_storage address;
+} receive_op;
+
+/* what the kernel has nothing of */
+static int notreceived (receive_op *r) {
+  if (isagain(errno))
+    return r->flags & MSG_OOB ? BS_URGENT : r->flags & MSG_ERRQUEUE ? BS_ERROR : BS_READ;
+  if (errno == EINTR)
+    return BS_AGAIN;
+  r->op.error = errno;
+  return BS_DONE;
+}
+
+/* A message with its bounds, and its sender. */
+static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
+  struct iovec piece;
+  struct msghdr msg;
+  piece.iov_base = data;
+  piece.iov_len = n;
+  msg.msg_name = r->from ? &r->address : NULL;
+  msg.msg_namelen = r->from ? sizeof(r->address) : 0;
+  msg.msg_iov = &piece;
+  msg.msg_iovlen = 1;
+  msg.msg_control = NULL;
+  msg.msg_controllen = 0;
+  msg.msg_flags = 0;
+  ssize_t got = recvmsg(r->op.sock->fd, &msg, flags);
+  r->addrlen = msg.msg_namelen;
+  if (got >= 0) {
+    r->cut = r->message && (msg.msg_flags & MSG_TRUNC) != 0;
+    if ((size_t)got > n) /* MSG_TRUNC tells the whole length; what was stored is what counts */
+      got = (ssize_t)n;
+  }
+  return got;
+}
+
+/* Bytes that wait for their owner are served first. */
+static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
+  size_t waiting = c->end - c->start;
+  r->chunk = c;
+  r->got = waiting < r->n ? waiting : r->n;
+  r->cut = r->message && (c->cut || r->got < waiting);
+  r->addrlen = c->addrlen;
+  memcpy(&r->address, &c->address, c->addrlen);
+  if (r->into != NULL) {
+    memcpy(r->into, c->data + c->start, r->got);
+  }
+  return BS_DONE;
+}
+
+/* Room in the state's chunk for what one call should ask for; *n is cut to that. Without, r->chunk is
+** NULL, and this is the step's answer. */
+static BS_ASIDE int makeroom (receive_op *r, size_t *n, int flags) {
+  r->chunk = NULL;
+  if (*n > MOSTATONCE && !r->message)
+    *n = MOSTATONCE;
+  else if (*n > MOSTATONCE) { /* no more than the next message needs */
+    char byte;
+    ssize_t length = recv(r->op.sock->fd, &byte, 1, flags | MSG_PEEK | MSG_TRUNC);
+    if (length < 0)
+      return notreceived(r);
+    if ((size_t)length < *n)
+      *n = (size_t)length;
+  }
+  r->chunk = room(r->op.st, *n);
+  if (r->chunk == NULL)
+    r->op.error = BS_ENOMEM;
+  return BS_DONE;
+}
+
+static int receive_step (bs_op *o, bs_time patience) {
+  receive_op *r = (receive_op *)o;
+  int flags = r->flags | dontwait(patience);
+  size_t n = r->n;
+  char *data = r->into;
+  ssize_t got;
+  bs_chunk *c = o->st->scratch;
+  if ((c != NULL && c->owner == o->sock) || o->sock->held != NULL) {
+    if (!(flags & (MSG_OOB | MSG_ERRQUEUE)))
+      return receiveheld(r, bs_chunkof(o->sock));
+  }
+  if (data == NULL && c != NULL && c->owner == NULL && c->size >= n && n <= MOSTATONCE) {
+    r->chunk = c;
+    data = c->data;
+  }
+  else if (data == NULL) {
+    int want = makeroom(r, &n, flags);
+    if (r->chunk == NULL)
+      return want;
+    data = r->chunk->data;
+  }
+  if (r->message || r->from)
+    got = receivemessage(r, data, n, flags);
+  else
+    got = recv(o->sock->fd, data, n, flags);
+  if (got < 0)
+    return notreceived(r);
+  r->got = (size_t)got;
+  return BS_DONE;
+}
+
+/* What was taken out of the kernel, and so must not get lost. */
+static inline int consumes (const receive_op *r) {
+  return !(r->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE));
+}
+
+/* Until the values exist, the bytes belong to the socket: if memory runs out, they are still there. */
+static inline void mark (const receive_op *r) {
+  bs_chunk *c = r->chunk;
+  if (c->owner == NULL && consumes(r)) {
+    c->owner = r->op.sock;
+    c->start = 0;
+    c->end = r->got;
+    c->cut = r->cut;
+    c->addrlen = r->addrlen;
+    if (r->addrlen > 0)
+      memcpy(&c->address, &r->address, r->addrlen);
+  }
+}
+
+/* They exist. Pushing them may have run the collector, and so anything: the chunk may have moved to its
+** owner, or be gone. */
+static inline void handedover (const receive_op *r) {
+  bs_socket *s = r->op.sock;
+  bs_chunk *c = r->chunk;
+  if (!consumes(r))
+    return;
+  if (c == s->st->scratch) {
+    if (c->owner != s)
+      return;
+  }
+  else if (c != s->held)
+    return;
+  c->start += r->got;
+  if (c->start < c->end && !r->message)
+    return;
+  if (c == s->st->scratch)
+    c->owner = NULL;
+  else
+    bs_dropheld(s);
+}
+
+static int pushcut (lua_State *L, const receive_op *r) {
+  if (!r->cut)
+    return 0;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int recv_finish (lua_State *L, bs_op *o) {
+  const receive_op *r = (const receive_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  mark(r);
+  lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
+  handedover(r);
+  return 1 + pushcut(L, r);
+}
+
+static int recvfrom_finish (lua_State *L, bs_op *o) {
+  const receive_op *r = (const receive_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  mark(r);
+  lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
+  bs_pushaddress(L, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
+  handedover(r);
+  return 2 + pushcut(L, r);
+}
+
+static int recvinto_finish (lua_State *L, bs_op *o) {
+  const receive_op *r = (const receive_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  if (r->chunk != NULL)
+    handedover(r);
+  lua_pushinteger(L, (lua_Integer)r->got);
+  return 1 + pushcut(L, r);
+}
+
+/* MSG_WAITALL on a stream: the bytes gather in the socket's own chunk, where an error or Ctrl-C
+** leaves them. A timeout gives what there is, as POSIX has it. */
+static int waitall_step (bs_op *o, bs_time patience) {
+  receive_op *r = (receive_op *)o;
+  bs_socket *s = o->sock;
+  bs_chunk *c = bs_chunkof(s);
+  size_t have = c != NULL ? c->end - c->start : 0;
+  if (have >= r->n) {
+    r->chunk = c;
+    return BS_DONE;
+  }
+  size_t most = r->n - have < MOSTATONCE ? r->n - have : MOSTATONCE;
+  if (c == NULL)
+    c = room(o->st, most);
+  else if (c->size - c->end < most)
+    c = enlarge(s, c, c->end + (most > c->size ? most : c->size));
+  r->chunk = c;
+  if (c == NULL) {
+    o->error = BS_ENOMEM;
+    return BS_DONE;
+  }
+  if (c->owner == NULL) {
+    c->start = c->end = 0;
+    c->cut = 0;
+    c->addrlen = 0;
+  }
+  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | dontwait(patience));
+  if (got < 0)
+    return notreceived(r);
+  if (got == 0)
+    return BS_DONE;
+  c->owner = s;
+  c->end += (size_t)got;
+  return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
+}
+
+static int waitall_finish (lua_State *L, bs_op *o) {
+  receive_op *r = (receive_op *)o;
+  bs_chunk *c = bs_chunkof(o->sock);
+  size_t have = c != NULL ? c->end - c->start : 0;
+  int late = o->error == EAGAIN || o->error == BS_ETIMEOUT;
+  if (o->error != 0 && !(late && have > 0))
+    return bs_failop(L, o, NULL);
+  r->chunk = c;
+  r->got = have < r->n ? have : r->n;
+  if (r->into != NULL) {
+    if (r->got > 0)
+      memcpy(r->into, c->data + c->start, r->got);
+    lua_pushinteger(L, (lua_Integer)r->got);
+  }
+  else
+    lua_pushlstring(L, r->got > 0 ? c->data + c->start : "", r->got);
+  if (c != NULL)
+    handedover(r);
+  return 1;
+}
+
+static const bs_kind recv_kind =
+    BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
+static const bs_kind recvfrom_kind =
+    BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
+static const bs_kind recvinto_kind =
+    BS_KIND("recvinto", receive_op, BS_RECEIVES, receive_step, recvinto_finish);
+static const bs_kind waitall_kind =
+    BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+static const bs_kind waitallinto_kind =
+    BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+
+static void initreceive (receive_op *r, const bs_kind *kind, bs_socket *s) {
+  bs_initop(&r->op, kind, s->st, s);
+  r->n = DEFAULTSIZE;
+  r->into = NULL;
+  r->chunk = NULL;
+  r->flags = 0;
+  r->message = s->type != SOCK_STREAM;
+  r->from = 0;
+  r->cut = 0;
+  r->addrlen = 0;
+}
+
+static size_t checkcount (lua_State *L, int arg) {
+  int isinteger;
+  lua_Integer n = lua_tointegerx(L, arg, &isinteger);
+  if (!isinteger)
+    n = luaL_optinteger(L, arg, DEFAULTSIZE);
+  luaL_argcheck(L, n >= 0, arg, "count must not be negative");
+  return (size_t)n;
+}
+
+/* Flags at arg; MSG_WAITALL on a stream is another operation. */
+static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
+  r->flags = bs_optconstant(L, arg, "MSG_\0", 0);
+  setflags(&r->op, r->flags);
+  if (!r->message) {
+    r->flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
+    if (waitall != NULL && (r->flags & MSG_WAITALL) && !(r->flags & (MSG_PEEK | MSG_OOB)))
+      r->op.kind = waitall;
+  }
+}
+
+/* The answer to a request for no bytes: at once, but not from a closed socket. */
+static int nothing (lua_State *L, const receive_op *r, int text) {
+  if (r->op.sock->fd < 0)
+    return bs_fail(L, r->op.kind->name, EBADF);
+  if (text)
+    lua_pushliteral(L, "");
+  else
+    lua_pushinteger(L, 0);
+  return 1;
+}
+
+/* s:recv([n [, flags]]) */
+static int transfer_recv (lua_State *L) {
+  receive_op r;
+  int top = lua_gettop(L);
+  initreceive(&r, &recv_kind, self(L));
+  if (top > 1)
+    r.n = checkcount(L, 2);
+  if (top > 2)
+    checkreceiveflags(L, 3, &r, &waitall_kind);
+  if (r.n == 0)
+    return nothing(L, &r, 1);
+  return bs_run(L, &r.op);
+}
+
+/* s:recvfrom([n [, flags]]) */
+static int transfer_recvfrom (lua_State *L) {
+  receive_op r;
+  initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
+  r.from = 1;
+  r.n = checkcount(L, 2);
+  if (lua_gettop(L) > 2)
+    checkreceiveflags(L, 3, &r, NULL);
+  return bs_run(L, &r.op);
+}
+
+/* s:recvinto(buffer [, n [, i [, flags]]]) */
+static int transfer_recvinto (lua_State *L) {
+  receive_op r;
+  initreceive(&r, &recvinto_kind, bs_checksocket(L, 1));
+  bs_buffer *b = bs_checkbuffer(L, 2);
+  lua_Integer size = (lua_Integer)b->size, i = luaL_optinteger(L, 4, 1);
+  luaL_argcheck(L, i >= 1 && i <= size + 1, 4, "position outside the buffer");
+  lua_Integer n = luaL_optinteger(L, 3, size - i + 1);
+  luaL_argcheck(L, n >= 0 && n <= size - i + 1, 3, "count outside the buffer");
+  r.n = (size_t)n;
+  r.into = b->data + (i - 1);
+  if (lua_gettop(L) > 4)
+    checkreceiveflags(L, 5, &r, &waitallinto_kind);
+  if (n == 0)
+    return nothing(L, &r, 0);
+  return bs_run(L, &r.op);
+}
+
+/* s:sockatmark() */
+static int transfer_sockatmark (lua_State *L) {
+  int at = sockatmark(bs_checksocket(L, 1)->fd);
+  if (at < 0)
+    return bs_fail(L, "sockatmark", errno);
+  lua_pushboolean(L, at);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  {"recv", transfer_recv},
+  {"recvfrom", transfer_recvfrom},
+  {"recvinto", transfer_recvinto},
+  {"send", transfer_send},
+  {"sendall", transfer_sendall},
+  {"sendto", transfer_sendto},
+  {"sockatmark", transfer_sockatmark},
+  {NULL, NULL},
+};
+
+void bs_opentransfer (lua_State *L) {
+  bs_setfuncs(L, BS_AT_METHODS, methods);
+}

@@ -1,0 +1,315 @@
+/*
+** wait.c: the one driver of every call that can wait. It knows deadlines, the kernel's own timeout,
+** poll, signals and Lua's hooks; what is done meanwhile is the operation's step. Also the flags of a
+** socket that waiting needs, since others may find them changed.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <poll.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "bsdsocket.h"
+
+#define MILLISECOND ((bs_time)1000000)
+#define SECOND ((bs_time)1000000000)
+
+/* From here on a receive waits in the kernel, under SO_RCVTIMEO. The kernel keeps that up to an eighth
+** late, so it is asked for seven eighths, and a poll, which is precise, finishes. */
+#define KERNELTIMED 0.25
+#define KERNELSHARE 0.875
+
+/* After a passing failure of accept, as one would do by hand. */
+#define RESTAFTERFAILURE (100 * MILLISECOND)
+
+/* ---- time ---- */
+
+bs_time bs_now (void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (bs_time)ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+bs_time bs_span (double seconds) {
+  if (seconds < 0 || seconds >= 1e9)
+    return BS_FOREVER;
+  return (bs_time)ceil(seconds * 1e9);
+}
+
+int bs_millis (bs_time span) {
+  if (span == BS_FOREVER)
+    return -1;
+  if (span <= 0)
+    return 0;
+  span = (span + MILLISECOND - 1) / MILLISECOND;
+  return span > INT_MAX ? INT_MAX : (int)span;
+}
+
+double bs_checktimeout (lua_State *L, int arg) {
+  if (lua_isnoneornil(L, arg))
+    return -1;
+  lua_Number seconds = luaL_checknumber(L, arg);
+  luaL_argcheck(L, seconds >= 0, arg, "timeout must not be negative or NaN"); /* NaN is not >= 0 */
+  return isinf(seconds) ? -1 : (double)seconds;
+}
+
+static void fixdeadline (bs_op *op) {
+  bs_time span = bs_span(op->timeout);
+  if (op->deadline == 0)
+    op->deadline = span == BS_FOREVER ? BS_FOREVER : (op->began != 0 ? op->began : bs_now()) + span;
+}
+
+static bs_time left (bs_time deadline) {
+  if (deadline == BS_FOREVER)
+    return BS_FOREVER;
+  bs_time now = bs_now();
+  return now < deadline ? deadline - now : 0;
+}
+
+/* ---- flags of the open file description ---- */
+
+/* Knows without asking, unless others share the description. */
+int bs_setnonblock (bs_socket *s, int on) {
+  int known = (s->flags & BS_NONBLOCK) != 0;
+  if (known == on && !(s->flags & BS_SHARED))
+    return 0;
+  int flags = fcntl(s->fd, F_GETFL);
+  if (flags < 0)
+    return -1;
+  if (((flags & O_NONBLOCK) != 0) != on) {
+    if (fcntl(s->fd, F_SETFL, flags ^ O_NONBLOCK) != 0)
+      return -1;
+    s->flags = (unsigned char)(s->flags ^ BS_SETNONBLOCK);
+  }
+  s->flags = (unsigned char)(on ? s->flags | BS_NONBLOCK : s->flags & ~BS_NONBLOCK);
+  return 0;
+}
+
+static int setrcvtimeo (bs_socket *s, double seconds) {
+  struct timeval tv;
+  tv.tv_sec = (time_t)seconds;
+  tv.tv_usec = (suseconds_t)((seconds - (double)tv.tv_sec) * 1e6);
+  return setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+}
+
+/* True if a receive on `s` will wait in the kernel for `seconds` and no longer. */
+static int waitsinkernel (bs_socket *s, double seconds) {
+  if (s->rcvtimeo == seconds)
+    return 1;
+  if (!(s->flags & BS_SETRCVTIMEO)) {
+    if (s->rcvtimeo < 0) { /* adopted: what did its owner leave? */
+      struct timeval tv;
+      socklen_t len = sizeof(tv);
+      if (getsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) != 0)
+        return 0;
+      s->rcvtimeo = (double)tv.tv_sec + (double)tv.tv_usec / 1e6;
+    }
+    s->foundrcvtimeo = s->rcvtimeo;
+  }
+  if (setrcvtimeo(s, seconds) != 0)
+    return 0;
+  s->rcvtimeo = seconds;
+  s->flags |= BS_SETRCVTIMEO;
+  return 1;
+}
+
+void bs_restoreflags (bs_socket *s) {
+  if (s->flags & BS_SETNONBLOCK) {
+    int flags = fcntl(s->fd, F_GETFL);
+    if (flags >= 0)
+      (void)fcntl(s->fd, F_SETFL, flags ^ O_NONBLOCK);
+  }
+  if (s->flags & BS_SETRCVTIMEO)
+    (void)setrcvtimeo(s, s->foundrcvtimeo);
+  s->flags = (unsigned char)(s->flags & ~(BS_NONBLOCK | BS_SETNONBLOCK | BS_SETRCVTIMEO));
+  s->rcvtimeo = -1;
+}
+
+/* ---- Lua's hooks ---- */
+
+static int nothing (lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* A signal handler of Lua's has set a hook: lua.c's raises "interrupted!". It wants a call to happen.
+** Set on the main thread, it would never see a coroutine that waits; so it moves here, and moves
+** back if all it did was to look. */
+static void runhook (lua_State *L, lua_State *from) {
+  lua_pushcfunction(L, nothing);
+  if (from == L) {
+    lua_call(L, 0, 0);
+    return;
+  }
+  lua_Hook hook = lua_gethook(from), own = lua_gethook(L);
+  int mask = lua_gethookmask(from), ownmask = lua_gethookmask(L);
+  int count = lua_gethookcount(from), owncount = lua_gethookcount(L);
+  lua_sethook(from, NULL, 0, 0);
+  lua_sethook(L, hook, mask, count);
+  int status = lua_pcall(L, 0, 0, 0);
+  lua_sethook(L, own, ownmask, owncount);
+  if (status != LUA_OK)
+    lua_error(L);
+  if (lua_gethook(from) == NULL)
+    lua_sethook(from, hook, mask, count);
+}
+
+/* ---- the driver ---- */
+
+void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+  op->kind = kind;
+  op->st = st;
+  op->sock = s;
+  op->error = 0;
+  op->timeout = s != NULL ? s->timeout : -1;
+  op->began = op->deadline = 0;
+  op->rest = 0;
+}
+
+int bs_waitfd (int fd, int want, bs_time deadline) {
+  struct pollfd p;
+  p.fd = fd;
+  p.events = (short)((want & BS_READ ? POLLIN : 0) | (want & BS_WRITE ? POLLOUT : 0) |
+                     (want & BS_URGENT ? POLLPRI : 0));
+  p.revents = 0;
+  return poll(&p, 1, bs_millis(left(deadline)));
+}
+
+/* How long the first step of a call with a timeout may wait by itself. */
+static BS_ASIDE bs_time firstpatience (bs_op *op) {
+  unsigned traits = op->kind->traits;
+  if (traits & BS_TIMED) {
+    fixdeadline(op);
+    return op->timeout == 0 ? BS_NEVER : left(op->deadline);
+  }
+  if (traits & BS_NEEDSFLAG)
+    (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
+  else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
+           !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) &&
+           waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * KERNELSHARE : 1e9)) {
+    op->began = bs_now();
+    return BS_FOREVER;
+  }
+  return BS_NEVER;
+}
+
+/* Passing failures: the kernel's tables are full, or a connection died before it was taken. */
+static int passes (int err) {
+  switch (err) {
+    case ECONNABORTED: case EMFILE: case ENFILE: case ENOBUFS: case ENOMEM: case EPERM:
+    case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case EHOSTUNREACH: case ENETUNREACH:
+#ifdef ENONET
+    case ENONET:
+#endif
+#ifdef ENOSR
+    case ENOSR:
+#endif
+      return 1;
+    default: return 0;
+  }
+}
+
+/* Does nothing for a while: > 0 then, 0 if the deadline came first, -1 after a signal. */
+static int rest (bs_time span, bs_time deadline) {
+  bs_time most = left(deadline);
+  int r = poll(NULL, 0, bs_millis(span < most ? span : most));
+  return r < 0 ? r : span < most;
+}
+
+/* The hooks that were there when the call began: one that is new wants to be run. */
+typedef struct hooks {
+  lua_Hook own, main;
+} hooks;
+
+static void checkhooks (lua_State *L, lua_State *mainthread, hooks *known) {
+  lua_Hook own = lua_gethook(L), mains = lua_gethook(mainthread);
+  if (own != known->own && own != NULL)
+    runhook(L, L);
+  else if (mainthread != L && mains != known->main && mains != NULL)
+    runhook(L, mainthread);
+  known->own = lua_gethook(L);
+  known->main = lua_gethook(mainthread);
+}
+
+/* Waits until `want` comes true, the deadline, or a signal: > 0, 0, -1. *vain counts how often in a row
+** poll said at once that it was true, and the step could do nothing. */
+static int await (bs_op *op, int want, int *vain) {
+  fixdeadline(op);
+  if (want == BS_REST)
+    return rest(op->rest, op->deadline);
+  bs_time before = bs_now();
+  op->sock->wants = (unsigned char)want;
+  int r = bs_waitfd(op->sock->fd, want, op->deadline);
+  *vain = r > 0 && bs_now() - before < MILLISECOND ? *vain + 1 : 0;
+  if (*vain > 1) /* ready only in poll's eyes: a full unix peer, a crowd before one accept */
+    return rest(MILLISECOND << (*vain < 6 ? *vain - 2 : 4), op->deadline);
+  return r;
+}
+
+/* What a failure of the step comes to: go on (and perhaps rest before), or BS_DONE. */
+static int afterfailure (lua_State *L, bs_op *op, int *collected) {
+  unsigned traits = op->kind->traits;
+  int err = op->error;
+  op->error = 0;
+  if ((traits & BS_OPENS) && !*collected && bs_collect(L, err)) {
+    *collected = 1;
+    return BS_AGAIN;
+  }
+  if ((traits & BS_PERSISTS) && passes(err)) {
+    *collected = 0;
+    op->rest = RESTAFTERFAILURE;
+    return BS_REST;
+  }
+  op->error = err;
+  return BS_DONE;
+}
+
+/* What the first step did not end: `want` is its answer. */
+static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
+  int vain = 0, collected = 0;
+  for (;;) {
+    bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
+    if (want == BS_DONE && op->error > 0)
+      want = afterfailure(L, op, &collected);
+    if (want == BS_DONE)
+      return;
+    if (want == BS_AGAIN) {
+      vain = 0;
+      if (op->timeout == 0 && (op->kind->traits & BS_TIMED))
+        op->error = BS_ETIMEOUT;
+      else if (op->timeout > 0) { /* what goes on and on ends at the deadline, too */
+        fixdeadline(op);
+        bs_time time = left(op->deadline);
+        if (time == 0)
+          op->error = BS_ETIMEOUT;
+        else if (op->kind->traits & BS_TIMED)
+          patience = time;
+      }
+    }
+    else if (op->timeout == 0) {
+      if (op->error == 0)
+        op->error = EAGAIN;
+    }
+    else {
+      int r = await(op, want, &vain);
+      op->error = r > 0 || (r < 0 && errno == EINTR) ? 0 : r == 0 ? BS_ETIMEOUT : errno;
+    }
+    if (op->error != 0)
+      return;
+    checkhooks(L, op->st->main, known);
+    want = op->kind->step(op, patience);
+  }
+}
+
+int bs_run (lua_State *L, bs_op *op) {
+  const bs_kind *kind = op->kind;
+  hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
+  int want = kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
+  if (want != BS_DONE || op->error > 0)
+    drive(L, op, want, &known);
+  return kind->finish(L, op);
+}

@@ -1,0 +1,41 @@
+-- 02_client.lua: connects to the server of 01_server.lua, sends a word, prints the answer; again and again.
+--
+--   lua5.4 examples/02_client.lua [host [port [rounds]]]
+--
+-- Without rounds it runs until Ctrl-C.
+-- run by: demo.lua
+
+-- In a checkout the library is where `make` built it; once installed it needs neither line.
+package.path = package.path .. ";lua/?.lua;lua/?/init.lua"
+package.cpath = package.cpath .. ";build/?.so"
+
+local socket = require "bsdsocket"
+
+local host, port, rounds = arg[1] or "localhost", arg[2] or 8001, tonumber(arg[3]) or math.huge
+
+local function main()
+  for _ = 1, rounds do
+    local client <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0))
+    print("socket")
+    local connected, message, code = client:connect(host, port)
+    if code == "ECONNREFUSED" then
+      message = message .. " (is the server running? lua5.4 examples/01_server.lua starts it)"
+    end
+    assert(connected, message)
+    print("connect", tostring(client:getsockname()) .. " to " .. tostring(client:getpeername()))
+    assert(client:send("hihihi"))
+    print("send", "hihihi")
+    local buf = assert(client:recv(1024))
+    print("recv", buf)
+    client:close()
+    print("close")
+  end
+end
+
+io.stdout:setvbuf "line"
+local ok, message = pcall(main)
+if not ok and tostring(message):find "interrupted!" then os.exit(130, true) end -- Ctrl-C
+if not ok then
+  io.stderr:write(tostring(message), "\n")
+  os.exit(1, true)
+end

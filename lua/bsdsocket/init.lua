@@ -1,0 +1,284 @@
+--- bsdsocket: BSD sockets for Lua 5.4.
+-- The C core, and the two calls that are made of several system calls: connect and listen.
+-- The reference of all names is types/bsdsocket.lua.
+
+local core = require "bsdsocket.core"
+
+local socket = {}
+for name, value in pairs(core) do socket[name] = value end
+socket.listenpath = nil -- a part of listen, below
+
+local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
+local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
+
+---------------------------------------------------------------------------------------------------
+-- Arguments
+
+--- `depth`: how many functions of this file are between connect or listen and this one.
+local function argcheck(ok, n, call, message, depth)
+  if not ok then
+    error(("bad argument #%d to '%s' (%s)"):format(n, call, message), (depth or 0) + 3)
+  end
+end
+
+local function isaddress(value)
+  return type(value) == "userdata" and getmetatable(value) == ADDRESS
+end
+
+--- Checks an options table against `known`: name -> type, or a table of types.
+local function checkoptions(opts, n, call, known)
+  argcheck(opts == nil or type(opts) == "table", n, call, "table expected, got " .. type(opts), 2)
+  for name, value in pairs(opts or {}) do
+    local types = known[name]
+    argcheck(types, n, call, ("unknown option '%s'"):format(tostring(name)), 2)
+    argcheck(types[isaddress(value) and "address" or type(value)], n, call,
+      ("option '%s' is a %s"):format(name, type(value)), 2)
+  end
+  return opts or {}
+end
+
+local function set(...)
+  local t = {}
+  for _, name in ipairs {...} do t[name] = true end
+  return t
+end
+
+local connect_options = {
+  family = set("number", "string"), timeout = set("number"), bind = set("string", "address"),
+  nodelay = set("boolean"), keepalive = set("boolean"),
+}
+
+local listen_options = {
+  family = set("number", "string"), backlog = set("number"), reuseport = set("boolean"),
+  v6only = set("boolean"), mode = set("number", "string"),
+}
+
+--- The arguments (host, port, opts) or (address, opts): target, service or nil, opts, and how the
+--- messages name it.
+local function target(call, known, host, port, opts)
+  if isaddress(host) then
+    argcheck(opts == nil, 3, call, "an address has its port already", 1)
+    return host, nil, checkoptions(port, 2, call, known), tostring(host)
+  end
+  local anyhost = host == nil and call == "listen"
+  argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. type(host), 1)
+  argcheck(math.type(port) == "integer" or type(port) == "string", 2, call,
+    "port number or service name expected, got " .. (port == nil and "no value" or math.type(port) or type(port)), 1)
+  argcheck(type(port) == "string" or (port >= 0 and port <= 65535), 2, call, "port out of range", 1)
+  local name = host or "*"
+  if name:find(":", 1, true) then name = "[" .. name .. "]" end
+  return host, port, checkoptions(opts, 3, call, known), ("%s:%s"):format(name, port)
+end
+
+--- The text of a failure, for a message that has named the call and the address itself.
+local function failure(call, subject, code)
+  return nil, ("%s %s: %s"):format(call, subject, core.strerror(code)), code
+end
+
+--- Addresses to try for a host and a port.
+local function resolve(call, host, port, family, flags, timeout)
+  local list, message, code = core.getaddrinfo(host, port,
+    {family = family, type = core.SOCK_STREAM, flags = flags, timeout = timeout})
+  if not list then return nil, message:gsub("^getaddrinfo", call), code end
+  local addresses = {}
+  for i, entry in ipairs(list) do addresses[i] = entry.address end
+  return addresses
+end
+
+---------------------------------------------------------------------------------------------------
+-- connect
+
+--- The families in turn, beginning with the one that the system prefers, each in its order.
+local function interleave(addresses)
+  local first, rest, result = {}, {}, {}
+  for _, address in ipairs(addresses) do
+    table.insert(address.family == addresses[1].family and first or rest, address)
+  end
+  for i = 1, math.max(#first, #rest) do
+    result[#result + 1] = first[i]
+    result[#result + 1] = rest[i]
+  end
+  return result
+end
+
+--- A fresh socket for an attempt, with the options that are to hold from its first packet.
+local function fresh(address, opts)
+  local s, message, code = core.socket(address.family, core.SOCK_STREAM)
+  local ok = s
+  if ok and opts.nodelay ~= nil then ok, message, code = s:setsockopt("TCP_NODELAY", opts.nodelay) end
+  if ok and opts.keepalive ~= nil then ok, message, code = s:setsockopt("SO_KEEPALIVE", opts.keepalive) end
+  if ok and opts.bind then
+    if isaddress(opts.bind) then
+      ok, message, code = s:bind(opts.bind)
+    else
+      ok, message, code = s:bind(opts.bind, 0)
+    end
+  end
+  if ok then return s end
+  if s then s:close() end
+  return nil, message, code
+end
+
+--- Attempts that are under way: an array of sockets, `address[s]` what each goes to. Those that are left
+--- when the variable that holds it ends are closed: losers, and all of them after an error or Ctrl-C.
+local attempts_meta = {
+  __close = function(self)
+    for _, s in ipairs(self) do s:close() end
+  end,
+}
+
+local function remove(list, value)
+  for i, v in ipairs(list) do
+    if v == value then return table.remove(list, i) end
+  end
+end
+
+--- Happy Eyeballs: one address after the other, each a stagger after the one before or as soon as that has
+--- failed; the first connection wins. Gives the socket, or nil and the failures {address, code}.
+local function race(addresses, opts, deadline)
+  local attempts <close> = setmetatable({address = {}}, attempts_meta)
+  local failures, started, stagger = {}, 0, 0
+
+  local function outcome(s, ok, code)
+    if ok then return remove(attempts, s) end
+    if code ~= "EINPROGRESS" and code ~= "EAGAIN" then
+      failures[#failures + 1] = {address = attempts.address[s], code = code}
+      remove(attempts, s):close()
+      stagger = 0 -- no reason to wait with the next one
+    end
+  end
+
+  while true do
+    local now = core.monotime()
+    if deadline and now >= deadline then
+      for _, s in ipairs(attempts) do
+        failures[#failures + 1] = {address = attempts.address[s], code = "timeout"}
+      end
+      return nil, failures, "timeout"
+    end
+    if started < #addresses and (#attempts == 0 or now >= stagger) then
+      started, stagger = started + 1, now + STAGGER
+      local address = addresses[started]
+      local s, _, code = fresh(address, opts)
+      if s then
+        attempts[#attempts + 1], attempts.address[s] = s, address
+        -- the last one, alone, needs no one to watch it
+        local alone = #attempts == 1 and started == #addresses
+        s:settimeout(alone and (deadline and deadline - now) or not alone and 0 or nil)
+        local ok, _, why = s:connect(address)
+        if outcome(s, ok, why) then return s end
+      else
+        failures[#failures + 1] = {address = address, code = code}
+      end
+    elseif #attempts == 0 then
+      return nil, failures, failures[#failures].code
+    else
+      local wait = started < #addresses and stagger - now or nil
+      if deadline then wait = math.min(wait or math.huge, deadline - now) end
+      local _, writable = core.select(nil, attempts, wait)
+      for _, s in ipairs(writable) do
+        local ok, _, why = s:connect(attempts.address[s])
+        if outcome(s, ok, why) then return s end
+      end
+    end
+  end
+end
+
+--- socket.connect(host, port [, opts]), socket.connect(address [, opts])
+function socket.connect(host, port, opts)
+  local subject
+  host, port, opts, subject = target("connect", connect_options, host, port, opts)
+  local timeout = opts.timeout
+  argcheck(not timeout or timeout >= 0, port and 3 or 2, "connect", "timeout must not be negative or NaN")
+  if timeout == math.huge then timeout = nil end
+  local deadline = timeout and core.monotime() + timeout
+  local addresses = {host}
+  if port then
+    local message, code
+    addresses, message, code = resolve("connect", host, port, opts.family, nil, timeout)
+    if not addresses then return nil, message, code end
+  end
+  local s, failures, code = race(interleave(addresses), opts, deadline)
+  if s then return s:settimeout(nil) end
+  if #failures == 1 and tostring(failures[1].address) == subject then return failure("connect", subject, code) end
+  local texts = {}
+  for i, f in ipairs(failures) do texts[i] = ("%s: %s"):format(f.address, core.strerror(f.code)) end
+  if #texts == 0 then return failure("connect", subject, code) end
+  return nil, ("connect %s: %s"):format(subject, table.concat(texts, "; ")), code
+end
+
+---------------------------------------------------------------------------------------------------
+-- listen
+
+local function checkmode(mode, n)
+  if mode == nil then return -1 end
+  local number = type(mode) == "string" and mode:match("^[0-7]+$") and tonumber(mode, 8) or math.tointeger(mode)
+  argcheck(number and number >= 0 and number <= 4095, n, "listen", "mode is not 0 to 4095, nor octal digits", 1)
+  return number
+end
+
+--- A listening socket on one address.
+local function listenon(address, opts, backlog, mode)
+  local s, _, code = core.socket(address.family, core.SOCK_STREAM)
+  if not s then return failure("listen", address, code) end
+  local ok
+  local path = address.family == core.AF_UNIX and address.path
+  if path and path ~= "" and path:byte() ~= 0 then
+    ok, _, code = core.listenpath(s, address, backlog, mode)
+  else
+    ok = s
+    if not path then
+      ok, _, code = s:setsockopt("SO_REUSEADDR", true)
+      if ok and opts.reuseport then ok, _, code = s:setsockopt("SO_REUSEPORT", true) end
+      if ok and address.family == core.AF_INET6 and opts.v6only ~= nil then
+        ok, _, code = s:setsockopt("IPV6_V6ONLY", opts.v6only)
+      end
+    end
+    if ok then ok, _, code = s:bind(address) end
+    if ok then ok, _, code = s:listen(backlog) end
+  end
+  if ok then return s end
+  s:close()
+  return failure("listen", address, code)
+end
+
+--- What says that a family is not to be had here, though the system knows it.
+local unavailable = set("EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT")
+
+--- socket.listen(host, port [, opts]), socket.listen(address [, opts])
+function socket.listen(host, port, opts)
+  host, port, opts = target("listen", listen_options, host, port, opts)
+  local n = port and 3 or 2
+  local backlog, mode = opts.backlog or core.SOMAXCONN, checkmode(opts.mode, n)
+  argcheck(math.type(backlog) == "integer" and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
+  argcheck(mode == -1 or not port and host.family == core.AF_UNIX, n, "listen", "mode is for paths of AF_UNIX")
+  if not port then return listenon(host, opts, backlog, mode) end
+  local addresses, message, code
+  if host == nil or host == "*" or host == "" then
+    -- every interface: one IPv6 socket takes both families, where there is IPv6
+    local v6 = {v6only = opts.v6only or false, reuseport = opts.reuseport}
+    if opts.family == nil then
+      local s
+      addresses, message, code = resolve("listen", "::", port, core.AF_INET6, core.AI_PASSIVE)
+      if addresses then
+        s, message, code = listenon(addresses[1], v6, backlog, mode)
+      end
+      if s then return s end
+      if not (unavailable[code] or code == "EAI_ADDRFAMILY" or code == "EAI_FAMILY") then return nil, message, code end
+    end
+    host = nil
+    addresses, message, code = resolve("listen", host, port, opts.family or core.AF_INET, core.AI_PASSIVE)
+  else
+    addresses, message, code = resolve("listen", host, port, opts.family, core.AI_PASSIVE)
+  end
+  if not addresses then return nil, message, code end
+  local s
+  for _, address in ipairs(addresses) do -- of a name: the first that is one of ours
+    s, message, code = listenon(address, opts, backlog, mode)
+    if s then return s end
+    if not unavailable[code] then break end
+  end
+  return nil, message, code
+end
+
+return socket

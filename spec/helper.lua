@@ -1,0 +1,304 @@
+-- Loaded by busted before any spec; a spec gets it by `local helper = require "spec.helper"`.
+--
+--   helper.fails(name, code, ...)      `...` are the results of a call that had to fail with that code;
+--                                      gives its message and its fourth value
+--   helper.raises(name, pattern, f, ...)  f(...) had to raise an error that matches; gives the error
+--   helper.skip(reason)                ends a test here as skipped; each reason is a line of spec/skips.txt
+--   helper.collects()                  says that in this test the collector is to close what is left open
+--   helper.descriptors()               how many descriptors are open
+--   helper.tmpname(), helper.tmpdir()  a free name, a new directory; both are gone after the test
+--   helper.command(...)                a shell command that runs Lua 5.4 on this checkout, for io.popen
+--   helper.lua(...)                    runs it to its end: its output (stdout and stderr) and its status
+--   helper.shell(command)              the same for any shell command
+--   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
+--   helper.quote(text)                 text as one word of a shell command
+--   helper.root                        the checkout's directory
+--
+-- By itself it fails every test that leaves a descriptor open, and, when the whole suite ran, every row
+-- of spec/failures.lua that no helper.fails or helper.raises provoked.
+-- `name` is the call as spec/failures.lua calls it: "socket.bind", "s:bind", "buf:sub".
+
+local busted = require "busted"
+
+local helper = {}
+-- busted runs this file instead of requiring it, and forgets between files only what is loaded later.
+package.loaded["spec.helper"] = helper
+
+local function capture(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read "a"
+  local _, how, code = pipe:close()
+  return output, how == "signal" and 128 + code or code
+end
+
+function helper.quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local quote = helper.quote
+local root = capture "pwd -P":gsub("\n$", "")
+local build = os.getenv "BSDSOCKET_BUILD" or "build"
+local interpreter = os.getenv "LUA"
+if not interpreter or interpreter == "" then
+  local first = 0
+  while arg and arg[first - 1] do first = first - 1 end
+  interpreter = arg and arg[first] or "lua5.4"
+end
+-- A relative one is to work from other directories too.
+if interpreter:find "^[^/]+/" then interpreter = root .. "/" .. interpreter end
+helper.root = root
+
+-- One and the same module for every spec; busted would load it anew for each file.
+-- Where it is not built yet its own specs say so better than this file could.
+pcall(require, "bsdsocket")
+
+-- Garbage of one test is not to close, by chance, what the test left open.
+collectgarbage()
+collectgarbage("setpause", 1000)
+
+---------------------------------------------------------------------------------------------------
+-- Descriptors
+
+local HIGHEST = 255
+
+-- /proc tells without touching what the descriptor stands for; elsewhere select refuses closed ones.
+local isopen
+if io.open("/proc/self/fdinfo/0") or io.open("/proc/self/fdinfo/1") then
+  collectgarbage() -- closes the file of the line above
+  function isopen(fd)
+    local file = io.open("/proc/self/fdinfo/" .. fd)
+    return file and file:close()
+  end
+else
+  local loaded, socket = pcall(require, "bsdsocket")
+  if loaded then
+    function isopen(fd)
+      return (select(3, socket.select({ fd }, nil, 0))) ~= "EBADF"
+    end
+  else
+    print "spec/helper.lua: no way to tell which descriptors are open; leaks go unseen"
+    function isopen() return false end
+  end
+end
+
+local function openset()
+  local set = {}
+  for fd = 0, HIGHEST do
+    if isopen(fd) then set[fd] = true end
+  end
+  return set
+end
+
+function helper.descriptors()
+  local count = 0
+  for _ in pairs(openset()) do count = count + 1 end
+  return count
+end
+
+-- What is open now and was not then, or nil; each is told once.
+local function leaked(before)
+  local list = {}
+  for fd in pairs(openset()) do
+    if not before[fd] then
+      before[fd] = true
+      -- $PPID of popen's shell is this process
+      local what = capture("readlink /proc/$PPID/fd/" .. fd .. " 2>&1"):gsub("\n$", "")
+      list[#list + 1] = what ~= "" and fd .. " (" .. what .. ")" or tostring(fd)
+    end
+  end
+  table.sort(list)
+  return list[1] and table.concat(list, ", ")
+end
+
+---------------------------------------------------------------------------------------------------
+-- The test that runs
+
+local current -- busted's element of it, or nil between tests
+local before, filebefore
+local collects = false
+local temporary, kept = {}, {}
+
+local function remove(names)
+  for i = #names, 1, -1 do
+    if not os.remove(names[i]) then os.execute("rm -rf " .. quote(names[i])) end
+    names[i] = nil
+  end
+end
+
+local function fullname(element)
+  local name = element.name or element.descriptor
+  local parent = busted.parent(element)
+  if parent and parent.name and parent.descriptor ~= "file" then
+    return fullname(parent) .. " " .. name
+  end
+  return name
+end
+
+busted.subscribe({ "file", "start" }, function()
+  filebefore = openset()
+  return nil, true
+end)
+
+busted.subscribe({ "test", "start" }, function(element)
+  current = element
+  return nil, true
+end)
+
+-- At the root: the first to run before a test, the last to run after it.
+busted.before_each(function()
+  collects = false
+  before = openset()
+end)
+
+busted.after_each(function()
+  local name = current and fullname(current) or "?"
+  current = nil
+  if collects then
+    collectgarbage()
+    collectgarbage()
+  end
+  remove(temporary)
+  local list = leaked(before)
+  if list then
+    for fd in pairs(before) do filebefore[fd] = true end
+    error("left open by '" .. name .. "': descriptor " .. list, 0)
+  end
+end)
+
+busted.subscribe({ "file", "end" }, function(file)
+  local list = leaked(filebefore)
+  if list then error("left open by a setup of " .. file.name .. ": descriptor " .. list, 0) end
+  return nil, true
+end)
+
+function helper.collects() collects = true end
+
+function helper.skip(reason)
+  current.env.pending(reason)
+end
+
+local function remember(name)
+  local list = current and temporary or kept
+  list[#list + 1] = name
+  return name
+end
+
+function helper.tmpname()
+  local name = os.tmpname()
+  os.remove(name)
+  return remember(name)
+end
+
+function helper.tmpdir()
+  local name = helper.tmpname()
+  assert(os.execute("mkdir -m 700 " .. quote(name)))
+  return name
+end
+
+---------------------------------------------------------------------------------------------------
+-- Other programs
+
+function helper.command(...)
+  local words = {
+    "BSDSOCKET_BUILD=" .. quote(build),
+    "LUA=" .. quote(interpreter),
+    "LUA_PATH_5_4=" .. quote(("R/lua/?.lua;R/lua/?/init.lua;R/?.lua;"):gsub("R", function() return root end)
+      .. package.path),
+    "LUA_CPATH_5_4=" .. quote((build:find "^/" and build or root .. "/" .. build) .. "/?.so;" .. package.cpath),
+    quote(interpreter),
+  }
+  for i = 1, select("#", ...) do
+    words[#words + 1] = quote((select(i, ...)))
+  end
+  return table.concat(words, " ")
+end
+
+function helper.lua(...)
+  return capture(helper.command(...) .. " </dev/null 2>&1")
+end
+
+function helper.shell(command)
+  return capture("{ " .. command .. "\n} </dev/null 2>&1")
+end
+
+function helper.installed(share, lib, ...)
+  local words = {
+    "cd / && LUA_PATH_5_4=" .. quote(share .. "/?.lua;" .. share .. "/?/init.lua"),
+    "LUA_CPATH_5_4=" .. quote(lib .. "/?.so"),
+    quote(interpreter),
+  }
+  for i = 1, select("#", ...) do
+    words[#words + 1] = quote((select(i, ...)))
+  end
+  return helper.shell(table.concat(words, " "))
+end
+
+---------------------------------------------------------------------------------------------------
+-- Failures
+
+local provoked = {}
+
+local function record(name, code)
+  provoked[name .. " " .. code] = true
+end
+
+function helper.fails(name, code, ...)
+  local result, message, gotten, fourth = ...
+  if result ~= nil then
+    busted.fail(("%s returned %s; it had to fail with %s"):format(name, tostring(result), code), 2)
+  elseif type(message) ~= "string" then
+    busted.fail(("%s returned nil and a message that is %s"):format(name, type(message)), 2)
+  elseif gotten ~= code then
+    busted.fail(("%s failed with %s (%s); it had to be %s"):format(name, tostring(gotten), message, code), 2)
+  end
+  local own = name:match "[^.:]+$"
+  if message:sub(1, #own) ~= own or message:find("^[%w_]", #own + 1) then
+    busted.fail(("the message of %s has to begin with '%s': %s"):format(name, own, message), 2)
+  end
+  record(name, code)
+  return message, fourth
+end
+
+function helper.raises(name, pattern, f, ...)
+  local ok, err = pcall(f, ...)
+  if ok then
+    busted.fail(("%s raised no error; it had to raise '%s'"):format(name, pattern), 2)
+  elseif not tostring(err):find(pattern) then
+    busted.fail(("%s raised '%s'; it had to match '%s'"):format(name, tostring(err), pattern), 2)
+  end
+  record(name, "argument")
+  return err
+end
+
+-- Any file, filter or tag asked for: then what was not provoked proves nothing.
+local function whole()
+  for i = 1, #arg do
+    if not (arg[i] == "--ignore-lua" or arg[i]:find "^%-%-shuffle" or arg[i]:find "^%-v") then return false end
+  end
+  return true
+end
+
+busted.teardown(function()
+  remove(kept)
+  local rows = loadfile "spec/failures.lua"
+  if not rows or not whole() then return end
+  rows = rows()
+  local excused = rows.skip or {}
+  local missing = {}
+  for name, codes in pairs(rows) do
+    for _, code in ipairs(name ~= "skip" and codes or {}) do
+      local row = name .. " " .. code
+      if not provoked[row] then
+        if excused[row] then
+          print("\nnot provoked: " .. row .. ": " .. excused[row])
+        else
+          missing[#missing + 1] = row
+        end
+      end
+    end
+  end
+  table.sort(missing)
+  if missing[1] then
+    error("failures of spec/failures.lua that no spec provoked:\n  " .. table.concat(missing, "\n  "), 0)
+  end
+end)

@@ -1,0 +1,118 @@
+-- The Makefile as a user meets it. Nothing is built in the checkout itself: each spec has a copy.
+local helper = require "spec.helper"
+local quote = helper.quote
+
+-- A run of the specs is often a child of make: what that make was told is not for this one.
+local MAKE = [[env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u BUILD -u PREFIX -u DESTDIR -u CFLAGS -u LDFLAGS \
+  -u CI -u WERROR -u SPEC -u ARGS -u BSDSOCKET_BUILD \
+  $(command -v gmake || command -v make) ]]
+
+local function make(dir, words)
+  return helper.shell("cd " .. quote(dir) .. " && " .. MAKE .. words)
+end
+
+local function makefile()
+  local file <close> = assert(io.open("Makefile"))
+  return file:read "a"
+end
+
+local function targets()
+  local list, text = {}, makefile():gsub("\\\n", " ")
+  for name in text:match "\n%.PHONY:([^\n]*)":gmatch "%S+" do
+    if name ~= "FORCE" then list[#list + 1] = name end
+  end
+  return list
+end
+
+local function copy()
+  local dir = helper.tmpdir()
+  local output, status = helper.shell("cp -R Makefile csrc lua tools types examples spec bench " .. dir)
+  assert.equal(0, status, output)
+  return dir
+end
+
+describe("the Makefile #process #slow", function()
+  it("tells of every target in make help", function()
+    local help, status = make(".", "help")
+    assert.equal(0, status)
+    assert.is_true(#targets() > 15)
+    for _, name in ipairs(targets()) do
+      assert.match("\n  make " .. name:gsub("%-", "%%-") .. " +%S", "\n" .. help)
+    end
+  end)
+
+  it("can say what it would do for every target, and then does nothing", function()
+    local dir = copy()
+    for _, name in ipairs(targets()) do
+      local output, status = make(dir, "-n " .. name)
+      assert.equal(0, status, name .. ": " .. output)
+    end
+    assert.equal("", (helper.shell("cd " .. dir .. " && ls -d build* 2>/dev/null")))
+  end)
+
+  it("asks the machine nothing while it is read", function()
+    assert.is_nil(makefile():match "%$%(shell[^)]")
+  end)
+
+  it("builds again what changed, and only that", function()
+    local dir = copy()
+    assert(os.execute("cd " .. dir .. " && rm -f csrc/* && mkdir -p csrc"))
+    local function write(name, text)
+      local file <close> = assert(io.open(dir .. "/csrc/" .. name, "w"))
+      file:write(text)
+    end
+    write("a.h", "extern int a;\n")
+    write("a.c", '#include "a.h"\nint a;\n')
+    write("b.c", "extern int b;\nint b;\n")
+    local function compiled(words)
+      local output, status = make(dir, words)
+      assert.equal(0, status, output)
+      local list = {}
+      for name in output:gmatch "csrc/(%w+%.c)\n" do list[#list + 1] = name end
+      return table.concat(list, " ")
+    end
+    assert.equal("a.c b.c", compiled "all")
+    assert.equal("", compiled "all")
+    assert(os.execute("touch " .. dir .. "/csrc/a.h"))
+    assert.equal("a.c", compiled "all")
+    assert.equal("a.c b.c", compiled "CFLAGS=-O0 all BUILD=build-other")
+    assert.equal("", compiled "CFLAGS=-O0 all BUILD=build-other")
+    assert.equal("a.c b.c", compiled "CFLAGS=-O1 all BUILD=build-other")
+    assert.equal(0, (select(2, make(dir, "clean"))))
+    assert.equal("", (helper.shell("cd " .. dir .. " && ls -d build* 2>/dev/null")))
+  end)
+
+  it("installs under DESTDIR and PREFIX what works there, and uninstalls all of it", function()
+    local dir, dest = copy(), helper.tmpdir()
+    local where = " DESTDIR=" .. dest .. " PREFIX=/opt/lua CFLAGS=-O0"
+    local output, status = make(dir, "install" .. where)
+    assert.equal(0, status, output)
+    local share, lib = dest .. "/opt/lua/share/lua/5.4", dest .. "/opt/lua/lib/lua/5.4"
+
+    local expected = helper.shell("cd lua && find . -name '*.lua' | sed 's,^\\.,share/lua/5.4,' ; "
+      .. "echo lib/lua/5.4/bsdsocket/core.so")
+    local found = helper.shell("cd " .. dest .. "/opt/lua && find . -type f | sed 's,^\\./,,'")
+    local function sorted(text)
+      local list = {}
+      for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
+      table.sort(list)
+      return list
+    end
+    assert.same(sorted(expected), sorted(found))
+
+    output, status = helper.installed(share, lib, "-e",
+      "local socket = require 'bsdsocket' print(socket._VERSION) assert(socket.socket()):close()")
+    assert.equal(0, status, output)
+    assert.match("^bsdsocket %d+%.%d+%.%d+\n$", output)
+
+    -- of the whole shared object one name is seen from outside
+    local names = helper.shell("nm -D --defined-only " .. lib .. "/bsdsocket/core.so")
+    local seen = {}
+    for name in names:gmatch "%x+ %a ([^\n]+)" do seen[#seen + 1] = name end
+    assert.same({ "luaopen_bsdsocket_core" }, seen)
+
+    output, status = make(dir, "uninstall" .. where)
+    assert.equal(0, status, output)
+    assert.equal("", (helper.shell("find " .. dest .. " -type f -o -name bsdsocket")))
+  end)
+end)

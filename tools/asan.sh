@@ -1,0 +1,48 @@
+#!/bin/sh
+# Runs the specs with the address, leak and undefined-behaviour sanitizers; `make asan` calls it.
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+build=build-asan
+flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1'
+
+lua=$(sh tools/find.sh lua) && real=$(command -v "$lua") || exit 1
+"$MAKE" BUILD="$build" CFLAGS="$flags" all || exit 1
+
+# The runtime that core.so was linked to; it has to be loaded before everything else.
+runtime=$(ldd "$build/bsdsocket/core.so" | sed -n 's/.*libasan[^ ]* => \([^ ]*\).*/\1/p')
+if [ -z "$runtime" ]; then
+  echo "asan: $build/bsdsocket/core.so is not linked to a libasan; is CC=$CC a gcc?" >&2
+  exit 1
+fi
+case $real in /*) ;; *) real=$PWD/$real ;; esac
+bin=$PWD/$build/bin
+mkdir -p "$bin"
+${CC:-cc} -shared -fPIC -DPRELOADED -o "$bin/preloaded.so" tools/sanitized.c &&
+  ${CC:-cc} -DREAL="\"$real\"" -DPRELOAD="\"$runtime $bin/preloaded.so\"" -o "$bin/lua5.4" tools/sanitized.c ||
+  exit 1
+name=${real##*/}
+[ "$name" = lua5.4 ] || cp "$bin/lua5.4" "$bin/$name"
+
+# Reports go to files: a spec may well swallow what its child says. A request for more memory than there
+# is has to fail as malloc does, not end the process.
+rm -f "$build"/report.*
+report=exitcode=66:log_path=$PWD/$build/report
+options=$report:allocator_may_return_null=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=$report:print_stacktrace=1
+# Leaks are looked for with ptrace, which some containers forbid.
+if ASAN_OPTIONS=$options:detect_leaks=1 "$bin/lua5.4" -e ''; then
+  export ASAN_OPTIONS=$options:detect_leaks=1
+else
+  echo 'asan: this system does not let leaks be looked for; everything else is'
+  export ASAN_OPTIONS=$options:detect_leaks=0
+  rm -f "$build"/report.*
+fi
+
+PATH=$bin:$PATH LUA=$bin/lua5.4 "$MAKE" BUILD="$build" CFLAGS="$flags" SPEC="$SPEC" ARGS="$ARGS" test
+status=$?
+for file in "$build"/report.*; do
+  [ -f "$file" ] || continue
+  status=1
+  cat "$file"
+done
+exit "$status"

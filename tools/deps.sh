@@ -1,0 +1,171 @@
+#!/bin/sh
+# Installs what is missing on this machine, and only that:
+#   tools/deps.sh         what `make demo` and `make test` need
+#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench-instr
+# Where nothing is missing it touches nothing and asks no network.
+
+cd "$(dirname "$0")/.." || exit 1
+target=${1:-test}
+
+# One row for each thing: the targets that need it, its name, how to see that it is here, and its packages
+# for each manager. A package `rock:x` comes from luarocks; a thing `?x` is good to have, no more.
+rows() {
+  cat <<'EOF_ROWS'
+test|a C compiler|has_compiler|gcc libc6-dev|gcc musl-dev linux-headers|gcc|gcc|
+test|make|command -v make|make|make|make|make|make
+test|Lua 5.4|sh tools/find.sh lua|lua5.4|lua5.4|lua|lua|lua
+test|headers of Lua 5.4|sh tools/find.sh include|liblua5.4-dev|lua5.4-dev|lua-devel|lua|lua
+test|busted for Lua 5.4|has_module busted.runner busted.core|lua-busted|lua5.4-busted|luarocks rock:busted|luarocks rock:busted|luarocks rock:busted
+test|luarocks|has_luarocks|luarocks|luarocks5.4|luarocks|luarocks|luarocks
+test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-data|setup|iana-etc|
+test|script|command -v script|bsdutils|util-linux-misc|util-linux|util-linux|
+lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luacheck|rock:luacheck|rock:luacheck
+lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
+lint|clang|command -v clang|clang|clang|clang|clang|llvm
+lint|?clang-format 14|has_clang_format|clang-format-14|clang14-extra-tools||clang14|clang-format@14
+asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
+valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
+coverage|gcov|has_gcov|gcc|gcc|gcc|gcc|
+EOF_ROWS
+}
+
+has_compiler() {
+  kernel=
+  [ "$(uname -s)" != Linux ] || kernel='#include <linux/if_packet.h>'
+  printf '#include <stdio.h>\n%s\n' "$kernel" | ${CC:-cc} -fsyntax-only -x c -
+}
+
+has_module() {
+  lua=$(sh tools/find.sh lua) || return
+  for module; do "$lua" -e "require '$module'" || return; done
+}
+
+has_luarocks() {
+  luarocks=$(command -v luarocks-5.4 || command -v luarocks)
+}
+
+has_services() {
+  grep -q '^domain[[:space:]]' /etc/services && grep -q '^udp[[:space:]]' /etc/protocols
+}
+
+has_clang_format() {
+  command -v clang-format-14 || clang-format --version | grep 'version 14\.'
+}
+
+# Without the library gcc answers with the bare name.
+has_sanitizers() {
+  case $(${CC:-cc} -print-file-name=libasan.so) in */*) ;; *) return 1 ;; esac
+}
+
+has_gcov() {
+  command -v "$(${CC:-cc} -print-prog-name=gcov)"
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+}
+
+# The lists are fetched only where there are none, or where they turn out to be too old.
+install_apt() {
+  ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt_get update
+  apt_get install -y --no-install-recommends "$@" ||
+    { apt_get update && apt_get install -y --no-install-recommends "$@"; }
+}
+install_apk() { as_root apk add "$@"; }
+install_dnf() { as_root dnf install -y --setopt=install_weak_deps=False "$@"; }
+install_pacman() { as_root pacman -Sy --needed --noconfirm "$@"; }
+install_brew() { brew install "$@"; }
+
+install_rock() {
+  has_luarocks || return
+  case $manager in
+  brew) "$luarocks" --lua-version 5.4 install "$1" ;;
+  *) as_root "$luarocks" --lua-version 5.4 install "$1" ;;
+  esac
+}
+
+# Several targets at once, under make -j, take turns: the managers allow one at a time.
+if command -v flock >/dev/null; then
+  exec 9<tools/deps.sh
+  flock 9
+fi
+
+manager=
+for name in apt-get apk dnf pacman brew; do
+  if command -v "$name" >/dev/null; then
+    manager=${name%-get}
+    break
+  fi
+done
+
+# Reads the rows: sets what is missing (its names, its packages, which are optional).
+look() {
+  missing='' packages='' extra='' optional=''
+  while IFS='|' read -r targets name check apt apk dnf pacman brew; do
+    case " $targets " in *" $target "*) ;; *) continue ;; esac
+    # shellcheck disable=SC2086 # the words of a check are its arguments
+    $check </dev/null >/dev/null 2>&1 && continue
+    wanted=
+    [ -z "$manager" ] || eval "wanted=\$$manager"
+    case $name in
+    \?*)
+      optional="$optional${optional:+, }${name#?}"
+      extra="$extra $wanted"
+      ;;
+    *)
+      missing="$missing${missing:+, }$name"
+      packages="$packages $wanted"
+      ;;
+    esac
+  done <<EOF_LOOK
+$(rows)
+EOF_LOOK
+}
+
+install() {
+  rocks='' others=''
+  for package; do
+    case "$package $others " in
+    rock:*) rocks="$rocks ${package#rock:}" ;;
+    "$package "*" $package "*) ;; # already among them
+    *) others="$others $package" ;;
+    esac
+  done
+  if [ -n "$others" ]; then
+    echo "deps: $manager installs$others"
+    # shellcheck disable=SC2086
+    "install_$manager" $others 9<&- || return
+  fi
+  for rock in $rocks; do
+    echo "deps: luarocks installs $rock"
+    install_rock "$rock" || return
+  done
+}
+
+look
+if [ -z "$missing$optional" ]; then
+  echo "deps: nothing is missing for make $target"
+  exit
+fi
+
+echo "deps: missing for make $target: $missing${missing:+${optional:+, }}$optional"
+if [ -z "$manager" ]; then
+  echo "deps: no apt-get, apk, dnf, pacman or brew here: please install these by hand" >&2
+elif [ "$manager" != brew ] && [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+  echo "deps: neither root nor sudo here: please have $manager install:$packages$extra" >&2
+else
+  # shellcheck disable=SC2086
+  install $packages
+  # shellcheck disable=SC2086
+  [ -z "$extra" ] || install $extra || true
+fi
+
+look
+[ -z "$optional" ] || echo "deps: going on without $optional"
+[ -z "$missing" ] && exit
+echo "deps: still missing, please install by hand: $missing" >&2
+exit 1
