@@ -182,7 +182,7 @@ static int unix_parse (lua_State *L, int arg, const char *call, const family *f,
   memcpy(form.u.un.sun_path, path, len);
   const bs_address *a = bs_pushaddress(L, &form.u.sa, (socklen_t)(PATHOFFSET + len), AF_UNIX);
   lua_replace(L, arg);
-  return next(L, a);
+  return next(L, a, 0);
 }
 
 static int unix_field (lua_State *L, const bs_address *a, const char *name) {
@@ -213,7 +213,9 @@ static int raw_parse (lua_State *L, int arg, const char *call, const family *f, 
   size_t len = 0;
   const char *bytes = "";
   (void)call; (void)type; (void)timeout;
-  if (f->family != AF_UNSPEC || !lua_isnoneornil(L, arg)) {
+  if (f->family == AF_UNSPEC && lua_isnoneornil(L, arg))
+    lua_settop(L, arg); /* there may be none: the object needs a place */
+  else {
     luaL_checktype(L, arg, LUA_TSTRING);
     bytes = lua_tolstring(L, arg, &len);
   }
@@ -223,7 +225,7 @@ static int raw_parse (lua_State *L, int arg, const char *call, const family *f, 
   memcpy((char *)&form.u + RAWHEADER, bytes, len);
   const bs_address *a = bs_pushaddress(L, &form.u.sa, (socklen_t)(RAWHEADER + len), f->family);
   lua_replace(L, arg);
-  return next(L, a);
+  return next(L, a, 0);
 }
 
 static int raw_field (lua_State *L, const bs_address *a, const char *name) {
@@ -286,13 +288,14 @@ int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, d
   if (given != af && given != AF_UNSPEC)
     return luaL_argerror(L, arg, lua_pushfstring(L, "%s address expected, got %s %s", familyname(af),
                                                  familyname(given), "address"));
-  return next(L, a);
+  return next(L, a, 0);
 }
 
 /* ---- methods and socket.address ---- */
 
-static int pushtop (lua_State *L, const bs_address *a) {
+static int pushtop (lua_State *L, const bs_address *a, bs_time began) {
   (void)a;
+  (void)began;
   lua_settop(L, 2);
   return 1;
 }
@@ -308,8 +311,9 @@ static int address_address (lua_State *L) {
 
 static int address_index (lua_State *L) {
   const bs_address *a = bs_checkaddress(L, 1);
-  if (lua_type(L, 2) == LUA_TSTRING) {
-    const char *name = lua_tostring(L, 2);
+  size_t len;
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &len) : NULL;
+  if (name != NULL && strlen(name) == len) {
     if (strcmp(name, "family") == 0) {
       lua_pushinteger(L, a->u.sa.sa_family);
       return 1;

@@ -43,8 +43,9 @@ static int self (lua_State *L) {
 
 /* ---- bind, listen, shutdown ---- */
 
-static int dobind (lua_State *L, const bs_address *a) {
+static int dobind (lua_State *L, const bs_address *a, bs_time began) {
   const bs_socket *s = bs_checksocket(L, 1);
+  (void)began; /* it does not wait */
   if (bind(s->fd, &a->u.sa, a->len) != 0)
     return bs_failat(L, "bind", a, errno);
   return self(L);
@@ -142,11 +143,12 @@ static const bs_kind connect_kind =
 static const bs_kind associate_kind = /* where connect only notes the address it never waits */
     BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
 
-static int doconnect (lua_State *L, const bs_address *a) {
+static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
   bs_socket *s = bs_checksocket(L, 1);
   int waits = s->type != SOCK_DGRAM && s->type != SOCK_RAW;
   connect_op op;
   bs_initop(&op.op, waits ? &connect_kind : &associate_kind, s->st, s);
+  op.op.began = began;
   op.to = a;
   if (a->u.sa.sa_family == AF_UNSPEC)
     s->flags &= (unsigned char)~BS_CONNECTING;

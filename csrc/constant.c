@@ -82,9 +82,9 @@ static int wrongname (lua_State *L, int arg, const char *name, const char *prefi
   lua_Integer value;
   if (!bs_findconstant(name, &value))
     return luaL_argerror(L, arg, lua_pushfstring(L, "unknown constant '%s'", name));
-  const char *msg = lua_pushfstring(L, "constant '%s' is no", name);
+  const char *msg = lua_pushfstring(L, "constant '%s' is none of", name);
   for (const char *p = prefixes; *p != '\0'; p += strlen(p) + 1)
-    msg = lua_pushfstring(L, "%s%s %s*", msg, p == prefixes ? "" : " or", p);
+    msg = lua_pushfstring(L, "%s%s %s*", msg, p == prefixes ? "" : ",", p);
   return luaL_argerror(L, arg, msg);
 }
 

@@ -1,7 +1,8 @@
 /*
 ** constants.h: the rows of constant.c's table, and nothing else. One group for each prefix, in it
 ** the names in order. Where two names have one number, the one that names it in messages comes
-** first: AF_UNIX before AF_LOCAL, EAGAIN before EWOULDBLOCK, EOPNOTSUPP before ENOTSUP.
+** first: SOCK_STREAM before SOCK_SNDBUF_LOCK, AF_UNIX before AF_LOCAL, EAGAIN before EWOULDBLOCK,
+** EOPNOTSUPP before ENOTSUP.
 ** What a platform lacks is not there: a new name needs no more than its three lines. Left out are
 ** the four *_IDN_* names whose mere mention glibc 2.28 and later warn of, and its SCM_SRCRT, which
 ** stands for a name that does not exist.
@@ -514,9 +515,6 @@ BS_GROUP(PF)
 
 /* SOCK_*: types of sockets, and flags of socket() */
 BS_GROUP(SOCK)
-#ifdef SOCK_BUF_LOCK_MASK
-{"SOCK_BUF_LOCK_MASK", SOCK_BUF_LOCK_MASK},
-#endif
 #ifdef SOCK_CLOEXEC
 {"SOCK_CLOEXEC", SOCK_CLOEXEC},
 #endif
@@ -529,12 +527,6 @@ BS_GROUP(SOCK)
 #ifdef SOCK_DGRAM
 {"SOCK_DGRAM", SOCK_DGRAM},
 #endif
-#ifdef SOCK_MAXADDRLEN
-{"SOCK_MAXADDRLEN", SOCK_MAXADDRLEN},
-#endif
-#ifdef SOCK_MINADDRLEN
-{"SOCK_MINADDRLEN", SOCK_MINADDRLEN},
-#endif
 #ifdef SOCK_NONBLOCK
 {"SOCK_NONBLOCK", SOCK_NONBLOCK},
 #endif
@@ -544,20 +536,29 @@ BS_GROUP(SOCK)
 #ifdef SOCK_RAW
 {"SOCK_RAW", SOCK_RAW},
 #endif
-#ifdef SOCK_RCVBUF_LOCK
-{"SOCK_RCVBUF_LOCK", SOCK_RCVBUF_LOCK},
-#endif
 #ifdef SOCK_RDM
 {"SOCK_RDM", SOCK_RDM},
 #endif
 #ifdef SOCK_SEQPACKET
 {"SOCK_SEQPACKET", SOCK_SEQPACKET},
 #endif
-#ifdef SOCK_SNDBUF_LOCK
-{"SOCK_SNDBUF_LOCK", SOCK_SNDBUF_LOCK},
-#endif
 #ifdef SOCK_STREAM
 {"SOCK_STREAM", SOCK_STREAM},
+#endif
+#ifdef SOCK_BUF_LOCK_MASK
+{"SOCK_BUF_LOCK_MASK", SOCK_BUF_LOCK_MASK},
+#endif
+#ifdef SOCK_MAXADDRLEN
+{"SOCK_MAXADDRLEN", SOCK_MAXADDRLEN},
+#endif
+#ifdef SOCK_MINADDRLEN
+{"SOCK_MINADDRLEN", SOCK_MINADDRLEN},
+#endif
+#ifdef SOCK_RCVBUF_LOCK
+{"SOCK_RCVBUF_LOCK", SOCK_RCVBUF_LOCK},
+#endif
+#ifdef SOCK_SNDBUF_LOCK
+{"SOCK_SNDBUF_LOCK", SOCK_SNDBUF_LOCK},
 #endif
 #ifdef SOCK_TXREHASH_DEFAULT
 {"SOCK_TXREHASH_DEFAULT", SOCK_TXREHASH_DEFAULT},

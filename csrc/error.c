@@ -99,14 +99,18 @@ int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
 static int error_strerror (lua_State *L) {
   lua_Integer code;
   if (lua_type(L, 1) == LUA_TSTRING) {
-    const char *name = lua_tostring(L, 1);
-    if (strcmp(name, TIMEOUT) == 0) {
+    size_t len;
+    const char *name = lua_tolstring(L, 1, &len);
+    int iseai = strncmp(name, "EAI_", 4) == 0;
+    if (strcmp(name, TIMEOUT) == 0 && len == strlen(name)) {
       lua_pushliteral(L, TIMEDOUT);
       return 1;
     }
-    luaL_argcheck(L, *name == 'E' && bs_findconstant(name, &code), 1,
+    /* of the names in E only those of errno have no underscore: ETH_P_IP is no code */
+    luaL_argcheck(L, *name == 'E' && (iseai || strchr(name, '_') == NULL) && strlen(name) == len &&
+                  bs_findconstant(name, &code), 1,
                   lua_pushfstring(L, "unknown error code '%s'", name));
-    if (strncmp(name, "EAI_", 4) == 0) {
+    if (iseai) {
       lua_pushstring(L, gai_strerror((int)code));
       return 1;
     }

@@ -2,8 +2,8 @@
 ** interface.c: the network interfaces of this machine, their names, numbers and addresses. What an
 ** address looks like in Lua is address.c's business; here is only how long one is.
 **
-** These calls open a descriptor inside the C library, so when there is none to be had they are tried
-** once more after a garbage collection, as everything is that opens one.
+** These calls open a descriptor inside the C library, so when there is none to be had they are
+** tried once more after a garbage collection, as everything is that opens one.
 */
 #include "prefix.h"
 
@@ -142,8 +142,8 @@ static socklen_t length (const struct sockaddr *sa, int family) {
   }
 }
 
-/* Adds t[key] = address to the table on the top, if there is one. A netmask may come cut behind its last
-** byte that is not zero and without its family, which is the address's. */
+/* Adds t[key] = address to the table on the top, if there is one. A netmask may come cut behind its
+** last byte that is not zero and without its family, which is the address's. */
 static void setaddress (lua_State *L, const char *key, const struct sockaddr *sa, int family) {
   struct sockaddr_storage form;
   socklen_t len = sa != NULL ? length(sa, family) : 0;

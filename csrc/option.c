@@ -544,10 +544,10 @@ static const Option options[] = {
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
-static const Option *findname (const char *name) {
+static const Option *findname (const char *name, size_t len) {
   for (const Option *o = options; o < options + NOPTIONS; o++) {
     if (strcmp(o->name, name) == 0)
-      return o;
+      return strlen(name) == len ? o : NULL;
   }
   return NULL;
 }
@@ -567,15 +567,17 @@ typedef struct Target {
   int level;
   int optname;
   const Kind *kind;
-  const char *name; /* for messages */
+  const char *name; /* for messages; NULL if nobody named it */
 } Target;
 
 /* s, NAME */
 static void checknamed (lua_State *L, Target *t) {
-  const Option *o = findname(lua_tostring(L, 2));
+  size_t len;
+  const char *name = lua_tolstring(L, 2, &len);
+  const Option *o = findname(name, len);
   if (o == NULL) {
-    (void)bs_checkconstant(L, 2, NAMES);
-    luaL_argerror(L, 2, lua_pushfstring(L, "the level of '%s' is not known", lua_tostring(L, 2)));
+    (void)bs_checkconstant(L, 2, NAMES); /* says it better if it is no option at all */
+    luaL_argerror(L, 2, lua_pushfstring(L, "the level of '%s' is not known", name));
     return;
   }
   t->level = o->level;
@@ -592,14 +594,15 @@ static void checkpair (lua_State *L, Target *t) {
   t->kind = &kinds[o != NULL ? o->kind : UNKNOWN];
   if (lua_type(L, 3) == LUA_TSTRING)
     t->name = lua_tostring(L, 3);
-  else if (o != NULL)
-    t->name = o->name;
   else
-    t->name = lua_pushfstring(L, "%d/%d", t->level, t->optname);
+    t->name = o != NULL ? o->name : NULL;
 }
 
 static int fail (lua_State *L, const char *call, const Target *t, int err) {
-  return bs_failtext(L, call, t->name, err);
+  const char *name = t->name;
+  if (name == NULL)
+    name = lua_pushfstring(L, "%d/%d", t->level, t->optname);
+  return bs_failtext(L, call, name, err);
 }
 
 /* The driver of receiving calls remembers what it set: no longer true. */

@@ -1,11 +1,12 @@
 /*
-** resolve.c: names of hosts, services and protocols, to and from numbers. What a sockaddr looks like in
-** Lua is address.c's business.
+** resolve.c: names of hosts, services and protocols, to and from numbers. What a sockaddr looks
+** like in Lua is address.c's business.
 **
-** Each question to the system is an operation whose struct holds all that its step reads and finds, the
-** names included: a copy of it may be stepped far from any Lua state. (Only the list of getaddrinfo goes
-** elsewhere, into a userdata; a driver that steps copies points `list` to a place of its own.) What is
-** numeric is found out first, so that the resolver is never asked about it: such a step never waits.
+** Each question to the system is an operation whose struct holds all that its step reads and finds,
+** the names included: a copy of it may be stepped far from any Lua state. (Only the list of
+** getaddrinfo goes elsewhere, into a userdata; a driver that steps copies points `list` to a place
+** of its own.) What is numeric is found out first, so that the resolver is never asked about it:
+** such a step never waits.
 */
 #include "prefix.h"
 
@@ -40,8 +41,8 @@ static int checkport (lua_State *L, int arg, int isport, lua_Integer port) {
   return (int)port;
 }
 
-/* Every service has one (RFC 6335). What has none, the system would read as a number, cut to 16 bits:
-** " 80", "+80", "-1". */
+/* Every service has one (RFC 6335). What has none, the system would read as a number, cut to 16
+** bits: " 80", "+80", "-1". */
 static int hasletter (const char *name) {
   for (; *name != '\0'; name++)
     if (((unsigned char)*name | 0x20u) - 'a' < 26u)
@@ -49,8 +50,8 @@ static int hasletter (const char *name) {
   return 0;
 }
 
-/* A port as a number or in digits, or else NAMED and a service's name in `name` (empty: there can be no
-** such service). */
+/* A port as a number or in digits, or else NAMED and a service's name in `name` (empty: there can
+** be no such service). */
 static int checkservice (lua_State *L, int arg, char name[SERVICESIZE]) {
   size_t len;
   name[0] = '\0';
@@ -111,28 +112,30 @@ static void *cleanaddress (bs_address *a, int family) {
   return &a->u.in6.sin6_addr;
 }
 
-/* The address that a numeric host is, of any spelling: "127.1", "fe80::1%eth0". */
-static int numeric (const char *host, int family, bs_address *a) {
-  struct addrinfo hints, *list;
-  cleanhints(&hints, family, SOCK_STREAM, AI_NUMERICHOST);
-  if (getaddrinfo(host, NULL, &hints, &list) != 0)
-    return 0;
-  takefirst(list, a);
-  return 1;
-}
-
-/* The address of AF_INET or AF_INET6 that `host` is without being a name, if it is one. */
+/* The address of AF_INET or AF_INET6 that `host` is without being a name, if it is one as nearly
+** everybody spells them. */
 static int literal (const char *host, int family, bs_address *a) {
   void *bytes = cleanaddress(a, family);
   if (host[0] == '\0' || strcmp(host, "*") == 0)
     return 1; /* any: all zero, in both families */
-  if (inet_pton(family, host, bytes) == 1)
-    return 1;
   if (family == AF_INET && strcmp(host, "<broadcast>") == 0) {
     a->u.in.sin_addr.s_addr = htonl(INADDR_BROADCAST);
     return 1;
   }
-  return numeric(host, family, a);
+  return inet_pton(family, host, bytes) == 1;
+}
+
+/* True if `host` is numeric in any spelling: "127.1", "fe80::1%eth0". What has a colon tries to be,
+** as no name has one. */
+static int numeric (const char *host) {
+  struct addrinfo hints, *list;
+  if (strchr(host, ':') != NULL)
+    return 1;
+  cleanhints(&hints, AF_UNSPEC, SOCK_STREAM, AI_NUMERICHOST);
+  if (getaddrinfo(host, NULL, &hints, &list) != 0)
+    return 0;
+  freeaddrinfo(list);
+  return 1;
 }
 
 /* ---- questions ---- */
@@ -153,21 +156,21 @@ static void initquery (lua_State *L, query *q, const bs_kind *kind, double timeo
   q->host[0] = q->service[0] = '\0';
 }
 
-/* Sets the host, and the flag that keeps the resolver out if it is numeric, or tried to be: no name has
-** a colon. (Some systems take "*" for the loopback interface; here it is no host's name.) */
+/* Sets the host, and the flag that keeps the resolver out if it is numeric. (Some systems take "*"
+** for the loopback interface; here it is no host's name.) */
 static void sethost (query *q, const char *host, size_t len) {
-  bs_address unused;
   if (len == 0 || len >= sizeof(q->host) || strcmp(host, "*") == 0) {
     q->eai = EAI_NONAME;
     return;
   }
   memcpy(q->host, host, len + 1);
-  if (strchr(host, ':') != NULL || numeric(host, AF_UNSPEC, &unused))
+  if (numeric(host))
     q->hints.ai_flags |= AI_NUMERICHOST;
 }
 
-/* What a step answers after the system did; `err` is errno, which was 0 before. Without a descriptor to
-** read its files by, the C library says that names and services are not there: errno knows better. */
+/* What a step answers after the system did; `err` is errno, which was 0 before. Without a
+** descriptor to read its files by, the C library says that names and services are not there: errno
+** knows better. */
 static int answer (bs_op *op, int eai, int err) {
   if (eai == EAI_SYSTEM && err == EINTR)
     return BS_AGAIN;
@@ -239,8 +242,8 @@ static int withname_step (bs_op *op, bs_time patience) {
   return want;
 }
 
-/* The address is there but for what the resolver does not know. It goes where the host was, and so lives
-** for as long as the call. */
+/* The address is there but for what the resolver does not know. It goes where the host was, and so
+** lives for as long as the call. */
 static int proceed (lua_State *L, naming *n) {
   bs_address *a = &n->address;
   setport(a, n->port);
@@ -250,7 +253,7 @@ static int proceed (lua_State *L, naming *n) {
     a->u.in6.sin6_scope_id = (uint32_t)n->scope;
   const bs_address *object = bs_pushaddress(L, &a->u.sa, a->len, a->u.sa.sa_family);
   lua_replace(L, n->arg);
-  return n->next(L, object);
+  return n->next(L, object, n->q.op.began);
 }
 
 static int withname_finish (lua_State *L, bs_op *op) {
@@ -283,7 +286,7 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
   n.port = checkservice(L, arg + 1, n.q.service);
   n.flowinfo = family == AF_INET6 ? optword(L, arg + 2, "flowinfo out of range") : -1;
   n.scope = family == AF_INET6 ? optword(L, arg + 3, "scope_id out of range") : -1;
-  n.known = len < NI_MAXHOST && literal(host, family, &n.address);
+  n.known = literal(host, family, &n.address);
   if (n.known && n.port != NAMED)
     return proceed(L, &n);
   /* With a port there is no service to look up, and any type does to get each address once. */
@@ -292,7 +295,10 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
     sethost(&n.q, host, len);
   if (n.port == NAMED && n.q.service[0] == '\0')
     n.q.eai = EAI_SERVICE;
-  return failed(&n.q) ? fail(L, &n.q, call, arg) : bs_run(L, &n.q.op);
+  if (failed(&n.q))
+    return fail(L, &n.q, call, arg);
+  n.q.op.began = bs_now();
+  return bs_run(L, &n.q.op);
 }
 
 /* ---- getaddrinfo ---- */
@@ -510,26 +516,25 @@ static int resolve_getnameinfo (lua_State *L) {
 
 typedef struct transport {
   const char *name;
-  int type;
   int protocol;
 } transport;
 
 static const transport transports[] = {
-  {"tcp", SOCK_STREAM, IPPROTO_TCP},
-  {"udp", SOCK_DGRAM, IPPROTO_UDP},
+  {"tcp", IPPROTO_TCP},
+  {"udp", IPPROTO_UDP},
 #ifdef IPPROTO_SCTP
-  {"sctp", SOCK_STREAM, IPPROTO_SCTP},
+  {"sctp", IPPROTO_SCTP},
 #endif
-#if defined(SOCK_DCCP) && defined(IPPROTO_DCCP)
-  {"dccp", SOCK_DCCP, IPPROTO_DCCP},
+#ifdef IPPROTO_DCCP
+  {"dccp", IPPROTO_DCCP},
 #endif
 #ifdef IPPROTO_UDPLITE
-  {"udplite", SOCK_DGRAM, IPPROTO_UDPLITE},
+  {"udplite", IPPROTO_UDPLITE},
 #endif
-  {NULL, 0, 0},
+  {NULL, 0},
 };
 
-static const transport anytransport = {"", 0, 0};
+static const transport anytransport = {"", 0};
 
 /* The protocol at arg; NULL: one whose services nobody can look up. */
 static const transport *opttransport (lua_State *L, int arg) {
@@ -571,7 +576,7 @@ static int failservice (lua_State *L, const service *s) {
 static int findport (const char *name, const transport *t, int *port) {
   struct addrinfo wanted, *list;
   bs_address a;
-  cleanhints(&wanted, AF_INET, t->type, 0);
+  cleanhints(&wanted, AF_INET, 0, 0);
   wanted.ai_protocol = t->protocol;
   int eai = getaddrinfo(NULL, name, &wanted, &list);
   if (eai == 0) {
@@ -614,8 +619,8 @@ static int resolve_getservbyname (lua_State *L) {
   return bs_run(L, &s.op);
 }
 
-/* getnameinfo knows services in two views, TCP's and UDP's. A name out of one of them is the answer for
-** another protocol too if it leads back to the port there. */
+/* getnameinfo knows services in two views, TCP's and UDP's. A name out of one of them is the answer
+** for another protocol too if it leads back to the port there. */
 static int getservbyport_step (bs_op *op, bs_time patience) {
   static const int views[] = {0, NI_DGRAM};
   service *s = (service *)op;
@@ -729,8 +734,8 @@ static int getprotobyname_finish (lua_State *L, bs_op *op) {
   return 1;
 }
 
-static const bs_kind getprotobyname_kind =
-  BS_KIND("getprotobyname", protocol, BS_TIMED | BS_OPENS, getprotobyname_step, getprotobyname_finish);
+static const bs_kind getprotobyname_kind = BS_KIND("getprotobyname", protocol, BS_TIMED | BS_OPENS,
+                                                   getprotobyname_step, getprotobyname_finish);
 
 /* getprotobyname(name) */
 static int resolve_getprotobyname (lua_State *L) {

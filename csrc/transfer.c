@@ -120,10 +120,12 @@ static void checkflags (lua_State *L, int arg, send_op *op) {
   setflags(&op->op, op->flags);
 }
 
-static inline void initsend (lua_State *L, send_op *op, const bs_kind *kind, bs_socket *s) {
+static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind, bs_socket *s) {
   op->data = lua_tolstring(L, 2, &op->len);
-  if (op->data == NULL)
+  if (op->data == NULL) {
+    lua_settop(L, top);
     op->data = bs_checkdata(L, 2, &op->len);
+  }
   bs_initop(&op->op, kind, s->st, s);
   op->sent = 0;
   op->flags = 0;
@@ -133,7 +135,7 @@ static inline void initsend (lua_State *L, send_op *op, const bs_kind *kind, bs_
 static int dosend (lua_State *L, const bs_kind *kind) {
   send_op op;
   int top = lua_gettop(L);
-  initsend(L, &op, kind, self(L));
+  initsend(L, top, &op, kind, self(L));
   if (top > 2) {
     size_t from;
     lua_settop(L, top);
@@ -154,9 +156,10 @@ static int transfer_sendall (lua_State *L) {
   return dosend(L, &sendall_kind);
 }
 
-static int dosendto (lua_State *L, const bs_address *to) {
+static int dosendto (lua_State *L, const bs_address *to, bs_time began) {
   send_op op;
-  initsend(L, &op, &sendto_kind, bs_checksocket(L, 1));
+  initsend(L, lua_gettop(L), &op, &sendto_kind, bs_checksocket(L, 1));
+  op.op.began = began;
   op.to = to;
   return bs_run(L, &op.op);
 }
@@ -164,7 +167,7 @@ static int dosendto (lua_State *L, const bs_address *to) {
 /* s:sendto(data, ADDR), s:sendto(data, address, flags) */
 static int transfer_sendto (lua_State *L) {
   send_op op;
-  initsend(L, &op, &sendto_kind, bs_checksocket(L, 1));
+  initsend(L, lua_gettop(L), &op, &sendto_kind, bs_checksocket(L, 1));
   op.to = bs_testaddress(L, 3);
   if (op.to == NULL || op.to->u.sa.sa_family != op.op.sock->family)
     return bs_withaddress(L, 3, "sendto", op.op.sock->family, op.op.sock->type, op.op.timeout,

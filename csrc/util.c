@@ -1,6 +1,6 @@
 /*
-** util.c: what needs no socket and asks nobody: byte order, the text of numeric addresses, the Internet
-** checksum, the clock.
+** util.c: what needs no socket and asks nobody: byte order, the text of numeric addresses, the
+** Internet checksum, the clock.
 */
 #include "prefix.h"
 
@@ -86,8 +86,8 @@ static int util_ntohl (lua_State *L) {
 
 /* ---- the checksum of RFC 1071 ---- */
 
-/* The sum comes out right in any byte order, and in any width: what a wide word carries into its upper
-** half is folded back at the end. 32 bits at a time, 2^32 of them fit. */
+/* The sum comes out right in any byte order, and in any width: what a wide word carries into its
+** upper half is folded back at the end. 32 bits at a time, 2^32 of them fit. */
 static uint16_t checksum (const char *bytes, size_t len) {
   uint64_t sum = 0;
   uint32_t word;
@@ -121,6 +121,7 @@ static int util_monotime (lua_State *L) {
   return 1;
 }
 
+/* clang-format off */
 static const luaL_Reg functions[] = {
   {"inet_pton", util_inet_pton},
   {"inet_ntop", util_inet_ntop},
@@ -132,6 +133,7 @@ static const luaL_Reg functions[] = {
   {"monotime", util_monotime},
   {NULL, NULL},
 };
+/* clang-format on */
 
 void bs_openutil (lua_State *L) {
   bs_setfuncs(L, BS_AT_MODULE, functions);

@@ -1,0 +1,137 @@
+-- What specs of transfers need again and again: sockets that are connected or full, other processes, clocks.
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+
+local net = {}
+
+--- Both ends of a TCP connection: the one that connected, the one that was accepted. `prepare` gets
+--- each socket before anything is sent: the connecting one, and the listener, which passes options on.
+function net.tcp(prepare)
+  prepare = prepare or function() end
+  local listener <close> = assert(socket.socket("AF_INET", "SOCK_STREAM"))
+  prepare(listener)
+  assert(listener:bind("127.0.0.1", 0)):listen()
+  local client = assert(socket.socket("AF_INET", "SOCK_STREAM"))
+  prepare(client)
+  assert(client:connect(listener:getsockname()))
+  return client, assert(listener:accept())
+end
+
+--- Two UDP sockets, the first connected to the second.
+function net.udp()
+  local receiver = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0))
+  local sender = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0))
+  return assert(sender:connect(receiver:getsockname())), receiver
+end
+
+--- A port of this host where nobody is.
+function net.nobody(kind)
+  local s <close> = assert(assert(socket.socket("AF_INET", kind or "SOCK_STREAM")):bind("127.0.0.1", 0))
+  return s:getsockname()
+end
+
+--- Sends until the other end takes no more; gives the number of bytes.
+function net.fill(s)
+  local timeout, total = s:gettimeout(), 0
+  local data = ("x"):rep(65536)
+  s:settimeout(0)
+  for size = 16, 0, -1 do
+    local message, code, sent
+    repeat
+      message, code, sent = select(2, s:sendall(data, nil, 1, 1 << size))
+      total = total + (message and sent or 1 << size)
+    until message
+    assert(code == "EAGAIN", message)
+  end
+  s:settimeout(timeout)
+  return total
+end
+
+--- The other end resets the connection instead of ending it.
+function net.reset(s)
+  assert(s:setsockopt("SOL_SOCKET", "SO_LINGER", string.pack("ii", 1, 0)))
+  s:close()
+end
+
+---------------------------------------------------------------------------------------------------
+-- Clocks
+
+--- f(...) has to take so many seconds, never less, and once in a few tries no more than 20 ms more, as
+--- others may need the machine; and hardly any of the processor. Gives the results of the last one.
+function net.takes(seconds, f, ...)
+  local least, results = math.huge, nil
+  for _ = 1, 8 do
+    local cpu, start = os.clock(), socket.monotime()
+    results = table.pack(f(...))
+    local took = socket.monotime() - start
+    cpu = os.clock() - cpu
+    if took < seconds then error(("gave up after %f of %f s"):format(took, seconds), 2) end
+    least = math.min(least, took)
+    if least <= seconds + 0.02 and cpu <= 0.01 + seconds / 20 then
+      return table.unpack(results, 1, results.n)
+    end
+  end
+  error(("took %f s and not %f, or was busy meanwhile"):format(least, seconds), 2)
+end
+
+--- f(...) has to be over at once.
+function net.atonce(f, ...)
+  local start = socket.monotime()
+  local results = table.pack(f(...))
+  local took = socket.monotime() - start
+  if took > 0.2 then error(("took %f s"):format(took), 2) end
+  return table.unpack(results, 1, results.n)
+end
+
+---------------------------------------------------------------------------------------------------
+-- Other processes
+
+local child = {}
+child.__index = child
+
+--- Runs Lua code as a script of its own, with `...` as its arguments. Closed, it waits for its end.
+--- Both its outputs are read by child:line() and child:rest().
+function net.child(code, ...)
+  local script = helper.tmpname()
+  local file <close> = assert(io.open(script, "w"))
+  assert(file:write("local socket = require 'bsdsocket'\nio.stdout:setvbuf 'no'\n", code))
+  file:close()
+  local pipe = assert(io.popen("exec 2>&1; echo $$; exec env " .. helper.command(script, ...)))
+  return setmetatable({ pipe = pipe, pid = pipe:read "n", nl = pipe:read "L" }, child)
+end
+
+function child:line()
+  return self.pipe:read "l"
+end
+
+function child:signal(name)
+  assert(os.execute(("kill -%s %d"):format(name, self.pid)))
+end
+
+--- Waits until it waits for something itself; it must have said that nothing else comes before.
+function child:asleep()
+  for _ = 1, 1000 do
+    local file <close> = io.open(("/proc/%d/stat"):format(self.pid))
+    if not file then break end
+    if file:read "a":match "%) S " then return end
+    socket.select(nil, nil, 0.002)
+  end
+  socket.select(nil, nil, 0.1) -- no /proc here
+end
+
+--- What it still says until it ends, and its exit status, 128 + number for a signal.
+function child:rest()
+  local text = self.pipe:read "a"
+  local _, how, code = self.pipe:close()
+  self.pipe = nil
+  return text, how == "signal" and 128 + code or code
+end
+
+function child:__close()
+  if self.pipe then
+    os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid))
+    self.pipe:close()
+  end
+end
+
+return net

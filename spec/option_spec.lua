@@ -1,0 +1,799 @@
+-- csrc/option.c: setsockopt and getsockopt. Every row of csrc/options.h has its row here.
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+
+local nan, inf = 0 / 0, math.huge
+
+local NOSUCH = "this kernel does not have the option"
+local NOTALLOWED = "no privilege for the option"
+
+local makers = {
+  tcp = function() return socket.socket("AF_INET", "SOCK_STREAM") end,
+  tcp6 = function() return socket.socket("AF_INET6", "SOCK_STREAM") end,
+  udp = function() return socket.socket("AF_INET", "SOCK_DGRAM") end,
+  udp6 = function() return socket.socket("AF_INET6", "SOCK_DGRAM") end,
+  unix = function() return socket.socket("AF_UNIX", "SOCK_STREAM") end,
+  raw = function() return socket.socket("AF_INET", "SOCK_RAW", "IPPROTO_RAW") end,
+  raw6 = function() return socket.socket("AF_INET6", "SOCK_RAW", 253) end, -- for experiments
+  icmp6 = function() return socket.socket("AF_INET6", "SOCK_RAW", "IPPROTO_ICMPV6") end,
+  alert6 = function() return socket.socket("AF_INET6", "SOCK_RAW", "IPPROTO_RAW") end,
+  packet = function() return socket.socket("AF_PACKET", "SOCK_RAW") end,
+  netlink = function() return socket.socket("AF_NETLINK", "SOCK_RAW", "NETLINK_ROUTE") end,
+}
+
+local function make(kind)
+  local s, message, code = makers[kind]()
+  if not s and (code == "EPERM" or code == "EAFNOSUPPORT") then helper.skip(NOTALLOWED) end
+  return assert(s, message)
+end
+
+-- Two ends of a connection over loopback.
+local function connected()
+  local server <close> = assert(socket.socket())
+  assert(assert(server:bind("127.0.0.1", 0)):listen())
+  local client = assert(socket.socket())
+  assert(client:connect(server:getsockname()))
+  return client, (assert(server:accept()))
+end
+
+local loopback = assert(socket.if_nametoindex "lo")
+
+---------------------------------------------------------------------------------------------------
+-- Every option reads back what was written
+
+local rows = {} -- by name: the kind of socket, and values that are written and read back
+local order = {}
+
+local function add(kind, name, ...)
+  rows[name] = { kind = kind, values = { ... } }
+  order[#order + 1] = name
+end
+
+-- Switches that turn on and off again.
+local switches = {
+  tcp = {
+    "SO_BROADCAST", "SO_DEBUG", "SO_DONTROUTE", "SO_KEEPALIVE", "SO_NOFCS", "SO_NO_CHECK", "SO_OOBINLINE",
+    "SO_PREFER_BUSY_POLL", "SO_RCVMARK", "SO_REUSEADDR", "SO_REUSEPORT", "SO_RXQ_OVFL", "SO_SELECT_ERR_QUEUE",
+    "SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_WIFI_STATUS", "SO_ZEROCOPY", "SO_RCVPRIORITY", "SO_USELOOPBACK",
+    "SO_NOSIGPIPE", "SO_REUSEPORT_LB",
+    "TCP_CORK", "TCP_FASTOPEN_CONNECT", "TCP_FASTOPEN_NO_COOKIE", "TCP_INQ", "TCP_NODELAY", "TCP_QUICKACK",
+    "TCP_THIN_LINEAR_TIMEOUTS", "TCP_NOOPT", "TCP_NOPUSH",
+  },
+  udp = {
+    "UDP_CORK", "UDP_GRO",
+    "IP_BIND_ADDRESS_NO_PORT", "IP_CHECKSUM", "IP_FREEBIND", "IP_MULTICAST_ALL", "IP_MULTICAST_LOOP",
+    "IP_PASSSEC", "IP_PKTINFO", "IP_RECVERR", "IP_RECVERR_RFC4884", "IP_RECVFRAGSIZE", "IP_RECVOPTS",
+    "IP_RECVORIGDSTADDR", "IP_RECVTOS", "IP_RECVTTL", "IP_RETOPTS", "IP_TRANSPARENT", "IP_BINDANY",
+    "IP_DONTFRAG", "IP_ONESBCAST", "IP_RECVDSTADDR", "IP_RECVIF",
+  },
+  raw = { "IP_HDRINCL", "IP_NODEFRAG" },
+  udp6 = {
+    "UDP_NO_CHECK6_RX", "UDP_NO_CHECK6_TX",
+    "IPV6_AUTOFLOWLABEL", "IPV6_DONTFRAG", "IPV6_FLOWINFO", "IPV6_FLOWINFO_SEND", "IPV6_FREEBIND",
+    "IPV6_MULTICAST_ALL", "IPV6_MULTICAST_LOOP", "IPV6_RECVDSTOPTS", "IPV6_RECVERR", "IPV6_RECVERR_RFC4884",
+    "IPV6_RECVFRAGSIZE", "IPV6_RECVHOPLIMIT", "IPV6_RECVHOPOPTS", "IPV6_RECVORIGDSTADDR", "IPV6_RECVPATHMTU",
+    "IPV6_RECVPKTINFO", "IPV6_RECVRTHDR", "IPV6_RECVTCLASS", "IPV6_ROUTER_ALERT_ISOLATE", "IPV6_TRANSPARENT",
+    "IPV6_V6ONLY", "IPV6_BINDANY",
+  },
+  raw6 = { "IPV6_HDRINCL" },
+  unix = { "SO_PASSCRED", "SO_PASSPIDFD", "SO_PASSRIGHTS", "SO_PASSSEC", "SO_INQ" },
+  packet = {
+    "PACKET_AUXDATA", "PACKET_IGNORE_OUTGOING", "PACKET_LOSS", "PACKET_ORIGDEV", "PACKET_QDISC_BYPASS",
+    "PACKET_VNET_HDR",
+  },
+  netlink = {
+    "NETLINK_BROADCAST_ERROR", "NETLINK_CAP_ACK", "NETLINK_EXT_ACK", "NETLINK_GET_STRICT_CHK",
+    "NETLINK_LISTEN_ALL_NSID", "NETLINK_NO_ENOBUFS", "NETLINK_PKTINFO",
+  },
+}
+for kind, names in pairs(switches) do
+  for _, name in ipairs(names) do add(kind, name, true, false) end
+end
+add("tcp", "SO_LOCK_FILTER", true) -- there is no way back
+
+-- Integers. The bounds of some are the kernel's.
+add("tcp", "SO_BUF_LOCK", 3, 0)
+add("tcp", "SO_INCOMING_CPU", 0)
+add("tcp", "SO_MARK", 0, 77, 2 ^ 32 - 1)
+add("tcp", "SO_MAX_PACING_RATE", 1000000, 0, 2 ^ 31, -1)
+add("tcp", "SO_PEEK_OFF", 5, 0, -1)
+add("tcp", "SO_PRIORITY", 4, 0)
+add("tcp", "SO_RCVLOWAT", 1000, 1)
+add("udp", "SO_TIMESTAMPING", 1 << 4, 0)
+add("tcp", "SO_TXREHASH", 0, 1)
+add("tcp", "TCP_FASTOPEN", 5, 0)
+add("tcp", "TCP_KEEPCNT", 3, 127)
+add("tcp", "TCP_LINGER2", 7)
+add("tcp", "TCP_NOTSENT_LOWAT", 16384, 0, 2 ^ 32 - 1)
+add("tcp", "TCP_REPAIR", 1, 0)
+add("tcp", "TCP_SAVE_SYN", 1, 2, 0)
+add("tcp", "TCP_SYNCNT", 3, 127)
+add("tcp", "TCP_WINDOW_CLAMP", 70000)
+add("udp", "UDP_ENCAP", 2)
+add("udp", "UDP_SEGMENT", 1000, 0)
+add("udp", "IP_LOCAL_PORT_RANGE", 40000 | 60000 << 16, 0)
+add("tcp", "IP_MINTTL", 255, 0)
+add("udp", "IP_MTU_DISCOVER", 2, 0)
+add("udp", "IP_MULTICAST_TTL", 0, 64, 255)
+add("udp", "IP_TOS", 0x10, 0xfc, 0)
+add("udp", "IP_TTL", 1, 255)
+add("udp", "IP_PORTRANGE", 1, 0)
+add("udp6", "IPV6_ADDR_PREFERENCES", 1 | 0x400, 2 | 0x400)
+add("raw6", "IPV6_CHECKSUM", 2, -1)
+add("udp6", "IPV6_MINHOPCOUNT", 255, 0)
+add("udp6", "IPV6_MTU_DISCOVER", 2, 0)
+add("udp6", "IPV6_MULTICAST_HOPS", 0, 64, 255)
+add("alert6", "IPV6_ROUTER_ALERT", 1)
+add("udp6", "IPV6_TCLASS", 0xb8, 0)
+add("udp6", "IPV6_UNICAST_HOPS", 1, 255)
+add("udp6", "IPV6_USE_MIN_MTU", 1, -1)
+add("packet", "PACKET_COPY_THRESH", 5, 0)
+add("packet", "PACKET_RESERVE", 64, 0)
+add("packet", "PACKET_TIMESTAMP", 1 << 4, 0)
+add("packet", "PACKET_VERSION", 2, 0)
+
+-- Seconds.
+add("tcp", "SO_BUSY_POLL", 0.00005, 0)
+add("tcp", "SO_LINGER", 0, 30, false)
+add("tcp", "SO_RCVTIMEO", 2.5, 0.5, 3600, 0)
+add("tcp", "SO_SNDTIMEO", 2.5, 0.5, 3600, 0)
+add("tcp", "TCP_KEEPIDLE", 60, 1, 32767)
+add("tcp", "TCP_KEEPINTVL", 5, 1, 32767)
+add("tcp", "TCP_CONNECTIONTIMEOUT", 5)
+add("tcp", "TCP_KEEPALIVE", 60)
+add("tcp", "TCP_KEEPINIT", 60)
+add("tcp", "TCP_DEFER_ACCEPT", 1, 0)
+add("tcp", "TCP_DELACK_MAX_US", 0.1)
+add("tcp", "TCP_RTO_MAX_MS", 5)
+add("tcp", "TCP_RTO_MIN_US", 0.1)
+add("tcp", "TCP_TX_DELAY", 0.002)
+add("tcp", "TCP_USER_TIMEOUT", 0.25, 30, 0)
+
+-- Names and bytes.
+add("udp", "SO_BINDTODEVICE", "lo", "")
+add("tcp", "TCP_CONGESTION", "reno")
+add("tcp", "TCP_FASTOPEN_KEY", ("0123456789abcdef"):rep(2), "0123456789abcdef")
+add("udp", "IP_OPTIONS", "\7\7\4\0\0\0\0\0", "")
+add("udp6", "IPV6_DSTOPTS", "\0\0\1\4\0\0\0\0", "")
+add("raw6", "IPV6_HOPOPTS", "\0\0\1\4\0\0\0\0", "")
+add("udp6", "IPV6_RTHDRDSTOPTS", "\0\0\1\4\0\0\0\0", "")
+add("icmp6", "ICMP6_FILTER", ("\255"):rep(32), ("\0"):rep(32))
+
+-- Interfaces.
+add("udp", "SO_BINDTOIFINDEX", loopback, 0)
+add("udp", "IP_MULTICAST_IF", "127.0.0.1", "0.0.0.0")
+add("udp", "IP_UNICAST_IF", loopback, 0)
+add("udp6", "IPV6_MULTICAST_IF", loopback, 0)
+add("udp6", "IPV6_UNICAST_IF", loopback, 0)
+
+-- These have a test of their own below.
+local others = {}
+for name in ([[
+  SO_ACCEPTCONN SO_BUSY_POLL_BUDGET SO_COOKIE SO_DOMAIN SO_ERROR SO_INCOMING_NAPI_ID SO_NETNS_COOKIE SO_PEERCRED SO_PROTOCOL SO_RCVBUF
+  SO_RCVBUFFORCE SO_RESERVE_MEM SO_SNDBUF SO_SNDBUFFORCE SO_SNDLOWAT SO_TYPE TCP_INFO TCP_IS_MPTCP TCP_MAXSEG TCP_QUEUE_SEQ
+  TCP_REPAIR_QUEUE TCP_SAVED_SYN TCP_THIN_DUPACK TCP_TIMESTAMP TCP_ULP IP_MTU IP_PROTOCOL IP_ROUTER_ALERT
+  IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP IP_ADD_SOURCE_MEMBERSHIP IP_DROP_SOURCE_MEMBERSHIP IP_BLOCK_SOURCE
+  IP_UNBLOCK_SOURCE IPV6_JOIN_GROUP IPV6_LEAVE_GROUP IPV6_ADD_MEMBERSHIP IPV6_DROP_MEMBERSHIP IPV6_JOIN_ANYCAST
+  IPV6_LEAVE_ANYCAST IPV6_MTU IPV6_RTHDR NETLINK_ADD_MEMBERSHIP NETLINK_DROP_MEMBERSHIP
+]]):gmatch "%S+" do others[name] = true end
+
+-- A kernel may lack an option or forbid it; then there is nothing to see.
+local function try(result, message, code)
+  if code == "ENOPROTOOPT" or code == "EOPNOTSUPP" then helper.skip(NOSUCH) end
+  if code == "EPERM" then helper.skip(NOTALLOWED) end
+  if result == nil then error(message, 2) end
+  return result
+end
+
+describe("an option reads back what was written:", function()
+  table.sort(order)
+  for _, name in ipairs(order) do
+    if socket[name] then
+      it(name, function()
+        local row = rows[name]
+        local s <close> = make(row.kind)
+        for _, value in ipairs(row.values) do
+          assert.equal(s, try(s:setsockopt(name, value)))
+          local read = s:getsockopt(name)
+          assert.equal(value, read)
+          if type(value) ~= "number" then assert.equal(type(value), type(read)) end
+        end
+      end)
+    end
+  end
+end)
+
+it("every option of csrc/options.h has a test here", function()
+  local missing, count = {}, 0
+  for line in io.lines "csrc/options.h" do
+    local name = line:match '^{"([%u%d_]+)"'
+    if name then
+      count = count + 1
+      if not rows[name] and not others[name] then missing[#missing + 1] = name end
+    end
+  end
+  assert.same({}, missing)
+  assert.is_true(count > 150)
+end)
+
+---------------------------------------------------------------------------------------------------
+
+describe("setsockopt", function()
+  local s
+  before_each(function() s = assert(socket.socket()) end)
+  after_each(function() s:close() end)
+
+  it("takes the level and the name as integers or as names", function()
+    local on = false
+    for _, level in ipairs { socket.SOL_SOCKET, "SOL_SOCKET" } do
+      for _, name in ipairs { socket.SO_KEEPALIVE, "SO_KEEPALIVE" } do
+        on = not on
+        assert.equal(s, s:setsockopt(level, name, on))
+        assert.equal(on, s:getsockopt(level, name))
+        assert.equal(on, s:getsockopt "SO_KEEPALIVE")
+      end
+    end
+    for _, level in ipairs { "SOL_TCP", "IPPROTO_TCP", 6, 6.0 } do
+      on = not on
+      assert.equal(s, s:setsockopt(level, "TCP_NODELAY", on))
+      assert.equal(on, s:getsockopt(level, "TCP_NODELAY"))
+      assert.equal(on, s:getsockopt "TCP_NODELAY")
+    end
+  end)
+
+  it("chains", function()
+    s:setsockopt("SO_REUSEADDR", true):setsockopt("TCP_NODELAY", true):setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+    assert.is_true(s:getsockopt "SO_REUSEADDR" and s:getsockopt "TCP_NODELAY" and s:getsockopt "SO_KEEPALIVE")
+  end)
+
+  it("takes integers and booleans for a pair that the library does not know", function()
+    local udplite = { 136, 10 } -- UDPLITE_SEND_CSCOV
+    local t, message = socket.socket("AF_INET", "SOCK_DGRAM", udplite[1])
+    if not t then helper.skip("no UDP-Lite here") end
+    local closer <close> = assert(t, message)
+    assert.equal(t, t:setsockopt(udplite[1], udplite[2], 20))
+    assert.equal(20, t:getsockopt(udplite[1], udplite[2]))
+    assert.equal("integer", math.type(t:getsockopt(udplite[1], udplite[2])))
+    assert.equal(t, t:setsockopt(udplite[1], udplite[2], false))
+    assert.equal(0, t:getsockopt(udplite[1], udplite[2]))
+  end)
+
+  it("takes raw bytes as a string, for any option that is none itself", function()
+    assert.equal(s, s:setsockopt("SO_KEEPALIVE", string.pack("i", 1)))
+    assert.is_true(s:getsockopt "SO_KEEPALIVE")
+    assert.equal(s, s:setsockopt("SOL_SOCKET", "SO_LINGER", string.pack("ii", 1, 9)))
+    assert.equal(9, s:getsockopt "SO_LINGER")
+    assert.equal(s, s:setsockopt(1, 13, string.pack("ii", 0, 0)))
+    assert.is_false(s:getsockopt "SO_LINGER")
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_KEEPALIVE", "1"))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_KEEPALIVE", ""))
+    local u <close> = make "udp"
+    assert.equal(u, u:setsockopt("IP_ADD_MEMBERSHIP", "\224\0\0\77" .. "\127\0\0\1"))
+    helper.fails("s:setsockopt", "EADDRINUSE", u:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.77", interface = "lo" }))
+  end)
+
+  it("rounds a time to the nearest that the option can hold, but never to nothing", function()
+    s:setsockopt("TCP_USER_TIMEOUT", 0.1 + 0.2)
+    assert.equal(0.3, s:getsockopt "TCP_USER_TIMEOUT")
+    s:setsockopt("TCP_USER_TIMEOUT", 1e-9)
+    assert.equal(0.001, s:getsockopt "TCP_USER_TIMEOUT")
+    s:setsockopt("TCP_USER_TIMEOUT", 5e-324)
+    assert.equal(0.001, s:getsockopt "TCP_USER_TIMEOUT")
+    s:setsockopt("SO_SNDTIMEO", 1e-12)
+    assert.is_true(s:getsockopt "SO_SNDTIMEO" > 0)
+    s:setsockopt("SO_SNDTIMEO", 1.9999999)
+    assert.equal(2.0, s:getsockopt "SO_SNDTIMEO")
+    s:setsockopt("SO_SNDTIMEO", 0x7fffffff)
+    assert.equal(0x7fffffff, s:getsockopt "SO_SNDTIMEO")
+    s:setsockopt("TCP_USER_TIMEOUT", 2147483.647)
+    assert.equal(2147483.647, s:getsockopt "TCP_USER_TIMEOUT")
+  end)
+
+  it("leaves the socket's own timeout as exact as it was", function()
+    local a <close>, b = assert(socket.socketpair())
+    local closer <close> = b
+    a:setsockopt("SO_RCVTIMEO", 0.02):settimeout(0.3)
+    local start = socket.monotime()
+    helper.fails("s:recv", "timeout", a:recv())
+    local took = socket.monotime() - start
+    assert.is_true(took >= 0.3 and took < 0.6, took)
+    -- The first receive gave the kernel a timeout; a raw one of the user's must not be taken for it.
+    a:setsockopt("SOL_SOCKET", "SO_RCVTIMEO", string.pack("jj", 3600, 0))
+    start = socket.monotime()
+    helper.fails("s:recv", "timeout", a:recv())
+    took = socket.monotime() - start
+    assert.is_true(took >= 0.3 and took < 0.6, took)
+  end)
+end)
+
+describe("setsockopt fails", function()
+  it("with what the system says, naming call and option", function()
+    local s <close> = make "unix"
+    local message = helper.fails("s:setsockopt", "EOPNOTSUPP", s:setsockopt("TCP_NODELAY", true))
+    assert.equal("setsockopt TCP_NODELAY: " .. socket.strerror "EOPNOTSUPP", message)
+    message = helper.fails("s:setsockopt", "EOPNOTSUPP", s:setsockopt(6, 1, true))
+    assert.equal("setsockopt TCP_NODELAY: " .. socket.strerror "EOPNOTSUPP", message)
+    message = helper.fails("s:setsockopt", "ENOPROTOOPT", s:setsockopt("SOL_SOCKET", 9999, 1))
+    assert.equal("setsockopt 1/9999: " .. socket.strerror "ENOPROTOOPT", message)
+    message = helper.fails("s:setsockopt", "ENOPROTOOPT", s:setsockopt("SO_ERROR", 0))
+    assert.equal("setsockopt SO_ERROR: " .. socket.strerror "ENOPROTOOPT", message)
+    local t <close> = make "tcp"
+    helper.fails("s:setsockopt", "EINVAL", t:setsockopt("TCP_KEEPIDLE", 40000))
+    helper.fails("s:setsockopt", "ENOENT", t:setsockopt("TCP_CONGESTION", "no-such-one"))
+  end)
+
+  it("with ENODEV for an interface that is not there", function()
+    local s <close> = make "udp"
+    local t <close> = make "udp6"
+    for _, name in ipairs { "no-such-if", "", "a name that is much too long for one", "192.0.2.77 " } do
+      local message = helper.fails("s:setsockopt", "ENODEV", s:setsockopt("IP_MULTICAST_IF", name))
+      assert.equal("setsockopt IP_MULTICAST_IF: " .. socket.strerror "ENODEV", message)
+      helper.fails("s:setsockopt", "ENODEV", s:setsockopt("SO_BINDTOIFINDEX", name))
+      helper.fails("s:setsockopt", "ENODEV", t:setsockopt("IPV6_MULTICAST_IF", name))
+      helper.fails("s:setsockopt", "ENODEV", s:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.77", interface = name }))
+      helper.fails("s:setsockopt", "ENODEV", t:setsockopt("IPV6_JOIN_GROUP", { group = "ff02::77", interface = name }))
+    end
+    helper.fails("s:setsockopt", "ENODEV", t:setsockopt("IPV6_MULTICAST_IF", "2001:db8::77"))
+    helper.fails("s:setsockopt", "ENODEV", s:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.77", interface = "192.0.2.77" }))
+    helper.fails("s:setsockopt", "ENODEV", s:setsockopt("IP_UNICAST_IF", "192.0.2.77"))
+  end)
+
+  it("with EBADF on a closed socket", function()
+    local s = make "tcp"
+    s:close()
+    for _, args in ipairs {
+      { "SO_REUSEADDR", true }, { "SOL_SOCKET", "SO_REUSEADDR", true }, { 1, 9999, 1 }, { "SO_LINGER", "raw" },
+      { "IP_MULTICAST_IF", "no-such-if" },
+    } do
+      local message = helper.fails("s:setsockopt", "EBADF", s:setsockopt(table.unpack(args)))
+      assert.equal("setsockopt: " .. socket.strerror "EBADF", message)
+    end
+    -- Even when it is closed while the arguments are looked at.
+    local t = make "udp"
+    local group = setmetatable({}, { __index = function(_, key)
+      t:close()
+      return key == "group" and "224.0.0.77" or nil
+    end })
+    helper.fails("s:setsockopt", "EBADF", t:setsockopt("IP_ADD_MEMBERSHIP", group))
+  end)
+end)
+
+describe("setsockopt raises", function()
+  local s, u, u6
+  before_each(function() s, u, u6 = make "tcp", make "udp", make "udp6" end)
+  after_each(function()
+    s:close()
+    u:close()
+    u6:close()
+  end)
+
+  -- How a user sees it: argument numbers of a method do not count the socket.
+  local function refuses(pattern, t, ...)
+    local args = table.pack(...)
+    return helper.raises("s:setsockopt", pattern, function()
+      return assert(t:setsockopt(table.unpack(args, 1, args.n)))
+    end)
+  end
+
+  it("for names that it does not know, and names them", function()
+    refuses("#1 to 'setsockopt' %(unknown constant 'SO_FOO'%)", s, "SO_FOO", true)
+    refuses("#1 to 'setsockopt' %(unknown constant 'SOL_FOO'%)", s, "SOL_FOO", "SO_KEEPALIVE", true)
+    refuses("#2 to 'setsockopt' %(unknown constant 'SO_FOO'%)", s, "SOL_SOCKET", "SO_FOO", true)
+    refuses("unknown constant ''", s, "", true)
+    refuses("unknown constant 'SO_KEEPALIVE\\0", s, "SO_KEEPALIVE\0", true)
+    refuses("unknown constant 'SO_KEEPALIVE\\0", s, 1, "SO_KEEPALIVE\0", true)
+    refuses("unknown constant 'so_keepalive'", s, "so_keepalive", true)
+    refuses("unknown constant 'x+'", s, ("x"):rep(100000), true)
+  end)
+
+  it("for names of another kind, and for options whose level it does not know", function()
+    refuses("#1 to 'setsockopt' %(constant 'AF_INET' is none of SO_%*", s, "AF_INET", true)
+    refuses("#1 to 'setsockopt' %(constant 'SO_KEEPALIVE' is none of SOL_%*, IPPROTO_%*%)", s, "SO_KEEPALIVE", "SO_DEBUG", true)
+    refuses("#2 to 'setsockopt' %(constant 'SOL_SOCKET' is none of SO_%*", s, 1, "SOL_SOCKET", true)
+    refuses("#1 to 'setsockopt' %(constant 'SOL_SOCKET' is none of", s, "SOL_SOCKET", "SO_KEEPALIVE") -- the value is missing
+    refuses("#1 to 'setsockopt' %(the level of 'TCP_ESTABLISHED' is not known%)", s, "TCP_ESTABLISHED", 1)
+  end)
+
+  it("when arguments are missing", function()
+    refuses("#1 to 'setsockopt' %(.*got no value%)", s)
+    refuses("#2 to 'setsockopt' %(.*got no value%)", s, 1)
+    refuses("#3 to 'setsockopt' %(boolean expected, got no value%)", s, 1, socket.SO_KEEPALIVE)
+    refuses("#3 to 'setsockopt' %(.*got no value%)", s, 1, 9999)
+    refuses("#2 to 'setsockopt' %(boolean expected, got no value%)", s, "SO_KEEPALIVE")
+    refuses("#2 to 'setsockopt' %(boolean expected, got nil%)", s, "SO_KEEPALIVE", nil)
+    refuses("#2 to 'setsockopt' %(number or false expected, got nil%)", s, "SO_LINGER", nil)
+    refuses("#2 to 'setsockopt' %(.*got nil%)", s, "IP_ADD_MEMBERSHIP", nil)
+  end)
+
+  it("for levels and names that are no integers", function()
+    for _, wrong in ipairs { 1.5, nan, inf, 2 ^ 31, -2 ^ 31 - 1, math.maxinteger, true, {}, io.stdout, print } do
+      refuses("#1 to 'setsockopt'", s, wrong, 1, 1)
+      refuses("#2 to 'setsockopt'", s, 1, wrong, 1)
+    end
+  end)
+
+  it("when called on something that is no socket", function()
+    for _, wrong in ipairs { 1, "x", {}, io.stdout, socket.address("AF_INET", "127.0.0.1", 1) } do
+      helper.raises("s:setsockopt", "socket expected", s.setsockopt, wrong, "SO_KEEPALIVE", true)
+      helper.raises("s:getsockopt", "socket expected", s.getsockopt, wrong, "SO_KEEPALIVE")
+    end
+    helper.raises("s:setsockopt", "socket expected", s.setsockopt)
+    helper.raises("s:getsockopt", "socket expected", s.getsockopt)
+  end)
+
+  -- kind of value = {an option of that kind, which socket, what it does not take}
+  local kinds = {
+    switch = { "SO_KEEPALIVE", "tcp", 0, 1, 1.5, nan, {}, io.stdout },
+    integer = { "SO_RCVBUF", "tcp", true, 2 ^ 31, -2 ^ 31 - 1, 2 ^ 63, math.maxinteger, math.mininteger, 1.5, nan, inf, {} },
+    unsigned = { "SO_MARK", "tcp", true, -1, 2 ^ 32, math.maxinteger, 0.5, nan, inf, {} },
+    rate = { "SO_MAX_PACING_RATE", "tcp", true, -2, math.mininteger, 2 ^ 63, 0.5, nan, inf, {} },
+    time = { "SO_SNDTIMEO", "tcp", true, -1, -0.001, -5e-324, 2 ^ 31, inf, nan, {} },
+    milliseconds = { "TCP_USER_TIMEOUT", "tcp", true, -1, -1e-9, 2147483.648, inf, nan, {} },
+    seconds = { "TCP_KEEPIDLE", "tcp", true, -1, 1.5, 2 ^ 31, inf, nan, {} },
+    linger = { "SO_LINGER", "tcp", true, -1, 1.5, 2 ^ 31, inf, nan, {} },
+    name = { "TCP_CONGESTION", "tcp", true, 1, {}, "reno\0", ("x"):rep(16), ("x"):rep(100000) },
+    ["name of an interface"] = { "SO_BINDTODEVICE", "udp", true, 1, {}, "lo\0", "\0", ("x"):rep(16) },
+    bytes = { "IP_OPTIONS", "udp", true, 1, {} },
+    ["what can only be read"] = { "TCP_INFO", "tcp", true, 1, {} },
+    ["interface of IPv4"] = { "IP_MULTICAST_IF", "udp", true, -1, 1.5, 2 ^ 31, nan, inf, {}, io.stdout, "lo\0",
+      socket.address("AF_INET6", "::1", 0) },
+    ["interface of IPv6"] = { "IPV6_MULTICAST_IF", "udp6", true, -1, 1.5, 2 ^ 31, nan, inf, {}, io.stdout, "lo\0",
+      socket.address("AF_INET", "127.0.0.1", 0) },
+    ["interface by index"] = { "SO_BINDTOIFINDEX", "udp", true, -1, 1.5, 2 ^ 31, nan, inf, {}, io.stdout, "lo\0",
+      socket.address("AF_UNIX", "x") },
+    membership = { "IP_ADD_MEMBERSHIP", "udp", true, 1, {}, { group = 1 }, { group = "x" }, { group = "::1" },
+      { group = "224.0.0.77\0" }, { group = "localhost" }, { group = socket.address("AF_INET6", "::1", 0) },
+      { group = io.stdout }, { group = "224.0.0.77", interface = -1 }, { group = "224.0.0.77", interface = {} },
+      { group = "224.0.0.77", interface = "lo\0" }, { group = "224.0.0.77", interface = true },
+      { group = "224.0.0.77", source = "x" }, { group = "224.0.0.77", source = true }, io.stdout },
+    ["membership with a source"] = { "IP_ADD_SOURCE_MEMBERSHIP", "udp", true, {}, { group = "232.0.0.77" } },
+    ["membership of IPv6"] = { "IPV6_JOIN_GROUP", "udp6", true, {}, { group = "224.0.0.77" }, { group = "ff02::77%lo" },
+      { group = "ff02::77", interface = 1.5 } },
+    anycast = { "IPV6_JOIN_ANYCAST", "udp6", true, {}, { group = "::1", source = "::1" } },
+  }
+  for kind, row in pairs(kinds) do
+    it("for values that are no " .. kind, function()
+      local t <close> = make(row[2])
+      local name = row[1]
+      for i = 3, #row do
+        refuses("bad argument #2 to 'setsockopt'", t, name, row[i])
+      end
+      refuses("bad argument #2 to 'setsockopt'", t, name, nil)
+      refuses("bad argument #2 to 'setsockopt'", t, name, print)
+    end)
+  end
+
+  it("for values that an unknown pair cannot take", function()
+    for _, wrong in ipairs { 2 ^ 31, -2 ^ 31 - 1, math.maxinteger, 1.5, nan, inf, {}, print, io.stdout } do
+      refuses("#3 to 'setsockopt'", s, 1, 9999, wrong)
+    end
+    refuses("#3 to 'setsockopt' %(string too long%)", s, 1, 9999, ("x"):rep(2 ^ 20 + 1))
+  end)
+
+  it("and says which field of a membership is wrong", function()
+    refuses("field 'group': numeric IPv4 address expected", u, "IP_ADD_MEMBERSHIP", {})
+    refuses("field 'interface': name, index or address of an interface expected", u, "IP_ADD_MEMBERSHIP",
+      { group = "224.0.0.77", interface = {} })
+    refuses("field 'source': numeric IPv6 address expected", u6, "IPV6_JOIN_GROUP", { group = "ff02::77", source = "x" })
+    refuses("field 'source': numeric IPv4 address expected", u, "IP_BLOCK_SOURCE", { group = "224.0.0.77" })
+    refuses("field 'source': this option takes none", u6, "IPV6_LEAVE_ANYCAST", { group = "::1", source = "::1" })
+  end)
+end)
+
+---------------------------------------------------------------------------------------------------
+
+describe("getsockopt", function()
+  it("tells what a socket is", function()
+    local s <close> = make "udp6"
+    assert.equal(socket.AF_INET6, s:getsockopt "SO_DOMAIN")
+    assert.equal(socket.SOCK_DGRAM, s:getsockopt "SO_TYPE")
+    assert.equal(socket.IPPROTO_UDP, s:getsockopt "SO_PROTOCOL")
+    assert.equal(0, s:getsockopt "SO_ERROR")
+    local r <close> = make "raw"
+    assert.equal(socket.IPPROTO_RAW, try(r:getsockopt "IP_PROTOCOL"))
+  end)
+
+  it("tells whether a socket listens", function()
+    local s <close> = make "tcp"
+    assert.is_false(s:getsockopt "SO_ACCEPTCONN")
+    assert(assert(s:bind("127.0.0.1", 0)):listen())
+    assert.is_true(s:getsockopt "SO_ACCEPTCONN")
+  end)
+
+  it("gives an error that waits, once, as an integer", function()
+    local free <close> = make "udp"
+    assert(free:bind("127.0.0.1", 0))
+    local s <close> = make "udp"
+    assert(s:connect(free:getsockname()))
+    free:close()
+    assert(s:send "x")
+    assert.equal(socket.ECONNREFUSED, s:getsockopt "SO_ERROR")
+    assert.equal(0, s:getsockopt "SO_ERROR")
+  end)
+
+  it("gives sizes as the kernel keeps them", function()
+    local s <close> = make "udp"
+    s:setsockopt("SO_RCVBUF", 20000):setsockopt("SO_SNDBUF", 30000)
+    assert.equal(40000, s:getsockopt "SO_RCVBUF") -- Linux doubles what it is given
+    assert.equal(60000, s:getsockopt "SO_SNDBUF")
+    assert.equal(1, s:getsockopt "SO_SNDLOWAT")
+    helper.fails("s:setsockopt", "ENOPROTOOPT", s:setsockopt("SO_SNDLOWAT", 2))
+    assert.equal(s, s:setsockopt("SO_BUSY_POLL_BUDGET", 8)) -- which cannot be read
+    helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt "SO_BUSY_POLL_BUDGET")
+    local t <close> = make "tcp"
+    t:setsockopt("TCP_MAXSEG", 1000)
+    assert.is_true(t:getsockopt "TCP_MAXSEG" > 0)
+    try(s:setsockopt("SO_RCVBUFFORCE", 25000))
+    assert.equal(50000, s:getsockopt "SO_RCVBUF")
+    try(s:setsockopt("SO_SNDBUFFORCE", 35000))
+    assert.equal(70000, s:getsockopt "SO_SNDBUF")
+  end)
+
+  it("tells who the peer is", function()
+    local a <close>, b = assert(socket.socketpair())
+    local closer <close> = b
+    local cred = a:getsockopt "SO_PEERCRED"
+    local stat <close> = assert(io.open "/proc/self/stat")
+    local pid = stat:read "n"
+    assert.equal(pid, cred.pid)
+    assert.equal("integer", math.type(cred.uid))
+    assert.equal("integer", math.type(cred.gid))
+    local count = 0
+    for _ in pairs(cred) do count = count + 1 end
+    assert.equal(3, count)
+  end)
+
+  it("tells of a connection in a table", function()
+    local client <close>, server = connected()
+    local closer <close> = server
+    assert(client:send "hello")
+    assert.equal("hello", server:recv())
+    local info = client:getsockopt "TCP_INFO"
+    assert.equal(socket.TCP_ESTABLISHED, info.state)
+    for name, value in pairs(info) do
+      assert.equal("string", type(name))
+      assert.equal("integer", math.type(value))
+    end
+    assert.equal(5, info.bytes_sent or 5)
+    assert.equal(5, server:getsockopt("TCP_INFO").bytes_received or 5)
+    assert.equal(info.snd_mss, string.unpack("I4", client:getsockopt("IPPROTO_TCP", "TCP_INFO", 104), 17))
+    assert.is_true(info.rtt > 0 and info.rtt < 10000000)
+    local window = string.unpack("B", client:getsockopt("IPPROTO_TCP", "TCP_INFO", 8), 7)
+    if string.pack("=I2", 1) == string.pack("<I2", 1) then
+      assert.equal(window, info.snd_wscale | info.rcv_wscale << 4)
+    else
+      assert.equal(window, info.rcv_wscale | info.snd_wscale << 4)
+    end
+    local s <close> = make "tcp"
+    assert.equal(socket.TCP_CLOSE, s:getsockopt("TCP_INFO").state)
+  end)
+
+  it("gives what only some moments have", function()
+    local client <close>, server = connected()
+    local closer <close> = server
+    assert.is_true(client:getsockopt "IP_MTU" >= 1280)
+    assert.equal("integer", math.type(client:getsockopt "TCP_TIMESTAMP"))
+    assert.equal("integer", math.type(try(client:getsockopt "SO_RESERVE_MEM"))) -- to set it takes a memory cgroup
+    assert.equal("", client:getsockopt "TCP_ULP")
+    assert.equal("", client:getsockopt "TCP_SAVED_SYN")
+    assert.equal(0, client:getsockopt "SO_INCOMING_NAPI_ID")
+    assert.not_equal(client:getsockopt "SO_COOKIE", server:getsockopt "SO_COOKIE")
+    assert.is_true(client:getsockopt "TCP_THIN_DUPACK" ~= nil)
+    local u6 <close> = make "udp6"
+    assert(u6:bind("::1", 0))
+    assert(u6:connect(u6:getsockname()))
+    assert.is_true(u6:getsockopt "IPV6_MTU" >= 1280)
+    assert.equal("", u6:getsockopt "IPV6_RTHDR")
+    assert.is_false(try(client:getsockopt "TCP_IS_MPTCP"))
+    assert.equal("integer", math.type(try(client:getsockopt "SO_NETNS_COOKIE")))
+  end)
+
+  it("saves the SYN where it is asked to", function()
+    local server <close> = make "tcp"
+    assert(assert(server:bind("127.0.0.1", 0)):listen())
+    server:setsockopt("TCP_SAVE_SYN", 1)
+    local client <close> = make "tcp"
+    assert(client:connect(server:getsockname()))
+    local conn <close> = assert(server:accept())
+    local syn = conn:getsockopt "TCP_SAVED_SYN"
+    assert.equal(0x45, syn:byte()) -- IPv4, five words
+    assert.is_true(#syn >= 40)
+  end)
+
+  it("gives and takes queue and number of a socket under repair", function()
+    local s <close> = make "tcp"
+    try(s:setsockopt("TCP_REPAIR", 1))
+    s:setsockopt("TCP_REPAIR_QUEUE", 2)
+    assert.equal(2, s:getsockopt "TCP_REPAIR_QUEUE")
+    s:setsockopt("TCP_QUEUE_SEQ", 4000000000)
+    assert.equal(4000000000, s:getsockopt "TCP_QUEUE_SEQ")
+  end)
+
+  it("routes by alert only where packets are raw", function()
+    local r <close> = make "raw"
+    helper.fails("s:setsockopt", "EINVAL", r:setsockopt("IP_ROUTER_ALERT", true)) -- not for IPPROTO_RAW
+    assert.is_false(r:getsockopt "IP_ROUTER_ALERT")
+  end)
+
+  it("gives raw bytes for a size", function()
+    local s <close> = make "tcp"
+    assert.equal(string.pack("i", socket.SOCK_STREAM), s:getsockopt("SOL_SOCKET", "SO_TYPE", 4))
+    assert.equal(string.pack("i", socket.SOCK_STREAM), s:getsockopt(1, 3, 4.0))
+    assert.equal(string.pack("i", socket.SOCK_STREAM), s:getsockopt("SOL_SOCKET", "SO_TYPE", 2000))
+    assert.equal(string.pack("ii", 0, 0), s:getsockopt("SOL_SOCKET", "SO_LINGER", 8))
+    assert.equal("", s:getsockopt("SOL_SOCKET", "SO_TYPE", 0))
+    assert.equal(string.pack("i", socket.SOCK_STREAM), s:getsockopt("SOL_SOCKET", "SO_TYPE", 2 ^ 20))
+    assert.equal(s:getsockopt "SO_COOKIE", (string.unpack("j", s:getsockopt("SOL_SOCKET", "SO_COOKIE", 8))))
+    assert.equal("reno", (s:setsockopt("TCP_CONGESTION", "reno"):getsockopt("IPPROTO_TCP", "TCP_CONGESTION", 16)
+      :match "^%Z+"))
+    assert.is_true(#s:getsockopt("IPPROTO_TCP", "TCP_INFO", 2 ^ 20) < 4096)
+    assert.equal(socket.SOCK_STREAM, s:getsockopt("SOL_SOCKET", "SO_TYPE", nil))
+  end)
+
+  it("fails with what the system says, naming call and option", function()
+    local s <close> = make "tcp"
+    local message = helper.fails("s:getsockopt", "ENOTCONN", s:getsockopt "IP_MTU")
+    assert.equal("getsockopt IP_MTU: " .. socket.strerror "ENOTCONN", message)
+    message = helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt("SOL_SOCKET", 9999))
+    assert.equal("getsockopt 1/9999: " .. socket.strerror "ENOPROTOOPT", message)
+    message = helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt("SOL_SOCKET", 9999, 16))
+    assert.equal("getsockopt 1/9999: " .. socket.strerror "ENOPROTOOPT", message)
+    helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt "IP_ADD_MEMBERSHIP")
+    helper.fails("s:getsockopt", "EINVAL", s:getsockopt("SOL_SOCKET", "SO_COOKIE", 4))
+    local u <close> = make "unix"
+    helper.fails("s:getsockopt", "EOPNOTSUPP", u:getsockopt "TCP_NODELAY")
+  end)
+
+  it("fails with EBADF on a closed socket", function()
+    local s = make "tcp"
+    s:close()
+    for _, args in ipairs { { "SO_TYPE" }, { "SOL_SOCKET", "SO_TYPE" }, { 1, 3, 4 }, { 1, 9999 } } do
+      local message = helper.fails("s:getsockopt", "EBADF", s:getsockopt(table.unpack(args)))
+      assert.equal("getsockopt: " .. socket.strerror "EBADF", message)
+    end
+  end)
+
+  it("raises for wrong arguments", function()
+    local s <close> = make "tcp"
+    local function refuses(pattern, ...)
+      local args = table.pack(...)
+      helper.raises("s:getsockopt", pattern, function() return s:getsockopt(table.unpack(args, 1, args.n)) end)
+    end
+    refuses("#1 to 'getsockopt' %(unknown constant 'SO_FOO'%)", "SO_FOO")
+    refuses("#1 to 'getsockopt' %(constant 'SOL_SOCKET' is none of", "SOL_SOCKET")
+    refuses("#1 to 'getsockopt' %(the level of 'TCP_LISTEN' is not known%)", "TCP_LISTEN")
+    refuses("#2 to 'getsockopt' %(unknown constant 'SO_FOO'%)", 1, "SO_FOO")
+    refuses("#1 to 'getsockopt' %(.*got no value%)")
+    refuses("#2 to 'getsockopt' %(.*got no value%)", 1)
+    refuses("#1 to 'getsockopt' %(unknown constant 'SO_TYPE\\0", "SO_TYPE\0")
+    for _, wrong in ipairs { 1.5, nan, inf, 2 ^ 31, true, {}, io.stdout } do
+      refuses("#1 to 'getsockopt'", wrong, 1)
+      refuses("#2 to 'getsockopt'", 1, wrong)
+    end
+    for _, wrong in ipairs { -1, 1.5, nan, inf, 2 ^ 20 + 1, 2 ^ 31, math.maxinteger, math.mininteger, true, {}, "x" } do
+      refuses("#3 to 'getsockopt'", 1, 3, wrong)
+    end
+  end)
+end)
+
+---------------------------------------------------------------------------------------------------
+
+describe("a membership", function()
+  local group4, group6 = "224.0.0.77", "ff02::77"
+
+  it("is joined and left by the interface's name, index or address", function()
+    local address4, address6 = socket.address("AF_INET", "127.0.0.1", 0), socket.address("AF_INET6", "::1", 0)
+    for _, interface in ipairs { "lo", loopback, "127.0.0.1", address4 } do
+      local s <close> = make "udp"
+      local value = { group = group4, interface = interface }
+      assert.equal(s, s:setsockopt("IP_ADD_MEMBERSHIP", value))
+      helper.fails("s:setsockopt", "EADDRINUSE", s:setsockopt("IP_ADD_MEMBERSHIP", { group = group4, interface = "lo" }))
+      assert.equal(s, s:setsockopt("IPPROTO_IP", "IP_DROP_MEMBERSHIP", value))
+      helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt("IP_DROP_MEMBERSHIP", value))
+    end
+    for _, join in ipairs { "IPV6_JOIN_GROUP", "IPV6_ADD_MEMBERSHIP" } do
+      local leave = join == "IPV6_JOIN_GROUP" and "IPV6_LEAVE_GROUP" or "IPV6_DROP_MEMBERSHIP"
+      for _, interface in ipairs { "lo", loopback, "::1", address6, socket.address("AF_INET6", "fe80::1", 0, 0, loopback) } do
+        local s <close> = make "udp6"
+        local value = { group = socket.address("AF_INET6", group6, 0), interface = interface }
+        assert.equal(s, s:setsockopt(join, value))
+        helper.fails("s:setsockopt", "EADDRINUSE", s:setsockopt(join, { group = group6, interface = "lo" }))
+        assert.equal(s, s:setsockopt(leave, value))
+        helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt(leave, value))
+      end
+    end
+  end)
+
+  it("makes datagrams to the group arrive", function()
+    local receiver <close> = make "udp"
+    receiver:setsockopt("IP_ADD_MEMBERSHIP", { group = group4, interface = "lo" }):settimeout(5)
+    assert(receiver:bind(group4, 0))
+    local _, port = receiver:getsockname():unpack()
+    local s <close> = make "udp"
+    s:setsockopt("IP_MULTICAST_IF", "lo"):setsockopt("IP_MULTICAST_LOOP", true)
+    assert.equal(2, s:sendto("hi", group4, port))
+    assert.equal("hi", receiver:recv())
+  end)
+
+  it("may be in one source alone", function()
+    for _, interface in ipairs { "lo", loopback, "127.0.0.1" } do
+      local s <close> = make "udp"
+      local value = { group = "232.0.0.77", interface = interface, source = "127.0.0.2" }
+      assert.equal(s, s:setsockopt("IP_ADD_SOURCE_MEMBERSHIP", value))
+      helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt("IP_ADD_MEMBERSHIP", value))
+      assert.equal(s, s:setsockopt("IP_DROP_SOURCE_MEMBERSHIP", value))
+      assert.equal(s, s:setsockopt("IP_ADD_MEMBERSHIP", value))
+      assert.equal(s, s:setsockopt("IP_DROP_MEMBERSHIP", value))
+    end
+    local s <close> = make "udp6"
+    local value = { group = "ff32::77", interface = "lo", source = "2001:db8::2" }
+    assert.equal(s, s:setsockopt("IPV6_JOIN_GROUP", value))
+    assert.equal(s, s:setsockopt("IPV6_LEAVE_GROUP", value))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("IPV6_LEAVE_GROUP", value))
+  end)
+
+  it("in one source lets that one through and no other", function()
+    local receiver <close> = make "udp"
+    receiver:setsockopt("IP_ADD_MEMBERSHIP", { group = "232.0.0.77", interface = "lo", source = "127.0.0.2" })
+    assert(assert(receiver:settimeout(5)):bind("232.0.0.77", 0))
+    local _, port = receiver:getsockname():unpack()
+    for _, from in ipairs { "127.0.0.3", "127.0.0.2" } do
+      local s <close> = make "udp"
+      s:setsockopt("IP_MULTICAST_IF", "lo")
+      assert(s:bind(from, 0))
+      assert(s:sendto(from, "232.0.0.77", port))
+    end
+    assert.equal("127.0.0.2", receiver:recv())
+  end)
+
+  it("blocks a source and lets it in again", function()
+    local s <close> = make "udp"
+    s:setsockopt("IP_ADD_MEMBERSHIP", { group = group4, interface = "lo" })
+    local value = { group = group4, interface = "lo", source = "127.0.0.2" }
+    assert.equal(s, s:setsockopt("IP_BLOCK_SOURCE", value))
+    helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt("IP_BLOCK_SOURCE", value))
+    assert.equal(s, s:setsockopt("IP_UNBLOCK_SOURCE", value))
+    helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt("IP_UNBLOCK_SOURCE", value))
+  end)
+
+  it("may be anycast", function()
+    local s <close> = make "udp6"
+    local value = { group = "::1", interface = "lo" }
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("IPV6_JOIN_ANYCAST", value)) -- a unicast address
+    assert.equal(nil, (s:setsockopt("IPV6_LEAVE_ANYCAST", value)))
+  end)
+
+  it("of netlink is a number", function()
+    local s <close> = make "netlink"
+    assert.equal(s, s:setsockopt("NETLINK_ADD_MEMBERSHIP", 1))
+    assert.equal(1, (string.unpack("I4", s:getsockopt("SOL_NETLINK", socket.NETLINK_LIST_MEMBERSHIPS or 9, 4))))
+    assert.equal(s, s:setsockopt("NETLINK_DROP_MEMBERSHIP", 1))
+  end)
+end)
+
+describe("an interface", function()
+  it("may be given by name, index or address, as a string or an object", function()
+    local s <close> = make "udp"
+    for _, lo in ipairs { "lo", loopback, "127.0.0.1", socket.address("AF_INET", "127.0.0.1", 0) } do
+      s:setsockopt("IP_UNICAST_IF", 0)
+      assert.equal(s, s:setsockopt("IP_UNICAST_IF", lo))
+      assert.equal(loopback, s:getsockopt "IP_UNICAST_IF")
+      assert.equal(s, s:setsockopt("IP_MULTICAST_IF", lo))
+    end
+    local s6 <close> = make "udp6"
+    for _, lo in ipairs { "lo", loopback, "::1", socket.address("AF_INET6", "::1", 0) } do
+      for _, name in ipairs { "IPV6_UNICAST_IF", "IPV6_MULTICAST_IF" } do
+        s6:setsockopt(name, 0)
+        assert.equal(s6, s6:setsockopt(name, lo))
+        assert.equal(loopback, s6:getsockopt(name))
+      end
+    end
+    local u <close> = make "udp"
+    for _, lo in ipairs { "lo", loopback, "127.0.0.1", "::1", socket.address("AF_INET6", "::1", 0) } do
+      try(u:setsockopt("SO_BINDTOIFINDEX", 0))
+      assert.equal(u, u:setsockopt("SO_BINDTOIFINDEX", lo))
+      assert.equal(loopback, u:getsockopt "SO_BINDTOIFINDEX")
+      assert.equal("lo", u:getsockopt "SO_BINDTODEVICE")
+    end
+  end)
+end)
