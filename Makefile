@@ -109,7 +109,7 @@ valgrind: deps-valgrind ## run the specs under valgrind (without those tagged #s
 	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/valgrind.sh
 
 coverage: deps-coverage ## run the specs and print the share of lines run; COVERAGE_FLOOR=90 demands it
-	@MAKE='$(AGAIN)' FLOOR='$(COVERAGE_FLOOR)' sh tools/coverage.sh
+	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' FLOOR='$(COVERAGE_FLOOR)' sh tools/coverage.sh
 
 docs: ## make docs/reference.md from types/bsdsocket.lua
 	@$(CHECKOUT) && "$$LUA" tools/docs.lua

@@ -298,6 +298,7 @@ void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given 
 #define BS_AT_METHODS (BS_NUP + 2)
 
 void bs_setfuncs(lua_State *L, int table, const luaL_Reg *funcs); /* while opening */
-void bs_pushfunction(lua_State *L, lua_CFunction f); /* later: one more with the same upvalues */
+/* Later: one more function with the same upvalues, and after them the `extra` values on the top. */
+void bs_pushfunction(lua_State *L, lua_CFunction f, int extra);
 
 #endif

@@ -82,11 +82,28 @@ typedef struct connect_op {
   const bs_address *to; /* at stack index 2 */
 } connect_op;
 
+/* The error that an attempt has ended with, or 0. Linux must be told that the attempt is over, or it
+** answers the next connect by ECONNABORTED; where AF_UNSPEC means nothing to connect it does no harm. */
+static int attempterror (const bs_socket *s) {
+  int err;
+  socklen_t len = sizeof(err);
+  if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+    return errno;
+  if (err != 0) {
+    struct sockaddr none;
+    memset(&none, 0, sizeof(none));
+    none.sa_family = AF_UNSPEC;
+    (void)connect(s->fd, &none, sizeof(none));
+  }
+  return err;
+}
+
 static int connect_step (bs_op *o, bs_time patience) {
   const bs_address *to = ((connect_op *)o)->to;
   bs_socket *s = o->sock;
+  int ended = s->flags & BS_CONNECTING; /* an earlier step or call began it: how did it end? */
   (void)patience; /* O_NONBLOCK tells the kernel */
-  if (s->flags & BS_CONNECTING) { /* an earlier step or call began it: how did it end? */
+  if (ended) {
     int r = bs_waitfd(s->fd, BS_WRITE, BS_NEVER);
     if (r == 0) {
       o->error = EINPROGRESS;
@@ -98,17 +115,22 @@ static int connect_step (bs_op *o, bs_time patience) {
       o->error = errno;
       return BS_DONE;
     }
-    socklen_t len = sizeof(o->error);
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &o->error, &len) != 0)
-      o->error = errno;
     s->flags &= (unsigned char)~BS_CONNECTING;
-    return BS_DONE;
-  }
+    o->error = attempterror(s);
+    if (o->error != 0)
+      return BS_DONE;
+  } /* no error: then it is connected, which this tells the kernel's side too, or somebody took the error */
   if (connect(s->fd, &to->u.sa, to->len) == 0) {
     o->error = 0;
     return BS_DONE;
   }
   switch (errno) {
+    case EISCONN:
+      o->error = ended ? 0 : EISCONN;
+      return BS_DONE;
+    case ECONNABORTED: /* the error was taken: the attempt is over, and this is another */
+      o->error = ended ? 0 : ECONNABORTED;
+      return ended ? BS_AGAIN : BS_DONE;
     case EINTR: /* over the Internet the attempt goes on; elsewhere it is made again */
       if (s->family == AF_INET || s->family == AF_INET6)
         s->flags |= BS_CONNECTING;
@@ -184,8 +206,10 @@ static int accept_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   op->conn->fd = fd;
-  if (o->sock->rcvtimeo != 0) /* TCP passes it on */
+  if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;
+    op->conn->flags |= BS_SETRCVTIMEO;
+  }
   return BS_DONE;
 }
 
@@ -228,15 +252,17 @@ static int connection_accept (lua_State *L) {
 }
 
 static int clients_next (lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(BS_NUP + 1));
   return doaccept(L, &clients_kind);
 }
 
 /* for connection, address in s:clients() do */
 static int connection_clients (lua_State *L) {
   bs_checksocket(L, 1);
-  bs_pushfunction(L, clients_next);
-  lua_pushvalue(L, 1);
-  return 2;
+  lua_settop(L, 1);
+  bs_pushfunction(L, clients_next, 1);
+  return 1;
 }
 
 /* ---- names ---- */

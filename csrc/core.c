@@ -22,19 +22,27 @@ void bs_setfuncs (lua_State *L, int table, const luaL_Reg *funcs) {
   lua_pop(L, 1);
 }
 
-void bs_pushfunction (lua_State *L, lua_CFunction f) {
+void bs_pushfunction (lua_State *L, lua_CFunction f, int extra) {
   for (int i = 1; i <= BS_NUP; i++)
     lua_pushvalue(L, lua_upvalueindex(i));
-  lua_pushcclosure(L, f, BS_NUP);
+  lua_rotate(L, -(BS_NUP + extra), BS_NUP);
+  lua_pushcclosure(L, f, BS_NUP + extra);
 }
 
-/* Sockets, made later, are finalized earlier; so nobody looks into the chunk any more. */
+static void *refuse (void *ud, void *block, size_t osize, size_t nsize) {
+  (void)ud, (void)block, (void)osize, (void)nsize;
+  return NULL;
+}
+
+/* Sockets, made later, are finalized earlier; so nobody looks into the chunk any more. Finalizers of
+** what is older than the library may still call it: nobody would free what they allocate. */
 static int state_gc (lua_State *L) {
   bs_state *st = (bs_state *)lua_touserdata(L, 1);
   if (st->scratch != NULL) {
     st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
     st->scratch = NULL;
   }
+  st->alloc = refuse;
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
 ** option.c: setsockopt and getsockopt. One table row per option says which kind it is (options.h),
-** one row per kind says how its values look in C and in Lua (below). Timeouts of the library's own are
-** not here (wait.c), nor is control data (message.c).
+** one row per kind says how its values look in C and in Lua (below). The library's own timeouts are
+** not here (wait.c), nor is control data.
 */
 #include "prefix.h"
 
@@ -99,7 +99,7 @@ static void pushunsigned (lua_State *L, const Kind *k, const Value *v) {
   lua_pushinteger(L, v->u.u32);
 }
 
-/* Rates and counts as wide as a long or wider; -1 is all bits set, by which Linux means no limit. */
+/* As wide as a long, or wider; -1 is all bits set, by which Linux means a rate without a limit. */
 static void checkwide (lua_State *L, int arg, const Kind *k, Value *v) {
   if (k->size == sizeof(v->u.u32))
     v->u.u32 = (uint32_t)checkrange(L, arg, -1, UINT32_MAX);
@@ -130,8 +130,8 @@ static void checkunknown (lua_State *L, int arg, const Kind *k, Value *v) {
 
 /* ---- times ---- */
 
-/* Seconds in units of 1/scale, rounded to the nearest; but a little is not nothing, as nothing stands
-** for "for ever" in most of them. */
+/* Seconds in units of 1/scale, rounded to the nearest. But a little is not nothing, as in most
+** options 0 stands for "for ever". */
 static lua_Integer checkunits (lua_State *L, int arg, lua_Number scale, lua_Integer max) {
   lua_Number seconds = luaL_checknumber(L, arg);
   lua_Number n = seconds * scale + 0.5;
@@ -327,8 +327,8 @@ static unsigned indexofip (int family, const void *ip) {
   return index;
 }
 
-/* The interface at `idx`, by index, by name, or by an address that it has; 0, the system's choice, for
-** none. Where the caller can use an IPv4 address as it is, it goes to `*ip` and the index is 0. */
+/* The index of the interface at `idx`: itself, or found by name or by an address. Where the caller
+** can use an IPv4 address as it is, it goes to `*ip`, and the index is 0. */
 static unsigned checkinterface (lua_State *L, int idx, int arg, const char *field, int family,
                                 struct in_addr *ip, Value *v) {
   union {
@@ -385,7 +385,7 @@ static void checkindex (lua_State *L, int arg, const Kind *k, Value *v) {
   v->u.u32 = checkinterface(L, arg, arg, NULL, k->detail, NULL, v);
 }
 
-/* IP_UNICAST_IF and its twin want the index in network order, and IPv6's is no exception. */
+/* IP_UNICAST_IF and IPV6_UNICAST_IF have the index in network order, unlike all others. */
 static void checknetindex (lua_State *L, int arg, const Kind *k, Value *v) {
   checkindex(L, arg, k, v);
   v->u.u32 = htonl(v->u.u32);
@@ -424,7 +424,7 @@ static void checkip (lua_State *L, int arg, const char *field, int family, void 
             family == AF_INET ? "numeric IPv4 address expected" : "numeric IPv6 address expected");
 }
 
-/* With a source in it, the value goes to the option k->detail, which is the same for all families. */
+/* With a source in it, the value is one for the option k->detail, whatever the family. */
 static void checkmembership (lua_State *L, int arg, int family, const Kind *k, Value *v) {
   struct in6_addr group, source;
   struct in_addr ip;

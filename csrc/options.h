@@ -1,8 +1,8 @@
 /*
-** options.h: the rows of option.c's table, and nothing else: {name, level, optname, kind}, one group
-** for each level. The kinds are those of option.c; an option of a kind that is there needs no more
-** than its three lines. Of two names for one number (IPV6_JOIN_GROUP, IPV6_ADD_MEMBERSHIP) both
-** have their row.
+** options.h: the rows of option.c's table, {name, level, optname, kind}, and nothing else, one
+** group for each level. The kinds are those of option.c; an option of a kind that is there needs no
+** more than its three lines. Of two names for one number (IPV6_JOIN_GROUP, IPV6_ADD_MEMBERSHIP)
+** both have their row.
 */
 /* clang-format off */
 

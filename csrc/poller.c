@@ -30,20 +30,21 @@ struct bs_reg {
   bs_reg *next;    /* the socket's place in another poller */
   uint64_t stamp;  /* tells the engine whether the kernel speaks of this registration */
   int fd;
-  int chain;                   /* the next place with the same hash */
-  int before, after;           /* in the list of ready ones; `after` in those of free and dead ones */
-  unsigned char asked, ready;  /* BS_READ | BS_WRITE; asked 0: the place is not taken */
+  int chain;           /* the next place with the same hash */
+  int before, after;   /* in the list of ready ones; `after` in those of free and dead ones */
+  unsigned char asked; /* BS_READ | BS_WRITE; 0: the place is not taken */
+  unsigned char ready; /* 0: not on the list of ready ones */
 };
 
 struct bs_poller {
   bs_state *st;
   bs_reg *regs;
-  int *heads;   /* hash of the places by descriptor, as many as places */
-  void *extra;  /* what the engine has of each place, in an array of its own */
-  int fd;       /* the engine's, -1 if it has none */
+  int *heads;  /* hash of the places by descriptor, as many as places */
+  void *extra; /* what the engine has of each place, in an array of its own */
+  int fd;      /* the engine's, -1 if it has none */
   int open;
-  int size;     /* places there are: 0 or a power of two */
-  int count;    /* places taken */
+  int size;  /* places there are: 0 or a power of two */
+  int count; /* places taken */
   int free, dead;
   int first, last; /* the ready ones */
 };
@@ -179,7 +180,11 @@ static int engine_open (bs_poller *p) {
 */
 static int control (bs_poller *p, int call, int i, int fd, int asked, uint64_t stamp) {
   struct epoll_event e;
-  e.events = (asked & BS_READ ? (uint32_t)EPOLLIN : 0u) | (asked & BS_WRITE ? (uint32_t)EPOLLOUT : 0u);
+  e.events = 0;
+  if (asked & BS_READ)
+    e.events |= EPOLLIN;
+  if (asked & BS_WRITE)
+    e.events |= EPOLLOUT;
   e.data.u64 = stamp << 32 | (uint64_t)i;
   return epoll_ctl(p->fd, call, fd, &e) == 0 ? 0 : errno;
 }
@@ -319,7 +324,7 @@ static int engine_wait (bs_poller *p, bs_time patience) {
 #include <poll.h>
 
 #define ENGINE "poll"
-#define EXTRA sizeof(struct pollfd) /* all ones for a free place: descriptors below zero are skipped */
+#define EXTRA sizeof(struct pollfd) /* of all ones for a free place: poll skips fd -1 */
 
 static int engine_open (bs_poller *p) {
   p->fd = -1;
@@ -398,15 +403,10 @@ static int engine_wait (bs_poller *p, bs_time patience) {
 static const char *const eventnames[] = {"", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
 
 static bs_poller *checkpoller (lua_State *L, int arg) {
-  void *p = lua_touserdata(L, arg);
-  if (p != NULL && lua_getmetatable(L, arg)) {
-    int same = lua_rawequal(L, -1, BS_UP_POLLER);
-    lua_pop(L, 1);
-    if (same)
-      return (bs_poller *)p;
-  }
-  luaL_typeerror(L, arg, "poller");
-  return NULL;
+  void *p = bs_testobject(L, arg, BS_UP_POLLER);
+  if (p == NULL)
+    luaL_typeerror(L, arg, "poller");
+  return (bs_poller *)p;
 }
 
 static int checkevents (lua_State *L, int arg) {
@@ -584,9 +584,9 @@ static int poller_add (lua_State *L) {
   bs_socket *s;
   int fd;
   lua_settop(L, 4);
-  do {
+  do { /* both may run anybody's functions, so neither can trust that the other's answer stands */
     reserve(L, p);
-    fd = bs_checkfd(L, 2, &s); /* may run a function of theirs: so it comes last, and all over again */
+    fd = bs_checkfd(L, 2, &s);
   } while (p->open && p->free == NONE);
   if (!p->open)
     return bs_fail(L, "add", EBADF);
@@ -685,14 +685,13 @@ typedef struct wait_op {
 
 static int wait_step (bs_op *op, bs_time patience) {
   bs_poller *p = ((wait_op *)op)->p;
-  const bs_state *st = op->st;
   if (!p->open) { /* perhaps since the last step */
     op->error = EBADF;
     return BS_DONE;
   }
   while (p->first != NONE) /* an earlier wait's: whoever is still ready will be found again */
     unready(p, p->first);
-  if (st->held > 0 || (st->scratch != NULL && st->scratch->owner != NULL)) {
+  if (bs_anypending(op->st)) {
     for (int i = 0; i < p->size; i++)
       if (p->regs[i].sock != NULL && bs_pending(p->regs[i].sock))
         markready(p, i, BS_READ);
@@ -757,9 +756,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-  {"__close", poller_gc},
-  {"__gc", poller_gc},
-  {"__tostring", poller_tostring},
+  {"__close", poller_gc}, {"__gc", poller_gc}, {"__tostring", poller_tostring},
   {"next", poller_next}, /* for wait_finish: no method */
   {NULL, NULL},
 };

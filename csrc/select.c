@@ -63,8 +63,8 @@ static int select_step (bs_op *op, bs_time patience) {
   for (int i = 0; i < o->n; i++) {
     const entry *e = &o->entries[i];
     int fd = o->fds[e->place].fd;
-    if (fd < 0 || (e->sock != NULL && e->sock->fd != fd)) { /* closed, perhaps since the last step */
-      op->error = EBADF;
+    if (fd < 0 || (e->sock != NULL && e->sock->fd != fd)) {
+      op->error = EBADF; /* closed, perhaps since the last step */
       return BS_DONE;
     }
     if (i < o->nreaders && e->sock != NULL && bs_pending(e->sock))
@@ -100,8 +100,6 @@ static int isready (const select_op *o, int i) {
 /* Pushes the ready ones of the entries from .. to - 1, each as a key too. */
 static void pushready (lua_State *L, const select_op *o, int from, int to) {
   int n = 0;
-  if (o->op.error != 0)
-    to = from; /* nothing was ready: `revents` tells nothing */
   for (int i = from; i < to; i++)
     n += isready(o, i);
   lua_createtable(L, n, n);
@@ -125,13 +123,14 @@ static int select_finish (lua_State *L, bs_op *op) {
   const select_op *o = (const select_op *)op;
   if (op->error != 0 && op->error != EAGAIN && op->error != BS_ETIMEOUT)
     return bs_failop(L, op, NULL);
+  /* at the timeout all `revents` are 0 */
   pushready(L, o, 0, o->nreaders);
   pushready(L, o, o->nreaders, o->n);
   return 2;
 }
 
 static const bs_kind select_kind =
-    BS_KIND("select", select_op, BS_TIMED, select_step, select_finish);
+  BS_KIND("select", select_op, BS_TIMED, select_step, select_finish);
 
 /* Raw, here and below: a list that runs code or lies about its length is worth no trouble. */
 static int checklist (lua_State *L, int arg) {

@@ -110,6 +110,31 @@ int bs_collect (lua_State *L, int err) {
   return 1;
 }
 
+static int hasfields (lua_State *L, int arg) {
+  if (lua_type(L, arg) == LUA_TTABLE)
+    return 1;
+  if (luaL_getmetafield(L, arg, "__index") == LUA_TNIL)
+    return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* What the method `name` of the object at arg answers: a descriptor, -1 when closed; -2: no such method. */
+static int askfd (lua_State *L, int arg, const char *name) {
+  int fd = -2;
+  if (lua_getfield(L, arg, name) != LUA_TNIL) {
+    int isinteger;
+    lua_pushvalue(L, arg);
+    lua_call(L, 1, 1);
+    lua_Integer n = lua_tointegerx(L, -1, &isinteger);
+    luaL_argcheck(L, lua_isnil(L, -1) || (isinteger && n >= -1 && n <= INT_MAX), arg,
+                  "its descriptor is not an integer in range");
+    fd = isinteger ? (int)n : -1;
+  }
+  lua_pop(L, 1);
+  return fd;
+}
+
 int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
   *s = bs_testsocket(L, arg);
   if (*s != NULL)
@@ -119,26 +144,18 @@ int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
     luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, arg, "descriptor out of range");
     return (int)fd;
   }
-  luaL_Stream *stream = (luaL_Stream *)luaL_testudata(L, arg, LUA_FILEHANDLE);
+  const luaL_Stream *stream = (const luaL_Stream *)luaL_testudata(L, arg, LUA_FILEHANDLE);
   if (stream != NULL)
     return stream->closef == NULL ? -1 : fileno(stream->f);
-  static const char *const methods[] = {"fileno", "getfd"};
-  if (lua_type(L, arg) == LUA_TTABLE || lua_type(L, arg) == LUA_TUSERDATA) {
-    for (size_t i = 0; i < 2; i++) {
-      if (lua_getfield(L, arg, methods[i]) != LUA_TNIL) {
-        int known;
-        lua_pushvalue(L, arg);
-        lua_call(L, 1, 1);
-        lua_Integer fd = lua_isnil(L, -1) ? -1 : lua_tointegerx(L, -1, &known);
-        luaL_argcheck(L, lua_isnil(L, -1) || (known && fd >= -1 && fd <= INT_MAX), arg,
-                      "its descriptor is not an integer in range");
-        lua_pop(L, 1);
-        return (int)fd;
-      }
-      lua_pop(L, 1);
-    }
+  int fd = -2;
+  if (hasfields(L, arg)) {
+    fd = askfd(L, arg, "fileno");
+    if (fd == -2)
+      fd = askfd(L, arg, "getfd");
   }
-  return luaL_typeerror(L, arg, "socket, descriptor, or object with fileno or getfd");
+  if (fd == -2)
+    luaL_typeerror(L, arg, "socket, descriptor, or object with fileno or getfd");
+  return fd;
 }
 
 /* ---- made ---- */
@@ -261,7 +278,8 @@ static int socket_dup (lua_State *L) {
   if (twin->fd < 0)
     return bs_fail(L, "dup", errno);
   s->flags |= BS_SHARED;
-  twin->flags = s->flags & (BS_SHARED | BS_NONBLOCK | BS_CONNECTING);
+  twin->flags = s->flags; /* either may be the one that puts back what was found */
+  twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->rcvtimeo = -1;
   twin->timeout = s->timeout;
   return 1;
@@ -361,13 +379,15 @@ static int socket_timeout (lua_State *L) {
 }
 
 static int socket_setinheritable (lua_State *L) {
-  const bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_checksocket(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
-  int flags = fcntl(s->fd, F_GETFD);
+  int on = lua_toboolean(L, 2), flags = fcntl(s->fd, F_GETFD);
   if (flags >= 0)
-    flags = fcntl(s->fd, F_SETFD, lua_toboolean(L, 2) ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
+    flags = fcntl(s->fd, F_SETFD, on ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
   if (flags < 0)
     return bs_fail(L, "setinheritable", errno);
+  if (on) /* from now on with programs that do as they like with the flags */
+    s->flags |= BS_SHARED;
   lua_settop(L, 1);
   return 1;
 }
@@ -397,6 +417,8 @@ static int socket_settimeout (lua_State *L) {
 
 static int socket_gettimeout (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd < 0)
+    return bs_fail(L, "gettimeout", EBADF);
   if (s->timeout < 0)
     lua_pushnil(L);
   else
@@ -405,12 +427,16 @@ static int socket_gettimeout (lua_State *L) {
 }
 
 static int socket_setblocking (lua_State *L) {
+  (void)bs_checksocket(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   return settimeout(L, "setblocking", lua_toboolean(L, 2) ? -1 : 0);
 }
 
 static int socket_getblocking (lua_State *L) {
-  lua_pushboolean(L, bs_checksocket(L, 1)->timeout != 0);
+  const bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd < 0)
+    return bs_fail(L, "getblocking", EBADF);
+  lua_pushboolean(L, s->timeout != 0);
   return 1;
 }
 

@@ -192,10 +192,16 @@ static void freechunk (bs_state *st, bs_chunk *c) {
   st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, 0);
 }
 
+/* What comes next begins at 0, marked or not. */
+static inline void setfree (bs_chunk *c) {
+  c->owner = NULL;
+  c->start = 0;
+}
+
 void bs_dropheld (bs_socket *s) {
   bs_state *st = s->st;
   if (st->scratch != NULL && st->scratch->owner == s)
-    st->scratch->owner = NULL;
+    setfree(st->scratch);
   else if (s->held != NULL) {
     freechunk(st, s->held);
     s->held = NULL;
@@ -220,9 +226,9 @@ static bs_chunk *room (bs_state *st, size_t size) {
   }
   else if (c != NULL)
     freechunk(st, c);
-  fresh->owner = NULL;
+  setfree(fresh);
   fresh->size = size;
-  fresh->start = fresh->end = 0;
+  fresh->end = 0;
   fresh->cut = 0;
   fresh->addrlen = 0;
   st->scratch = fresh;
@@ -311,6 +317,10 @@ static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
 ** NULL, and this is the step's answer. */
 static BS_ASIDE int makeroom (receive_op *r, size_t *n, int flags) {
   r->chunk = NULL;
+  if (r->op.sock->fd < 0) { /* no room for it: when a state ends, nobody would free that */
+    r->op.error = EBADF;
+    return BS_DONE;
+  }
   if (*n > MOSTATONCE && !r->message)
     *n = MOSTATONCE;
   else if (*n > MOSTATONCE) { /* no more than the next message needs */
@@ -318,6 +328,8 @@ static BS_ASIDE int makeroom (receive_op *r, size_t *n, int flags) {
     ssize_t length = recv(r->op.sock->fd, &byte, 1, flags | MSG_PEEK | MSG_TRUNC);
     if (length < 0)
       return notreceived(r);
+    if (length < DEFAULTSIZE) /* where it does not tell, no message is longer */
+      length = DEFAULTSIZE;
     if ((size_t)length < *n)
       *n = (size_t)length;
   }
@@ -368,7 +380,6 @@ static inline void mark (const receive_op *r) {
   bs_chunk *c = r->chunk;
   if (c->owner == NULL && consumes(r)) {
     c->owner = r->op.sock;
-    c->start = 0;
     c->end = r->got;
     c->cut = r->cut;
     c->addrlen = r->addrlen;
@@ -394,7 +405,7 @@ static inline void handedover (const receive_op *r) {
   if (c->start < c->end && !r->message)
     return;
   if (c == s->st->scratch)
-    c->owner = NULL;
+    setfree(c);
   else
     bs_dropheld(s);
 }
@@ -459,7 +470,7 @@ static int waitall_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   if (c->owner == NULL) {
-    c->start = c->end = 0;
+    c->end = 0;
     c->cut = 0;
     c->addrlen = 0;
   }
@@ -570,6 +581,8 @@ static int transfer_recvfrom (lua_State *L) {
   r.n = checkcount(L, 2);
   if (lua_gettop(L) > 2)
     checkreceiveflags(L, 3, &r, NULL);
+  if (r.n == 0 && !r.message)
+    return nothing(L, &r, 1);
   return bs_run(L, &r.op);
 }
 

@@ -21,7 +21,7 @@ local function main()
     if code == "ECONNREFUSED" then
       message = message .. " (is the server running? lua5.4 examples/01_server.lua starts it)"
     end
-    assert(connected, message)
+    if not connected then error(message, 0) end
     print("connect", tostring(client:getsockname()) .. " to " .. tostring(client:getpeername()))
     assert(client:send("hihihi"))
     print("send", "hihihi")

@@ -41,7 +41,7 @@ describe("a failure", function()
     assert.equal("connect " .. path .. ": No such file or directory", message)
   end)
 
-  it("reads well when assert raises it", function() -- Lua's own, which busted replaces
+  it("reads well when assert raises it #process", function() -- Lua's own, which busted replaces
     local quiet <close>, port = quietport()
     local output, status = helper.lua("-e", ([[
       local socket = require "bsdsocket"

@@ -213,12 +213,15 @@ function helper.command(...)
   return table.concat(words, " ")
 end
 
-function helper.lua(...)
-  return capture(helper.command(...) .. " </dev/null 2>&1")
-end
+-- A program that does not end is to fail its own spec (with status 124), not to hold up all of them.
+local bounded = capture "command -v timeout" ~= "" and "timeout -k 5 240 " or ""
 
 function helper.shell(command)
-  return capture("{ " .. command .. "\n} </dev/null 2>&1")
+  return capture("exec " .. bounded .. "sh -c " .. quote(command) .. " </dev/null 2>&1")
+end
+
+function helper.lua(...)
+  return helper.shell("exec env " .. helper.command(...))
 end
 
 function helper.installed(share, lib, ...)

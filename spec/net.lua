@@ -4,6 +4,30 @@ local helper = require "spec.helper"
 
 local net = {}
 
+-- Sockets that net.close closes: `after_each(net.close)` stands in each spec file that uses them.
+local kept = {}
+
+--- Keeps them for net.close, and gives them back.
+local function keep(...)
+  for i = 1, select("#", ...) do kept[#kept + 1] = select(i, ...) end
+  return ...
+end
+
+net.keep = keep
+
+function net.close()
+  local list = kept
+  kept = {}
+  for _, s in ipairs(list) do
+    if s.close then s:close() end -- accept's address is among them
+  end
+end
+
+--- Both ends of a socketpair of that type.
+function net.pair(kind)
+  return keep(assert(socket.socketpair("AF_UNIX", kind)))
+end
+
 --- Both ends of a TCP connection: the one that connected, the one that was accepted. `prepare` gets
 --- each socket before anything is sent: the connecting one, and the listener, which passes options on.
 function net.tcp(prepare)
@@ -14,14 +38,15 @@ function net.tcp(prepare)
   local client = assert(socket.socket("AF_INET", "SOCK_STREAM"))
   prepare(client)
   assert(client:connect(listener:getsockname()))
-  return client, assert(listener:accept())
+  local server = assert(listener:accept())
+  return keep(client, server)
 end
 
 --- Two UDP sockets, the first connected to the second.
 function net.udp()
   local receiver = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0))
   local sender = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0))
-  return assert(sender:connect(receiver:getsockname())), receiver
+  return keep(assert(sender:connect(receiver:getsockname())), receiver)
 end
 
 --- A port of this host where nobody is.

@@ -118,6 +118,19 @@ describe("a poller", function()
       end
     end)
 
+    it("a pipe whose other end is closed as ready for what was asked", function()
+      for _, mode in ipairs { "r", "w" } do
+        local pipe = assert(io.popen("exec <&- >&-", mode))
+        socket.select({ pipe })
+        for _, events in ipairs { "r", "w", "rw" } do
+          assert(p:add(pipe, events))
+          assert.same({ [pipe] = events }, ready(p))
+          assert(p:remove(pipe))
+        end
+        pipe:close()
+      end
+    end)
+
     it("a listening socket with a client as readable", function()
       local server <close> = assert(socket.socket())
       assert(server:bind("127.0.0.1", 0):listen())
@@ -298,6 +311,12 @@ describe("a poller", function()
       d:close()
     end)
 
+    -- As a loop does that ends with break.
+    local function breakoff()
+      local iterator, state = assert(p:wait(0))
+      assert(iterator(state))
+    end
+
     -- Calls f with the first and with all others; gives how often the loop ran.
     local function loop(f)
       local times = 0
@@ -389,7 +408,7 @@ describe("a poller", function()
     it("may add others", function()
       local all = {}
       for s in p:wait(0) do
-        for i = 1, 50 do
+        for _ = 1, 50 do
           all[#all + 1] = assert(s:dup())
           assert(p:add(all[#all], "w"))
         end
@@ -415,13 +434,18 @@ describe("a poller", function()
 
     it("may wait again and break off", function()
       assert.equal(4, loop(function()
-        for _ in p:wait(0) do break end
+        breakoff()
       end))
     end)
 
     it("may break off: the next wait starts afresh", function()
-      for _ in p:wait(0) do break end
+      breakoff()
       assert.equal(4, loop(function() end))
+      assert(p:modify(a, "r"):modify(b, "r"):modify(c, "r"):modify(d, "r"))
+      for _, s in ipairs { a, b, c, d } do assert(s:send "x") end
+      breakoff()
+      for _, s in ipairs { a, b, c, d } do assert.equal("x", s:recv()) end
+      assert.equal(0, loop(function() end))
     end)
 
     it("may run the collector, and raise", function()
@@ -476,26 +500,27 @@ describe("a poller", function()
       helper.collects()
     end)
 
-    it("nothing that was closed, once it waited again", function()
-      add {}
-      for data in p:wait(0) do assert.is_true(alive[data]) end
-      assert(p:add(a, "w", { a }))
-      local s = assert(a:dup())
-      assert(p:add(s, "w"))
-      alive[s] = true
-      s:close()
-      s = nil -- luacheck: ignore
-      assert.is_false(gone())
-      ready(p)
-      p:modify(a, "r")
-      collectgarbage()
-      collectgarbage()
-      local left = {}
-      for what in pairs(alive) do left[#left + 1] = type(what) end
-      assert.same({ "table" }, left)
-      p:close()
-      helper.collects()
-    end)
+    for _, method in ipairs { "wait", "add", "modify", "remove" } do
+      it("nothing that was closed, once it was used again: " .. method, function()
+        local s = assert(a:dup())
+        alive[s] = true
+        add {}
+        assert(p:add(b, "w"):add(s, "w"))
+        for data in p:wait(0) do
+          if type(data) == "table" then alive[data] = true end
+        end
+        s:close()
+        s = nil -- luacheck: ignore
+        if method == "wait" then ready(p) else p[method](p, b, "r") end
+        collectgarbage()
+        collectgarbage()
+        local left = {}
+        for what in pairs(alive) do left[#left + 1] = type(what) end
+        assert.same({ "table" }, left)
+        p:close()
+        helper.collects()
+      end)
+    end
 
     it("nothing once it is closed", function()
       add()
@@ -589,6 +614,7 @@ describe("a poller", function()
         local s <close> = assert(a:dup())
         assert.equal(fd, s:fileno())
         helper.fails("p:" .. method, "ENOENT", p[method](p, fd, "w"))
+        assert.match("0 added", tostring(p))
         assert.same({}, ready(p))
         assert(p:add(s, "w", "new"))
         assert.same({ new = "w" }, ready(p))
@@ -602,19 +628,25 @@ describe("a poller", function()
       assert(p:add(s, "w", "new"))
       assert.same({ new = "w" }, ready(p))
       helper.fails("p:add", "EEXIST", p:add(s, "w"))
+      assert.match("1 added", tostring(p))
+      assert(p:remove(s))
+      helper.fails("p:remove", "ENOENT", p:remove(s))
     end)
 
     it("has another file, its own living on elsewhere", function()
+      assert(p:modify(fd, "r"))
+      assert(other:send "x")
       local old = assert(socket.fromfd(fd))
-      local twin = assert(old:dup())
+      local twin <close> = assert(old:dup()) -- goes on being readable
       old:close()
-      local s <close> = assert(a:dup())
+      local s = assert(a:dup())
       assert.equal(fd, s:fileno())
       assert(p:add(s, "r", "new"))
-      assert.same({}, ready(p, 0.001)) -- the old one is still writable
+      assert.same({}, ready(p, 0.001))
       assert(b:send "x")
       assert.same({ new = "r" }, ready(p))
-      twin:close()
+      s:close()
+      assert.equal("x", twin:recv())
     end)
   end)
 
@@ -743,7 +775,7 @@ describe("a poller", function()
   it("is not misled by a fileno that changes it", function()
     local dups = {}
     local busy = { fileno = function()
-      for _ = 1, 40 do
+      while #dups < 16 do -- places are made in sixteens
         dups[#dups + 1] = assert(b:dup())
         assert(p:add(dups[#dups], "r"))
       end
@@ -766,8 +798,12 @@ describe("a poller", function()
 
   it("has a name, and tells how it is", function()
     assert.equal("poller", getmetatable(p).__name)
-    assert(p:add(a, "r"))
+    assert(p:add(a, "r"):add(b, "r"))
+    assert.match("^poller %(.*2 added%)$", tostring(p))
+    b:close()
     assert.match("^poller %(.*1 added%)$", tostring(p))
+    p:remove(a)
+    assert.match("^poller %(.*0 added%)$", tostring(p))
     p:close()
     assert.equal("poller (closed)", tostring(p))
   end)
@@ -794,6 +830,33 @@ describe("a poller", function()
       assert.is_nil(os.execute("exec 2>/dev/null; : <&" .. fd))
     end)
   end
+
+  it("is interrupted by Ctrl-C #process", function()
+    local command = "echo $$; exec env " .. helper.command("-e", [[
+      local socket = require "bsdsocket"
+      local a, b = assert(socket.socketpair())
+      local p = assert(socket.poller():add(a, "r", "data"))
+      io.stdout:setvbuf "no"
+      print(pcall(function()
+        print "waiting"
+        return p:wait(10)
+      end))
+      b:send "x"
+      for what, events in p:wait() do print(what, events) end
+    ]])
+    -- a signal that comes too early, before the wait, interrupts as well, and proves nothing: once more
+    for _ = 1, 100 do
+      local pipe = assert(io.popen(command))
+      local pid = pipe:read()
+      assert.equal("waiting", pipe:read())
+      assert(os.execute("kill -INT " .. pid))
+      local output = pipe:read "a"
+      pipe:close()
+      assert.match("^false\t.*interrupted!\ndata\tr\n$", output)
+      if output == "false\tinterrupted!\ndata\tr\n" then return end
+    end
+    error "never interrupted while it waited"
+  end)
 
   describe("in another process #process", function()
     local function run(limit, code)
@@ -861,6 +924,58 @@ describe("a poller", function()
         assert.equal("poller: Too many open files", (helper.fails("socket.poller", "EMFILE", nil, message, name)))
       end)
     end
+
+    it("is not misled by finalizers that change it", function()
+      local code = [[
+        local p, a, b = assert(socket.poller()), socket.socketpair()
+        local added, finalized, again = {}, 0, true
+        local function add()
+          local s = assert(a:dup())
+          added[#added + 1] = s
+          assert(p:add(s, "w", s))
+        end
+        local function renew()
+          setmetatable({}, { __gc = function()
+            finalized = finalized + 1
+            for _ = 1, #added < 200 and (MANY) or 0 do add() end
+            if again then renew() end
+          end })
+        end
+        renew()
+        collectgarbage("incremental", 1, 1000, 30) -- a whole cycle for every bit of memory
+        collectgarbage()
+        for _ = 1, 200 do add() end
+        again = false
+        collectgarbage()
+        local found = {}
+        for _ = 1, 5 do
+          for s in p:wait(0) do found[s] = true end
+        end
+        for _, s in ipairs(added) do
+          assert(found[s])
+          assert(p:remove(s))
+        end
+        for _ in p:wait(0) do error "ready?" end
+        assert(finalized > 100 and #added > 300, finalized)
+      ]]
+      for _, many in ipairs { "1", "16", "({ 8, 8, 100 })[finalized] or 1" } do -- places are made in sixteens
+        assert.same({ "", 0 }, { run(500, (code:gsub("MANY", many))) })
+      end
+    end)
+
+    it("may be closed by a finalizer while it grows", function()
+      assert.same({ "", 0 }, { run(100, [[
+        local p, a = assert(socket.poller()), (socket.socketpair())
+        local all = {}
+        for i = 1, 17 do all[i] = assert(a:dup()) end
+        for i = 1, 16 do assert(p:add(all[i], "w")) end
+        collectgarbage("incremental", 1, 1000, 30)
+        collectgarbage()
+        setmetatable({}, { __gc = function() p:close() end })
+        local _, _, code = p:add(all[17], "w")
+        assert(code == "EBADF" and tostring(p) == "poller (closed)")
+      ]]) })
+    end)
 
     it("ends in any order with its sockets", function()
       for _, order in ipairs { "p = socket.poller(); a, b = socket.socketpair()",

@@ -92,10 +92,26 @@ describe("select", function()
       assert.same({ {}, { a, [a] = 1 } }, { socket.select(nil, { a }, 0) })
     end)
 
-    it("that a pipe without a reader is ready for what was asked", function()
-      local pipe = assert(io.popen("exec <&-; exit", "w"))
-      assert.same({ {}, { pipe, [pipe] = 1 } }, { socket.select(nil, { pipe }) })
-      pipe:close()
+    it("that a pipe whose other end is closed is ready for what was asked", function()
+      for _, mode in ipairs { "r", "w" } do
+        local pipe = assert(io.popen("exec <&- >&-", mode))
+        for _ = 1, 2 do
+          assert.same({ { pipe, [pipe] = 1 }, {} }, { socket.select({ pipe }) })
+          assert.same({ {}, { pipe, [pipe] = 1 } }, { socket.select(nil, { pipe }) })
+        end
+        pipe:close()
+      end
+    end)
+
+    it("rightly for any two descriptors", function()
+      local all = {}
+      for i = 1, 20 do all[i] = assert(a:dup()) end
+      assert(a:send "x")
+      for _, s in ipairs(all) do
+        assert.same({ { b, [b] = 1 }, { s, [s] = 1 } }, { socket.select({ s, b }, { s }, 0) })
+        assert.same({ { b, [b] = 1 }, {} }, { socket.select({ b, s }, {}, 0) })
+      end
+      for _, s in ipairs(all) do s:close() end
     end)
 
     it("that a refused connection is ready for what was asked", function()
@@ -306,6 +322,32 @@ describe("select", function()
     local readers, writers = { a }, { b }
     socket.select(readers, writers, 0)
     assert.same({ { a }, { b } }, { readers, writers })
+  end)
+
+  it("is interrupted by Ctrl-C #process", function()
+    local command = "echo $$; exec env " .. helper.command("-e", [[
+      local socket = require "bsdsocket"
+      local a, b = assert(socket.socketpair())
+      io.stdout:setvbuf "no"
+      print(pcall(function()
+        print "waiting"
+        return socket.select({ a }, nil, 10)
+      end))
+      b:send "x"
+      print(#socket.select({ a }))
+    ]])
+    -- a signal that comes too early, before the wait, interrupts as well, and proves nothing: once more
+    for _ = 1, 100 do
+      local pipe = assert(io.popen(command))
+      local pid = pipe:read()
+      assert.equal("waiting", pipe:read())
+      assert(os.execute("kill -INT " .. pid))
+      local output = pipe:read "a"
+      pipe:close()
+      assert.match("^false\t.*interrupted!\n1\n$", output)
+      if output == "false\tinterrupted!\n1\n" then return end
+    end
+    error "never interrupted while it waited"
   end)
 
   describe("in another process #process", function()

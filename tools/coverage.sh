@@ -6,7 +6,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 build=build-coverage
 rm -f "$build"/*.gcda
 
-"$MAKE" BUILD="$build" CFLAGS='-g -O0 --coverage' test || exit 1
+"$MAKE" BUILD="$build" CFLAGS='-g -O0 --coverage' SPEC="$SPEC" ARGS="$ARGS" test
+status=$?
 
 gcov=$(${CC:-cc} -print-prog-name=gcov)
 for file in csrc/*.c; do
@@ -26,4 +27,4 @@ done | awk -v floor="$FLOOR" '
     share = lines ? 100 * run / lines : 0
     printf "%6.1f %%  %5d lines  in all; at least %s %% is asked for\n", share, lines, floor
     exit share < floor
-  }'
+  }' && exit "$status"

@@ -5,5 +5,6 @@
 unset MAKEFLAGS MFLAGS MAKELEVEL
 [ -n "$SPEC$ARGS" ] || ARGS=--exclude-tags=slow,process
 
-"$MAKE" BUILD=build-valgrind CFLAGS='-g -O1' SPEC="$SPEC" ARGS="$ARGS" UNDER='valgrind -q --error-exitcode=99 \
-  --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=12' test
+memcheck='valgrind -q --error-exitcode=99 --suppressions=tools/valgrind.supp --num-callers=12
+  --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
+"$MAKE" BUILD=build-valgrind CFLAGS='-g -O1' SPEC="$SPEC" ARGS="$ARGS" UNDER="$(echo $memcheck)" test

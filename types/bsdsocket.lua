@@ -77,7 +77,8 @@
 -- waiting call with Lua's own `interrupted!`; the socket remains usable.
 --
 -- Looking up a name is left to the system's resolver, which keeps to its own bounds: it cannot be interrupted, and
--- a timeout may come late by what it takes. With timeout 0 it is not asked at all (`"EAGAIN"`); numeric addresses never need it.
+-- a timeout may come late by what it takes. With timeout 0 it is not asked at all (`"EAGAIN"`); numeric addresses
+-- never need it.
 
 -- ## Closing
 --
@@ -193,8 +194,8 @@ function M.socket(family, type, protocol) end
 function M.socketpair(family, type, protocol) end
 
 --- Makes a socket object of a descriptor that is open already: inherited from a parent, given up by another library.
---- The object owns it from then on and closes it. Its family, type and protocol are asked of the kernel; its flags are
---- left as they are until a call needs them otherwise.
+--- The object owns it from then on and closes it. Its family, type and protocol are asked of the kernel; its flags
+--- are left as they are until a call needs them otherwise.
 ---
 --- Errors:
 --- * `ENOTSOCK`: the descriptor is not a socket; it stays open, and the caller's.
@@ -220,7 +221,8 @@ function M.fromfd(fd) end
 ---
 --- A name may have many addresses. Each is tried on a socket of its own, IPv6 and IPv4 by turns, the next one a
 --- quarter of a second after the one before or as soon as that has failed; the first connection wins and the others
---- are closed (RFC 8305, "Happy Eyeballs"). `opts.timeout` bounds all of it; the socket itself comes without a timeout.
+--- are closed (RFC 8305, "Happy Eyeballs"). `opts.timeout` bounds all of it; the socket itself comes without a
+--- timeout.
 ---
 --- ```lua
 --- local s <close> = assert(socket.connect("localhost", 8001, {timeout = 5}))
@@ -241,8 +243,8 @@ function M.fromfd(fd) end
 --- * `EAI_SERVICE`: there is no such service.
 --- * raises: a port out of range, an unknown option, a timeout that is negative or NaN.
 ---
---- Also `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `EAI_AGAIN`, and what `socket.socket`, `s:bind` and `s:setsockopt`
---- answer: options of TCP fail on other sockets.
+--- Also `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `EAI_AGAIN`, and what `socket.socket`, `s:bind` and
+--- `s:setsockopt` answer: options of TCP fail on other sockets.
 ---
 --- As Python's `socket.create_connection`. See connect(2).
 ---@param host string name or numeric address
@@ -260,12 +262,13 @@ function M.connect(host, port, opts) end
 ---@field backlog? integer how many connections may wait to be accepted; default `SOMAXCONN`
 ---@field reuseport? boolean `SO_REUSEPORT`: several sockets listen on one port, and the kernel spreads the connections
 ---@field v6only? boolean `IPV6_V6ONLY` of an IPv6 socket; the default for every interface is false
----@field mode? integer|string permissions of a unix socket file, set before anybody can connect: `384`, or octal digits such as `"600"`
+---@field mode? integer|string permissions of a unix socket file, set before anybody can connect: `384`, or in octal digits `"600"`; abstract names have none
 
 --- Makes a listening socket: `socket`, `SO_REUSEADDR`, `bind` and `listen` at once.
 ---
---- With `host` nil, `""` or `"*"` it listens on every interface, by IPv6 and IPv4 alike where the system can (IPv4 peers
---- then have addresses such as `::ffff:192.0.2.1`). Port 0 lets the system choose; `s:getsockname().port` tells which.
+--- With `host` nil, `""` or `"*"` it listens on every interface, by IPv6 and IPv4 alike where the system can (IPv4
+--- peers then have addresses such as `::ffff:192.0.2.1`). Port 0 lets the system choose; `s:getsockname().port`
+--- tells which.
 ---
 --- On a unix path the file that an earlier server has left behind, where nobody answers any more, is replaced; one
 --- where somebody answers is `EADDRINUSE`, and of two servers that start at once one gets `EADDRINUSE`. The file
@@ -286,7 +289,7 @@ function M.connect(host, port, opts) end
 --- * `ENOENT`: the directory of the path does not exist (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
---- * raises: a port out of range, an unknown option, `opts.mode` for anything else than a unix path.
+--- * raises: a port out of range, an unknown option, `opts.mode` for an address that is not of `AF_UNIX`.
 ---
 --- Also `EACCES` (a port below 1024, without the privilege), `EAI_AGAIN`.
 ---
@@ -311,11 +314,11 @@ function M.buffer(size) end
 -- ## Waiting for several at once
 
 --- Waits until at least one of the sockets is ready, and gives those that are: of `readers` what can be received
---- from or accepted, or is at its end; of `writers` what takes bytes, or whose `connect` has come to its end. An error or a
---- hang-up counts as ready. Either list may be nil; descriptor numbers have no limit.
+--- from or accepted, or is at its end; of `writers` what takes bytes, or whose `connect` has come to its end. An
+--- error or a hang-up counts as ready. Either list may be nil; descriptor numbers have no limit.
 ---
---- The results are arrays in the order of the lists, and each entry is a key, too (its position is the value), but for
---- integers: `if readable[s] then`. Both are empty at the timeout.
+--- The results are arrays in the order of the lists, and each entry is a key, too (its position is the value), but
+--- for integers: `if readable[s] then`. Both are empty at the timeout.
 ---
 --- For many sockets that are waited for again and again, a poller does less work.
 ---
@@ -362,6 +365,7 @@ function M.poller() end
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_ADDRFAMILY`: the host is a numeric address of another family.
 --- * `EAI_SERVICE`: there is no such service.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: a port out of range, a path that is too long or contains zeros, an unknown family.
 ---
 --- Also `EAI_AGAIN`, `EAI_FAIL`, `EAI_NODATA`, as the resolver has it.
@@ -404,14 +408,15 @@ function M.address(family, host, port, flowinfo, scope_id) end
 --- Errors:
 --- * `EAI_NONAME`: there is no such host, or neither host nor service was given.
 --- * `EAI_SERVICE`: there is no such service, or not for that type.
---- * `EAI_ADDRFAMILY`: the host has no address of that family.
 --- * `EAI_FAMILY`: the resolver does not know the family.
 --- * `EAI_SOCKTYPE`: it does not know the type.
 --- * `EAI_BADFLAGS`: it does not know the flags.
 --- * `EAGAIN`: with a timeout of 0, the resolver would have to be asked.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: an unknown hint, a port out of range, a name with zeros in it.
 ---
---- Also `EAI_AGAIN` when no name server answers, `EAI_FAIL`, `EAI_NODATA`.
+--- Also `EAI_ADDRFAMILY` (the host has no address of that family), `EAI_AGAIN` (no name server answers), `EAI_FAIL`,
+--- `EAI_NODATA`.
 ---
 --- See getaddrinfo(3), POSIX `getaddrinfo`, RFC 3493.
 ---@param host? string name or numeric address; nil: this machine's own, or any with `AI_PASSIVE`
@@ -428,6 +433,7 @@ function M.getaddrinfo(host, service, hints) end
 --- * `EAI_FAMILY`: the address is neither of `AF_INET` nor of `AF_INET6`.
 --- * `EAI_NONAME`: with `NI_NAMEREQD`, the host has no name.
 --- * `EAI_BADFLAGS`: unknown flags.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: what is no address.
 ---
 --- Also `EAI_AGAIN`, `EAI_FAIL`.
@@ -444,6 +450,7 @@ function M.getnameinfo(address, flags) end
 ---
 --- Errors:
 --- * `EAI_SERVICE`: there is no such service, or not over that protocol.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: a name with zeros in it.
 ---
 --- See getservbyname(3), POSIX `getservbyname`, services(5).
@@ -458,6 +465,7 @@ function M.getservbyname(name, proto) end
 ---
 --- Errors:
 --- * `EAI_SERVICE`: none has this port over that protocol.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: a port out of range.
 ---
 --- See getservbyport(3), POSIX `getservbyport`, services(5).
@@ -472,6 +480,7 @@ function M.getservbyport(port, proto) end
 ---
 --- Errors:
 --- * `EPROTONOSUPPORT`: there is no such protocol.
+--- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: a name with zeros in it.
 ---
 --- See getprotobyname(3), POSIX `getprotobyname`, protocols(5).
@@ -665,14 +674,15 @@ function M.ntohl(n) end
 -- | `AF_UNIX` | `path` | `path` | `/run/x.sock`, `@name`, `(unnamed)` |
 -- | any other | raw bytes of the sockaddr, after its family | `bytes` | `AF_NETLINK 0000…` |
 --
--- A `host` is a name (looked up, within the family), a numeric address (the resolver is not asked), `"*"` or `""` for any
--- interface, `"<broadcast>"` for 255.255.255.255. A `port` is an integer from 0 to 65535, its digits, or the name
--- of a service. A `path` that begins with `"\0"` is a name in Linux's abstract namespace, where there is no
--- file; the path `""` is that of a socket without a name. A path that is too long (more than 107 bytes on Linux) or contains a
--- zero raises an error; it is never cut. `socket.address("AF_UNSPEC")` undoes the `connect` of a datagram socket.
+-- A `host` is a name (looked up, within the family), a numeric address (the resolver is not asked), `"*"` or `""`
+-- for any interface, `"<broadcast>"` for 255.255.255.255. A `port` is an integer from 0 to 65535, its digits, or
+-- the name of a service. A `path` that begins with `"\0"` is a name in Linux's abstract namespace, where there is
+-- no file; the path `""` is that of a socket without a name. A path that is too long (more than 107 bytes on Linux)
+-- or contains a zero raises an error; it is never cut. `socket.address("AF_UNSPEC")` undoes the `connect` of a
+-- datagram socket.
 --
--- Calls that take an address (`bind`, `connect`, `sendto`) take in its place what follows the family, which is then the
--- socket's: `s:bind("127.0.0.1", 8001)`.
+-- Calls that take an address (`bind`, `connect`, `sendto`) take in its place what follows the family, which is then
+-- the socket's: `s:bind("127.0.0.1", 8001)`.
 
 --- An address of any family.
 ---@class bsdsocket.Address: userdata
@@ -788,21 +798,22 @@ function Socket:accept() end
 --- end
 --- ```
 ---
---- Failures of `accept` that pass (`ECONNABORTED`, `EMFILE`, `ENOBUFS` ...) do not end the loop; it rests a tenth of a second and
---- goes on. Closing the socket ends it. Any other failure, a timeout too, raises an error, as `file:lines` does.
+--- Failures of `accept` that pass (`ECONNABORTED`, `EMFILE`, `ENOBUFS` ...) do not end the loop; it rests a tenth
+--- of a second and goes on. Closing the socket ends it. Any other failure, a timeout too, raises an error, as
+--- `file:lines` does.
 ---
 --- Errors:
 --- * raises: what is no socket.
 ---@return fun(): bsdsocket.Socket?, bsdsocket.Address?
----@return bsdsocket.Socket s
 function Socket:clients() end
 
---- Connects the socket to a peer, and waits until that has come to its end. With a datagram socket nothing is sent; the
---- address is noted for `send`, and only what comes from there is received. `socket.address("AF_UNSPEC")` undoes that.
+--- Connects the socket to a peer, and waits until that has come to its end. With a datagram socket nothing is sent;
+--- the address is noted for `send`, and only what comes from there is received. `socket.address("AF_UNSPEC")`
+--- undoes that.
 ---
---- After `"timeout"`, `"EINPROGRESS"` or an interruption the attempt goes on in the kernel, and the call may be repeated:
---- it waits on for the same attempt, and returns the socket or that attempt's error. After another failure a new socket
---- should be made.
+--- After `"timeout"`, `"EINPROGRESS"` or an interruption the attempt goes on in the kernel, and the call may be
+--- repeated: it waits on for the same attempt, and returns the socket or that attempt's error. After another
+--- failure, make a new socket: POSIX leaves it open whether this one can be used again.
 ---
 --- ```lua
 --- assert(s:connect("localhost", 8001))
@@ -815,13 +826,15 @@ function Socket:clients() end
 --- * `timeout`: the timeout passed.
 --- * `EISCONN`: the socket is connected already.
 --- * `ENOENT`: there is no such path (`AF_UNIX`).
+--- * `EPROTOTYPE`: a socket of another type has the path (`AF_UNIX`).
+--- * `EINVAL`: the path is `""`, and so nobody's (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
 --- * `EBADF`: the socket is closed.
 --- * raises: as `s:bind`.
 ---
---- Also `ETIMEDOUT` (the peer has not answered for minutes), `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`, `EADDRNOTAVAIL` (no free port is
---- left), `EPROTOTYPE` (a unix socket of another type), `EACCES`.
+--- Also `ETIMEDOUT` (the peer has not answered for minutes), `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`,
+--- `EADDRNOTAVAIL` (no free port is left), `EACCES`.
 ---
 --- See connect(2), POSIX `connect`.
 ---@param host string|bsdsocket.Address
@@ -865,11 +878,11 @@ function Socket:getpeername() end
 
 -- ## Sending
 
---- Sends data on a connected socket, in one system call. It may take only a part, and tells how much: `sendall` goes on
---- until all is sent. That it is sent does not mean that it has arrived.
+--- Sends data on a connected socket, in one system call. It may take only a part, and tells how much: `sendall`
+--- goes on until all is sent. That it is sent does not mean that it has arrived.
 ---
---- `i` and `j` choose a part of the data as `string.sub` does, without copying it: `s:send(data, 0, sent + 1)` goes on after
---- `sent` bytes. `MSG_DONTWAIT` is a timeout of 0 for this call.
+--- `i` and `j` choose a part of the data as `string.sub` does, without copying it: `s:send(data, 0, sent + 1)` goes
+--- on after `sent` bytes. `MSG_DONTWAIT` is a timeout of 0 for this call.
 ---
 --- Errors:
 --- * `EPIPE`: the connection can no longer be sent to, or never could.
@@ -982,8 +995,9 @@ function Socket:shutdown(how) end
 --- A stream keeps no bounds: two `send` may arrive in one `recv`, and one in several. Where messages have bounds, a
 --- second value `true` says that this one was longer than `n` and its rest is lost.
 ---
---- With `MSG_PEEK` the data is left where it is; with `MSG_WAITALL` the call goes on until it has `n` bytes of a stream,
---- its end, or the timeout. `MSG_DONTWAIT` is a timeout of 0 for this call. A huge `n` costs no memory that is not needed.
+--- With `MSG_PEEK` the data is left where it is; with `MSG_WAITALL` the call goes on until it has `n` bytes of a
+--- stream, its end, or the timeout. `MSG_DONTWAIT` is a timeout of 0 for this call. A huge `n` costs no memory that
+--- is not needed.
 ---
 --- ```lua
 --- local data, message, code = s:recv(1024)
@@ -1060,14 +1074,14 @@ function Socket:recvinto(buffer, n, i, flags) end
 --- * raises: a negative count, an unknown flag.
 ---
 --- See recvfrom(2), POSIX `recvfrom`.
----@param n? integer at most so many bytes, default 65536
+---@param n? integer at most so many bytes, default 65536; 0 receives a datagram and throws its bytes away
 ---@param flags? integer|string `MSG_*`, combined with `|`; default 0
 ---@return string? data
 ---@return bsdsocket.Address|string? address the sender's; nil where the system tells none, as for TCP; or the message of a failure
 ---@return boolean|bsdsocket.Code? cut true: the datagram was cut; or the code of a failure
 function Socket:recvfrom(n, flags) end
 
---- Does the next byte that would be received follow the mark of out-of-band data?
+--- Tells whether the next byte that would be received follows the mark of out-of-band data.
 ---
 --- Errors:
 --- * `ENOTTY`: the socket's type has no out-of-band data.
@@ -1081,8 +1095,8 @@ function Socket:sockatmark() end
 
 -- ## Its timeout
 
---- Sets how long, in seconds, each call on this socket may take in all. nil and `math.huge` mean for ever, which every
---- new socket begins with; 0 means never to wait.
+--- Sets how long, in seconds, each call on this socket may take in all. nil and `math.huge` mean for ever, which
+--- every new socket begins with; 0 means never to wait.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
@@ -1095,8 +1109,15 @@ function Socket:sockatmark() end
 ---@return bsdsocket.Code? code
 function Socket:settimeout(seconds) end
 
---- The timeout in seconds, nil for none. On a closed socket too.
----@return number? seconds
+--- The timeout in seconds, nil for none.
+---
+--- Errors:
+--- * `EBADF`: the socket is closed.
+---
+--- As Python's `socket.gettimeout`.
+---@return number? seconds nil: no timeout
+---@return string? message
+---@return bsdsocket.Code? code
 function Socket:gettimeout() end
 
 --- `true`: no timeout; `false`: the timeout 0.
@@ -1112,10 +1133,15 @@ function Socket:gettimeout() end
 ---@return bsdsocket.Code? code
 function Socket:setblocking(blocking) end
 
---- Whether calls may wait: false only with the timeout 0. On a closed socket too.
+--- Whether calls may wait: false only with the timeout 0.
+---
+--- Errors:
+--- * `EBADF`: the socket is closed.
 ---
 --- As Python's `socket.getblocking`.
----@return boolean blocking
+---@return boolean? blocking
+---@return string? message
+---@return bsdsocket.Code? code
 function Socket:getblocking() end
 
 -- ## Its end
@@ -1174,7 +1200,7 @@ function Socket:type() end
 ---@return integer protocol
 function Socket:protocol() end
 
---- Shall programs that are started inherit the descriptor? New sockets are not inherited.
+--- Says whether programs that are started inherit the descriptor. New sockets are not inherited.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
@@ -1302,6 +1328,8 @@ function Socket:timeout() end
 --- Errors:
 --- * `ENOPROTOOPT`: the socket does not have this option.
 --- * `EOPNOTSUPP`: the socket's family does not have this level, or not this option.
+--- * `ENOTCONN`: the option is one of connected sockets.
+--- * `EINVAL`: the size is too small.
 --- * `EBADF`: the socket is closed.
 --- * raises: an unknown name, a name without a level that is in none of the tables, a size out of range.
 ---
@@ -1326,13 +1354,17 @@ function Socket:getsockopt(level, name, size) end
 ---
 --- Errors:
 --- * `ENOPROTOOPT`: the socket does not have this option, or it cannot be written.
+--- * `EOPNOTSUPP`: the socket's family does not have this level.
 --- * `EINVAL`: the system does not take this value.
+--- * `ENOENT`: there is no such congestion control.
 --- * `ENODEV`: there is no such interface.
+--- * `EADDRINUSE`: the group is joined already.
+--- * `EADDRNOTAVAIL`: the group, or the source, is not joined.
 --- * `EBADF`: the socket is closed.
 --- * raises: an unknown name, a name without a level that is in none of the tables, a value that is not of the option's type,
 ---   an option that can only be read.
 ---
---- Also `EPERM` where a privilege is missing, `EDOM`, `EADDRINUSE` (the group is joined already), `ENOENT` (there is no such congestion control).
+--- Also `EPERM` where a privilege is missing, `EDOM`.
 ---
 --- See setsockopt(2), POSIX `setsockopt`, socket(7), ip(7), ipv6(7), tcp(7), udp(7).
 ---@param level integer|string a `SOL_*` or `IPPROTO_*`
@@ -1357,7 +1389,7 @@ function Socket:setsockopt(level, name, value) end
 ---@field gid integer
 
 --- Every option by its name.
----@alias bsdsocket.Option bsdsocket.Option.SO|bsdsocket.Option.TCP|bsdsocket.Option.UDP|bsdsocket.Option.IP|bsdsocket.Option.IPV6|bsdsocket.Option.ICMP6|string
+---@alias bsdsocket.Option bsdsocket.Option.SO|bsdsocket.Option.TCP|bsdsocket.Option.UDP|bsdsocket.Option.IP|bsdsocket.Option.IPV6|bsdsocket.Option.ICMP6|bsdsocket.Option.PACKET|bsdsocket.Option.NETLINK|string
 
 --- Options of every socket, level `SOL_SOCKET`. See socket(7).
 ---@alias bsdsocket.Option.SO
@@ -1567,9 +1599,35 @@ function Socket:setsockopt(level, name, value) end
 ---@alias bsdsocket.Option.ICMP6
 ---| "ICMP6_FILTER" # bytes; which types are blocked, a bit each
 
+--- Options of packet sockets, level `SOL_PACKET`. See packet(7).
+---@alias bsdsocket.Option.PACKET
+---| "PACKET_AUXDATA" # boolean; control data tells a frame's lengths, status and VLAN
+---| "PACKET_COPY_THRESH" # integer; bytes; longer frames of the ring are copied whole
+---| "PACKET_IGNORE_OUTGOING" # boolean; does not see what this machine sends
+---| "PACKET_LOSS" # boolean; drop malformed frames of the ring instead of stopping
+---| "PACKET_ORIGDEV" # boolean; addresses tell the interface of arrival, not that of the bond or bridge
+---| "PACKET_QDISC_BYPASS" # boolean; send around the queues
+---| "PACKET_RESERVE" # integer; bytes kept free before each frame of the ring
+---| "PACKET_TIMESTAMP" # integer; which timestamps the ring has: `SOF_TIMESTAMPING_*`
+---| "PACKET_VERSION" # integer; of the ring's format: `TPACKET_V1` and so on
+---| "PACKET_VNET_HDR" # boolean; frames begin with a virtio header
+
+--- Options of netlink, level `SOL_NETLINK`. See netlink(7).
+---@alias bsdsocket.Option.NETLINK
+---| "NETLINK_ADD_MEMBERSHIP" # integer; join a group
+---| "NETLINK_BROADCAST_ERROR" # boolean; who sends to a group hears of failures
+---| "NETLINK_CAP_ACK" # boolean; acknowledgements leave the request away
+---| "NETLINK_DROP_MEMBERSHIP" # integer; leave a group
+---| "NETLINK_EXT_ACK" # boolean; acknowledgements say more
+---| "NETLINK_GET_STRICT_CHK" # boolean; dump requests are checked strictly
+---| "NETLINK_LISTEN_ALL_NSID" # boolean; hear all known network namespaces
+---| "NETLINK_NO_ENOBUFS" # boolean; no `ENOBUFS` when messages were lost
+---| "NETLINK_PKTINFO" # boolean; control data tells the group
+
 -- # Pollers
 --
--- A poller watches many sockets, and each wait costs what is ready, not what is watched. It is made by `socket.poller()`.
+-- A poller watches many sockets, and each wait costs what is ready, not what is watched. It is made by
+-- `socket.poller()`.
 --
 -- ```lua
 -- local p <close> = assert(socket.poller())
@@ -1586,8 +1644,8 @@ function Socket:setsockopt(level, name, value) end
 -- ```
 --
 -- It is level-triggered: what is ready and not dealt with is reported again by the next `wait`. It keeps its sockets
--- alive. A socket that is closed, detached or given another descriptor by `setfd` leaves it first; what has been removed is not
--- reported any more, not even in the loop that is under way.
+-- alive. A socket that is closed, detached or given another descriptor by `setfd` leaves it first; what has been
+-- removed is not reported any more, not even in the loop that is under way.
 
 --- A poller.
 ---@class bsdsocket.Poller: userdata
@@ -1598,6 +1656,7 @@ local Poller = {}
 --- Errors:
 --- * `EEXIST`: it is in the poller already; `modify` changes it.
 --- * `EPERM`: what has that descriptor is always ready, and cannot be watched: a regular file, a directory.
+--- * `EINVAL`: it is the poller itself.
 --- * `EBADF`: the poller, or what is to be added, is closed.
 --- * raises: what has no descriptor, other events.
 ---
@@ -1683,8 +1742,8 @@ function Poller:__gc() end
 
 -- # Buffers
 --
--- A buffer has a fixed number of bytes that can be overwritten; `socket.buffer(size)` makes one. `recvinto` fills it, and every
--- sending call takes it where it takes a string (all of it, or the part from `i` to `j`).
+-- A buffer has a fixed number of bytes that can be overwritten; `socket.buffer(size)` makes one. `recvinto` fills
+-- it, and every sending call takes it where it takes a string (all of it, or the part from `i` to `j`).
 
 --- A byte buffer.
 ---@class bsdsocket.Buffer: userdata
@@ -1721,8 +1780,8 @@ function Buffer:__tostring() end
 
 -- # Constants
 --
--- Integers of the module. Which of them there are depends on the system that the library was compiled on: those that it
--- lacks are nil. Here are all that the library knows.
+-- Integers of the module. Which of them there are depends on the system that the library was compiled on: those
+-- that it lacks are nil. Here are all that the library knows.
 
 local int ---@type integer?
 

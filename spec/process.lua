@@ -1,0 +1,136 @@
+-- What the specs of scripts and of the prompt need: programs beside this one, and a Lua at a pseudo-terminal.
+--
+--   process.start(script, ...)   a Lua script on this checkout; has line(), wait(), kill(signal) of examples/child.lua
+--   process.shell(command)       the same for a shell command
+--   process.rest(child)          all lines until it ends, as one string, and its exit status
+--   process.blocked(pid)         returns when that process waits for something; skips where nobody can tell
+--   process.terminal(code)       `lua5.4 -i` at a pseudo-terminal, after it has run `code`
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+local child = dofile "examples/child.lua"
+
+local process = {}
+
+local SECONDS = 20 -- what takes longer has failed
+
+function process.deadline()
+  return socket.monotime() + SECONDS
+end
+
+function process.shell(command)
+  return child.start(command)
+end
+
+function process.start(...)
+  return child.start("env " .. helper.command(...))
+end
+
+--- The next line, which has to come.
+function process.line(program)
+  local line, why = program:line(process.deadline())
+  return line or error("no line came: " .. (why or "the program has ended"), 2)
+end
+
+function process.rest(program)
+  local lines, deadline = {}, process.deadline()
+  local line, why = program:line(deadline)
+  while line do
+    lines[#lines + 1] = line .. "\n"
+    line, why = program:line(deadline)
+  end
+  if why then error("it does not end; it said:\n" .. table.concat(lines), 2) end
+  return table.concat(lines), program:wait()
+end
+
+local function state(pid)
+  local file <close> = io.open(("/proc/%d/stat"):format(pid))
+  return file and file:read "a":match "%) (%a)" or "gone"
+end
+
+--- It has to have said that nothing comes before the call that it shall wait in.
+function process.blocked(pid)
+  if not io.open("/proc/self/stat", "r") then helper.skip "no /proc tells whether a process waits" end
+  collectgarbage() -- closes the file of the line above
+  local deadline, times, last = process.deadline(), 0, nil
+  while times < 3 do
+    last = state(pid)
+    times = last == "S" and times + 1 or 0
+    if last == "gone" or socket.monotime() > deadline then
+      error(("process %d does not wait: its state is %s"):format(pid, last), 2)
+    end
+    socket.select(nil, nil, 0.001)
+  end
+end
+
+---------------------------------------------------------------------------------------------------
+-- A prompt at a pseudo-terminal, which `script` of util-linux makes. What is typed goes to it by a fifo.
+
+local terminal = {}
+terminal.__index = terminal
+
+function process.terminal(code)
+  if not helper.shell "script --version":find "util%-linux" then helper.skip "script of util-linux is not here" end
+  local dir = helper.tmpdir()
+  local file = assert(io.open(dir .. "/first.lua", "w"))
+  file:write("socket = require 'bsdsocket'\n", code or "")
+  file:close()
+  assert(os.execute("mkfifo " .. dir .. "/keys"))
+  local keys = assert(io.open(dir .. "/keys", "r+")) -- a fifo opened so waits for no reader, and raises no SIGPIPE
+  keys:setvbuf "no"
+  local lua = "exec env TERM=dumb COLUMNS=500 " .. helper.command("-i", dir .. "/first.lua")
+  local program = child.start("script -qec " .. helper.quote(lua) .. " /dev/null <" .. dir .. "/keys")
+  local self = setmetatable({keys = keys, program = program, said = {}, marks = 0}, terminal)
+  self.pid = tonumber(self:run "print((io.open '/proc/self/stat':read 'n'))":match "%d+")
+  return self
+end
+
+function terminal:type(keys)
+  assert(self.keys:write(keys))
+end
+
+--- Lines up to one that matches all in all, which has to come.
+function terminal:hear(pattern)
+  local lines = {}
+  repeat
+    local line, why = self.program:line(process.deadline())
+    if not line then
+      error(("'%s' did not come (%s) after:\n%s"):format(pattern, why or "it has ended",
+        table.concat(self.said, "\n")), 3)
+    end
+    line = line:gsub("\r", "")
+    lines[#lines + 1], self.said[#self.said + 1] = line, line
+  until line:find("^" .. pattern .. "$")
+  return lines
+end
+
+--- A line that nothing else says, made by code that does not look like it when it is echoed.
+function terminal:mark()
+  self.marks = self.marks + 1
+  return ("mark%d"):format(self.marks), ("print('mark'..%d)"):format(self.marks)
+end
+
+--- Types code, and gives what came until it was done, echo and prompts left out.
+function terminal:run(code)
+  local mark, print_mark = self:mark()
+  self:type(code .. " " .. print_mark .. "\n")
+  local lines, said = self:hear(mark), {}
+  for _, line in ipairs(lines) do
+    if line ~= mark and not line:find(print_mark, 1, true) then said[#said + 1] = line end
+  end
+  return table.concat(said, "\n")
+end
+
+--- Types code, and returns when Lua waits in it.
+function terminal:waits(code)
+  local mark, print_mark = self:mark()
+  self:type(print_mark .. " " .. code .. "\n")
+  self:hear(mark)
+  process.blocked(self.pid)
+end
+
+function terminal:__close()
+  self.program:__close()
+  self.keys:close()
+end
+
+return process

@@ -1,0 +1,732 @@
+-- How calls wait: timeouts, signals, hooks; and what of the kernel's they touch for it.
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+local net = require "spec.net"
+local build = require "fault.build"
+
+after_each(net.close)
+
+--- Calls that wait, each of which gives up only at its timeout; `prepare` gives the socket and the call.
+local calls = {
+  { name = "recv", prepare = function()
+    local s = net.pair()
+    return s, function() return s:recv() end
+  end },
+  { name = "recv", what = "of a datagram", prepare = function()
+    local _, s = net.udp()
+    return s, function() return s:recv(1 << 40) end
+  end },
+  { name = "recv", what = "with MSG_WAITALL", prepare = function()
+    local s = net.tcp()
+    return s, function() return s:recv(100, "MSG_WAITALL") end
+  end },
+  { name = "recvfrom", prepare = function()
+    local _, s = net.udp()
+    return s, function() return s:recvfrom() end
+  end },
+  { name = "recvinto", prepare = function()
+    local s, buf = net.pair(), socket.buffer(10)
+    return s, function() return s:recvinto(buf) end
+  end },
+  { name = "accept", prepare = function()
+    local s = net.keep(assert(socket.listen("127.0.0.1", 0)))
+    return s, function() return s:accept() end
+  end },
+  { name = "accept", what = "on a path", prepare = function()
+    local s = net.keep(assert(socket.listen(socket.address("AF_UNIX", helper.tmpdir() .. "/s"))))
+    return s, function() return s:accept() end
+  end },
+  { name = "connect", prepare = function()
+    local listener = net.keep(assert(assert(socket.socket()):bind("127.0.0.1", 0)))
+    listener:listen(0)
+    for _ = 1, 4 do -- more than its queue takes
+      local other = net.keep(assert(socket.socket()))
+      other:settimeout(0)
+      other:connect(listener:getsockname())
+    end
+    local s = net.keep(assert(socket.socket()))
+    return s, function() return s:connect(listener:getsockname()) end
+  end },
+  { name = "connect", what = "to a path", prepare = function()
+    local path = helper.tmpdir() .. "/s"
+    local listener = net.keep(assert(assert(socket.socket("AF_UNIX")):bind(path)))
+    listener:listen(0)
+    for _ = 1, 4 do
+      local other = net.keep(assert(socket.socket("AF_UNIX")))
+      other:settimeout(0)
+      other:connect(path)
+    end
+    local s = net.keep(assert(socket.socket("AF_UNIX")))
+    return s, function() return s:connect(path) end
+  end },
+  { name = "send", prepare = function()
+    local s = net.pair()
+    net.fill(s)
+    return s, function() return s:send "x" end
+  end },
+  { name = "sendall", prepare = function()
+    local s = net.tcp()
+    net.fill(s)
+    return s, function() return s:sendall(("x"):rep(1 << 20)) end
+  end },
+  { name = "sendto", prepare = function()
+    local path = helper.tmpdir() .. "/s"
+    local full = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(path)))
+    local s = net.keep(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")))
+    s:settimeout(0)
+    repeat until not s:sendto("x", full:getsockname())
+    return s, function() return s:sendto("x", full:getsockname()) end
+  end },
+}
+
+local function each(f)
+  for _, call in ipairs(calls) do
+    it(call.what and call.name .. " " .. call.what or call.name, function() f(call, call.prepare()) end)
+  end
+end
+
+local function signals()
+  return build "signal" or helper.skip "no C compiler is here"
+end
+
+--- The error of f(...), which must raise one.
+local function raised(f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok)
+  return message
+end
+
+describe("at its timeout, neither early nor late nor busy, gives up", function()
+  each(function(call, s, f)
+    for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
+      s:settimeout(seconds)
+      local message = helper.fails("s:" .. call.name, "timeout", net.takes(seconds, f))
+      assert.equal(call.name .. ": timed out", message)
+    end
+    s:settimeout(1e-9)
+    helper.fails("s:" .. call.name, "timeout", net.takes(1e-9, f))
+  end)
+
+  it("select", function()
+    local a, b = net.pair()
+    for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
+      assert.same({ {}, {} }, { net.takes(seconds, socket.select, { a, b }, nil, seconds) })
+    end
+  end)
+end)
+
+describe("after five seconds gives up #slow", function()
+  each(function(call, s, f)
+    s:settimeout(5)
+    helper.fails("s:" .. call.name, "timeout", net.takes(5, f))
+  end)
+
+  it("select", function()
+    local a = net.pair()
+    assert.same({ {}, {} }, { net.takes(5, socket.select, { a }, nil, 5) })
+  end)
+end)
+
+describe("under timeout 0 does not wait:", function()
+  each(function(call, s, f)
+    s:settimeout(0)
+    local code = call.name == "connect" and not call.what and "EINPROGRESS" or "EAGAIN"
+    for _ = 1, 3 do
+      local message = helper.fails("s:" .. call.name, code, net.atonce(f))
+      assert.equal(call.name .. ": " .. socket.strerror(code), message)
+    end
+  end)
+end)
+
+describe("the message of a timeout is a constant:", function()
+  each(function(_, s, f)
+    s:settimeout(0)
+    f()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    for _ = 1, 10 do f() end
+    local after = collectgarbage "count"
+    collectgarbage "restart"
+    assert.is_true((after - before) * 1024 / 10 < 600) -- accept makes a socket, connect an address
+  end)
+end)
+
+describe("without a timeout, or under a long one, a call waits until its time comes:", function()
+  for _, timeout in ipairs { false, 0.2, 3 } do
+    it("recv, when data come, under " .. (timeout or "none"), function()
+      local listener <close> = assert(socket.listen("127.0.0.1", 0))
+      local child <close> = net.child([[
+        local s = assert(socket.connect("127.0.0.1", arg[1]))
+        for i = 1, 3 do
+          assert(s:recv(1) == "?")
+          socket.select(nil, nil, 0.1)
+          s:send "!"
+        end
+        s:recv()
+      ]], listener:getsockname().port)
+      local s <close> = assert(listener:accept())
+      s:settimeout(timeout or nil)
+      for _ = 1, 3 do
+        s:send "?"
+        local start = socket.monotime()
+        assert.equal("!", s:recv())
+        assert.is_true(socket.monotime() - start >= 0.1)
+      end
+      s:close()
+      assert.same({ "", 0 }, { child:rest() })
+    end)
+  end
+
+  it("recv, on a descriptor that somebody else made non-blocking", function()
+    local listener <close> = assert(socket.listen("127.0.0.1", 0))
+    local child <close> = net.child([[
+      local s = assert(socket.connect("127.0.0.1", arg[1]))
+      for i = 1, 2 do
+        s:recv(1)
+        socket.select(nil, nil, 0.1)
+        s:send "!"
+      end
+      s:recv()
+    ]], listener:getsockname().port)
+    local s <close> = assert(listener:accept())
+    local twin <close> = assert(s:dup())
+    twin:settimeout(0)
+    twin:accept() -- it is none that listens, but this is what makes it non-blocking
+    s:send "?"
+    assert.equal("!", s:recv())
+    local adopted <close> = assert(socket.fromfd(s:detach()))
+    adopted:send "?"
+    adopted:settimeout(0.02)
+    helper.fails("s:recv", "timeout", net.takes(0.02, adopted.recv, adopted, 1, "MSG_OOB" and 0))
+    adopted:settimeout(2)
+    assert.equal("!", adopted:recv())
+    adopted:close()
+    twin:close()
+    assert.same({ "", 0 }, { child:rest() })
+  end)
+
+  it("recv, longer than the timeout that its twin or it had before", function()
+    local listener <close> = assert(socket.listen("127.0.0.1", 0))
+    local child <close> = net.child([[
+      local s = assert(socket.connect("127.0.0.1", arg[1]))
+      for i = 1, 2 do
+        s:recv(1)
+        socket.select(nil, nil, 0.4)
+        s:send "!"
+      end
+      s:recv()
+    ]], listener:getsockname().port)
+    local s = net.keep(assert(listener:accept()))
+    s:settimeout(0.25)
+    helper.fails("s:recv", "timeout", s:recv())
+    s:settimeout(nil)
+    s:send "?"
+    assert.equal("!", s:recv())
+    s:settimeout(0.25)
+    helper.fails("s:recv", "timeout", s:recv())
+    local twin <close> = assert(s:dup())
+    twin:settimeout(nil)
+    s:send "?"
+    assert.equal("!", twin:recv())
+    helper.fails("s:recv", "timeout", net.takes(0.25, s.recv, s))
+    s:close()
+    twin:close()
+    assert.same({ "", 0 }, { child:rest() })
+  end)
+
+  it("sendall, while the other end makes room", function()
+    local listener <close> = assert(socket.listen("127.0.0.1", 0))
+    local child <close> = net.child([[
+      local s = assert(socket.connect("127.0.0.1", arg[1]))
+      local total = 0
+      for i = 1, 20 do
+        total = total + #s:recv()
+        socket.select(nil, nil, 0.01)
+      end
+      repeat
+        local data = s:recv(1 << 20)
+        total = total + #data
+      until data == ""
+      print(total)
+    ]], listener:getsockname().port)
+    local s <close> = assert(listener:accept())
+    for _, timeout in ipairs { false, 10 } do
+      s:settimeout(timeout or nil)
+      assert.equal(1 << 23, s:sendall(("x"):rep(1 << 23)))
+    end
+    s:close()
+    assert.equal(tostring(1 << 24), child:line())
+  end)
+end)
+
+describe("the kernel's own timeout of a receive", function()
+  local function kernels(s)
+    local bytes = s:getsockopt("SOL_SOCKET", "SO_RCVTIMEO", 16)
+    local seconds, micro = string.unpack("jj", bytes)
+    return seconds + micro / 1e6
+  end
+
+  it("is seven eighths of a timeout of a quarter of a second or more", function()
+    local a, b = net.pair()
+    for _, timeout in ipairs { 0.25, 1, 2, 100, 0.25 } do
+      a:settimeout(timeout)
+      b:send "x"
+      assert.equal("x", a:recv())
+      local seconds = kernels(a)
+      assert.is_true(math.abs(seconds - timeout * 7 / 8) <= 0.01, seconds)
+    end
+  end)
+
+  it("is not touched below that, nor without a timeout, nor by sending", function()
+    local a, b = net.pair()
+    for _, timeout in ipairs { 0, 0.001, 0.2, false } do
+      a:settimeout(timeout or nil)
+      b:send "x"
+      assert.equal("x", a:recv())
+      assert.equal(1, a:send "y")
+      assert.equal("y", b:recv())
+      assert.equal(0, kernels(a))
+    end
+    a:settimeout(1)
+    assert.equal(1, a:send "y")
+    assert.equal(0, kernels(a))
+  end)
+
+  it("is none again for the socket's successor after detach", function()
+    local a, b = net.pair()
+    a:settimeout(1)
+    b:send "x"
+    a:recv()
+    local adopted <close> = assert(socket.fromfd(a:detach()))
+    assert.equal(0, kernels(adopted))
+  end)
+
+  it("is what it was found to be after detach", function()
+    local a, b = net.pair()
+    assert(a:setsockopt("SOL_SOCKET", "SO_RCVTIMEO", string.pack("jj", 7, 0)))
+    local adopted = assert(socket.fromfd(a:detach()))
+    adopted:settimeout(1)
+    b:send "x"
+    adopted:recv()
+    assert.is_true(kernels(adopted) < 1)
+    local again <close> = assert(socket.fromfd(adopted:detach()))
+    assert.equal(7, kernels(again))
+  end)
+
+  it("that a listener was given does not end a call on what it accepts", function()
+    local listener <close> = assert(socket.listen("127.0.0.1", 0))
+    assert(listener:setsockopt("SOL_SOCKET", "SO_RCVTIMEO", string.pack("jj", 0, 50000)))
+    local child <close> = net.child([[
+      local s = assert(socket.connect("127.0.0.1", arg[1]))
+      socket.select(nil, nil, 0.2)
+      s:send "!"
+      s:recv()
+    ]], listener:getsockname().port)
+    local s <close> = assert(listener:accept())
+    assert.is_nil(s:gettimeout())
+    assert.equal("!", s:recv())
+    s:settimeout(0.3)
+    helper.fails("s:recv", "timeout", net.takes(0.3, s.recv, s))
+    s:close()
+    assert.same({ "", 0 }, { child:rest() })
+  end)
+end)
+
+describe("a signal that Lua does not want to see", function()
+  after_each(function()
+    local signal = build "signal"
+    if signal then signal.every(0) end
+  end)
+
+  each(function(call, s, f)
+    local signal = signals()
+    for _, seconds in ipairs { 0.05, 0.3 } do
+      s:settimeout(seconds)
+      signal.every(0.003)
+      helper.fails("s:" .. call.name, "timeout", net.takes(seconds, f))
+      assert.is_true(signal.count() > seconds / 0.006)
+    end
+  end)
+
+  it("select", function()
+    local signal = signals()
+    local a = net.pair()
+    signal.every(0.003)
+    assert.same({ {}, {} }, { net.takes(0.3, socket.select, { a }, nil, 0.3) })
+    assert.is_true(signal.count() > 30)
+  end)
+
+  it("leaves a blocked call waiting, and harms no data", function()
+    local signal = signals()
+    local listener <close> = assert(socket.listen("127.0.0.1", 0))
+    local child <close> = net.child([[
+      local s = assert(socket.connect("127.0.0.1", arg[1]))
+      local sum = 0
+      for i = 1, 200 do
+        local data = s:recv(10000, "MSG_WAITALL")
+        for j = 1, #data, 1000 do sum = sum + data:byte(j) end
+        if i % 20 == 0 then socket.select(nil, nil, 0.02) end
+      end
+      s:sendall(tostring(sum))
+      socket.select(nil, nil, 0.1)
+      s:sendall "done"
+      s:recv()
+    ]], listener:getsockname().port)
+    signal.every(0.001)
+    local s <close> = assert(listener:accept())
+    local data = ("x"):rep(2000000)
+    assert.equal(#data, s:sendall(data))
+    local text = tostring(2000 * ("x"):byte())
+    assert.equal(text, s:recv(#text, "MSG_WAITALL"))
+    assert.equal("done", s:recv(4, "MSG_WAITALL"))
+    signal.every(0)
+    s:close()
+    assert.same({ "", 0 }, { child:rest() })
+  end)
+
+  it("as when the process is stopped and continued, moves no deadline #process", function()
+    for _, seconds in ipairs { 0.15, 0.6 } do
+      local child <close> = net.child([[
+        local seconds = tonumber(arg[1])
+        local a, b = socket.socketpair()
+        a:settimeout(seconds)
+        print "now"
+        local start = socket.monotime()
+        local _, _, code = a:recv()
+        local took = socket.monotime() - start
+        print(code, took >= seconds and took <= seconds + 0.1 or took)
+        a:settimeout(nil)
+        print "now"
+        print(a:recv())
+        b:close()
+      ]], seconds)
+      assert.equal("now", child:line())
+      child:asleep()
+      for _ = 1, 5 do
+        child:signal "STOP"
+        child:signal "CONT"
+      end
+      assert.equal("timeout\ttrue", child:line())
+      assert.equal("now", child:line())
+      child:asleep()
+      child:signal "STOP"
+      child:signal "CONT"
+      child:asleep()
+      child:signal "INT"
+      assert.match("interrupted!", (child:rest()))
+    end
+  end)
+end)
+
+describe("a hook that came while a call waits", function()
+  after_each(function()
+    debug.sethook()
+    local signal = build "signal"
+    if signal then signal.every(0) end
+  end)
+
+  --- f in the main thread and in a coroutine
+  local function twice(f)
+    f()
+    local co = coroutine.create(f)
+    local ok, message = coroutine.resume(co)
+    assert.is_true(ok, message)
+    assert.equal("dead", coroutine.status(co))
+  end
+
+  for _, timeout in ipairs { false, 0.1, 5 } do
+    describe("under " .. (timeout and "timeout " .. timeout or "none"), function()
+      each(function(call, s, f)
+        local signal = signals()
+        s:settimeout(timeout or nil)
+        twice(function()
+          signal.after(0.03, function() error("stop", 0) end)
+          assert.equal("stop", raised(f))
+          assert.is_nil(debug.gethook())
+        end)
+        s:settimeout(0.02)
+        helper.fails("s:" .. call.name, "timeout", net.takes(0.02, f))
+        s:settimeout(timeout or nil)
+        twice(function()
+          local s2, f2 = call.prepare()
+          s2:settimeout(timeout or nil)
+          signal.after(0.03, function() s2:close() end)
+          helper.fails("s:" .. call.name, "EBADF", net.atonce(f2))
+        end)
+      end)
+
+      it("select", function()
+        local signal = signals()
+        twice(function()
+          local a = net.pair()
+          signal.after(0.03, function() error("stop", 0) end)
+          assert.equal("stop", raised(socket.select, { a }, nil, timeout or nil))
+          signal.after(0.03, function() a:close() end)
+          helper.fails("socket.select", "EBADF", socket.select({ a }, nil, timeout or nil))
+        end)
+      end)
+
+      it("may use the very socket, or collect it", function()
+        local signal = signals()
+        twice(function()
+          local a, b = net.pair()
+          a:settimeout(timeout or nil)
+          local inner
+          signal.after(0.03, function()
+            b:send "one"
+            inner = a:recv()
+            b:send "two"
+            collectgarbage()
+          end)
+          assert.equal("two", a:recv())
+          assert.equal("one", inner)
+          signal.after(0.03, function()
+            local fd = a:detach()
+            a:setfd(fd)
+            b:send "three"
+          end)
+          assert.equal("three", a:recv())
+          inner = ""
+          signal.after(0.03, function()
+            b:send "fourfive"
+            inner = a:recv(4, "MSG_WAITALL")
+          end)
+          assert.equal("five", a:recv(4, "MSG_WAITALL"))
+          assert.equal("four", inner)
+        end)
+      end)
+    end)
+  end
+
+  it("and raises leaves what had come", function()
+    local signal = signals()
+    twice(function()
+      local a, b = net.pair()
+      b:send "hello"
+      signal.after(0.03, function() error("stop", 0) end)
+      assert.equal("stop", raised(a.recv, a, 10, "MSG_WAITALL"))
+      assert.equal(a, socket.select({ a }, nil, 0)[1])
+      b:send "world"
+      assert.equal("helloworld", a:recv(10, "MSG_WAITALL"))
+      b:send "hello"
+      signal.after(0.03, function() error("stop", 0) end)
+      assert.equal("stop", raised(a.recvinto, a, socket.buffer(10), 10, 1, "MSG_WAITALL"))
+      assert.equal("he", a:recv(2))
+      assert.equal("l", a:recv(1, "MSG_PEEK"))
+      -- another socket's receive must not take its place
+      local c, d = net.pair()
+      d:send "other"
+      assert.equal("other", c:recv())
+      b:send "world"
+      assert.equal("llo", a:recv())
+      assert.equal("world", a:recv())
+    end)
+  end)
+
+  it("and only looks stays where it was", function()
+    local signal = signals()
+    twice(function()
+      local a = net.pair()
+      a:settimeout(0.1)
+      signal.after(0.03)
+      helper.fails("s:recv", "timeout", net.takes(0.1, function()
+        signal.after(0.03)
+        return a:recv()
+      end))
+      assert.is_true(signal.idle())
+      debug.sethook()
+    end)
+  end)
+
+  it("does not disturb one that was there before", function()
+    local signal = signals()
+    local main, counted, lines = nil, 0, 0
+    local function counter() counted = counted + 1 end
+    local function liner() lines = lines + 1 end
+    local a, b = net.pair()
+    local co = coroutine.create(function()
+      a:settimeout(0.05)
+      net.takes(0.05, function()
+        signal.every(0.005)
+        return a:recv()
+      end)
+      assert.same({ nil, "", 0 }, { debug.gethook() })
+      debug.sethook(liner, "l")
+      a:recv()
+      assert.same({ liner, "l", 0 }, { debug.gethook() })
+      b:send "x"
+      assert.equal("x", a:recv())
+      assert.same({ liner, "l", 0 }, { debug.gethook() })
+      debug.sethook()
+    end)
+    debug.sethook(counter, "", 1000)
+    local ok, message = coroutine.resume(co)
+    main = { debug.gethook() }
+    debug.sethook()
+    signal.every(0)
+    assert.is_true(ok, message)
+    assert.same({ counter, "", 1000 }, main)
+    assert.is_true(lines > 3)
+  end)
+
+  it("and a coroutine's own hook come to no harm from each other", function()
+    local signal = signals()
+    local a = net.pair()
+    local lines = 0
+    local co = coroutine.create(function()
+      debug.sethook(function() lines = lines + 1 end, "l")
+      a:settimeout(1)
+      signal.after(0.03, function() error("stop", 0) end)
+      assert.equal("stop", raised(a.recv, a))
+      assert.equal("l", select(2, debug.gethook()))
+      debug.sethook()
+    end)
+    local ok, message = coroutine.resume(co)
+    assert.is_true(ok, message)
+    assert.is_true(lines > 1)
+    assert.is_nil((debug.gethook()))
+  end)
+end)
+
+describe("Ctrl-C #process", function()
+  --- What waits, after `local a, b = socket.socketpair()`; `again` shows that the socket is usable.
+  local waits = {
+    { "recv", "a:recv()", "b:send 'hi' assert(a:recv() == 'hi')" },
+    { "recv under a timeout", "a:settimeout(60) a:recv()", "b:send 'hi' assert(a:recv() == 'hi')" },
+    { "recv with MSG_WAITALL", "b:send 'he' a:recv(4, 'MSG_WAITALL')",
+      "b:send 'y!' assert(a:recv(4, 'MSG_WAITALL') == 'hey!')" },
+    { "recvinto", "a:recvinto(socket.buffer(9))", "b:send 'hi' assert(a:recvinto(socket.buffer(9)) == 2)" },
+    { "recvfrom", "a:recvfrom()", "b:send 'hi' assert(a:recvfrom() == 'hi')" },
+    { "send", "repeat a:send(('x'):rep(100000)) until false", "b:recv(1 << 20) assert(a:send 'x' == 1)" },
+    { "sendall", "a:sendall(('x'):rep(1 << 24))", "b:recv(1 << 20) assert(a:send 'x' == 1)" },
+    { "accept", "l:accept()", "c:connect(l:getsockname()) assert(l:accept()):close()" },
+    { "accept under a timeout", "l:settimeout(60) l:accept()",
+      "c:connect(l:getsockname()) assert(l:accept()):close()" },
+    { "a server's loop", "for s in l:clients() do end", "c:connect(l:getsockname()) assert(l:accept()):close()" },
+    { "connect", "full(c, l)", "drain(l) assert(c:connect(l:getsockname()) == c)" },
+    { "connect under a timeout", "c:settimeout(60) full(c, l)", "drain(l) assert(c:connect(l:getsockname()) == c)" },
+    { "socket.connect", "full(nil, l)", "drain(l) assert(socket.connect(l:getsockname())):close()" },
+    { "select", "socket.select({a})", "b:send 'hi' assert(socket.select({a})[1] == a)" },
+    { "select under a timeout", "socket.select({a}, nil, 60)", "b:send 'hi' assert(socket.select({a})[1] == a)" },
+  }
+
+  for _, wait in ipairs(waits) do
+    for _, where in ipairs { "pcall", "coroutine.wrap(pcall)" } do
+      it(("ends %s with interrupted! in %s"):format(wait[1], where), function()
+        local child <close> = net.child(([[
+          local others = {}
+          local function full(c, l) -- connects where nobody answers, the queue being full
+            l:listen(0)
+            for i = 1, 4 do
+              others[i] = socket.socket()
+              others[i]:settimeout(0)
+              others[i]:connect(l:getsockname())
+            end
+            if c then return c:connect(l:getsockname()) end
+            return socket.connect(l:getsockname())
+          end
+          local function drain(l)
+            l:settimeout(0)
+            for i = 1, 4 do
+              others[i]:close()
+              l:accept()
+            end
+            l:listen(100)
+            l:settimeout(nil)
+          end
+          local a, b = socket.socketpair()
+          local l <close> = assert(socket.socket():bind("127.0.0.1", 0)):listen()
+          local c = socket.socket()
+          print "now"
+          print(%s(function() %s end))
+          for _, s in ipairs { a, b, l, c } do s:settimeout(20) end
+          %s
+          print "usable"
+        ]]):format(where, wait[2], wait[3]))
+        assert.equal("now", child:line())
+        child:asleep()
+        child:signal "INT"
+        assert.match("^false\t[^\n]*interrupted!\nusable\n$", (child:rest()))
+      end)
+    end
+  end
+end)
+
+describe("a call is one system call #strace #process", function()
+  --- Runs the code under strace and gives the system calls between each print "(" and print ")".
+  --- `meanwhile` is called with its number at each "(" once it waits.
+  local function trace(code, meanwhile)
+    local output = helper.tmpname()
+    if not os.execute("strace -o /dev/null true 2>/dev/null") then
+      helper.skip "strace is not here, or may not look at other processes"
+    end
+    local child <close> = net.child(([[
+      local script, out = arg[1], arg[2]
+      if not out then return end
+    ]]), "unused")
+    child:rest()
+    local script = helper.tmpname()
+    local file <close> = assert(io.open(script, "w"))
+    file:write("local socket = require 'bsdsocket' io.stdout:setvbuf 'no' ", code)
+    file:close()
+    local pipe = assert(io.popen("exec strace -o " .. output .. " env " .. helper.command(script, helper.tmpdir())))
+    local n = 0
+    for line in pipe:lines() do
+      if line == "(" then
+        n = n + 1
+        if meanwhile then meanwhile(n) end
+      elseif line ~= ")" then
+        error(line)
+      end
+    end
+    pipe:close()
+    local lists, current = {}, nil
+    for line in io.lines(output) do
+      local name = line:match "^([%w_]+)%("
+      if name == "write" and line:find('"(', 1, true) then
+        current = {}
+        lists[#lists + 1] = current
+      elseif name == "write" then
+        current = nil
+      elseif name and current and not (name:find "^m[rnu]?[eumr]?" and name:find "map$") and name ~= "brk" then
+        current[#current + 1] = name
+      end
+    end
+    for i, list in ipairs(lists) do lists[i] = table.concat(list, " ") end
+    return lists
+  end
+
+  it("when data or room is there, whatever the timeout", function()
+    assert.same({
+      "sendto", "recvfrom", "sendto", "recvfrom", "recvfrom", "recvmsg",
+      "sendto", "setsockopt recvfrom", "sendto", "recvfrom", "recvfrom", "recvmsg",
+      "sendto", "recvfrom", "sendto", "recvfrom",
+    }, trace [[
+      local a, b = socket.socketpair()
+      local buf = socket.buffer(10)
+      local function call(s, name, ...)
+        print "("
+        s[name](s, ...)
+        print ")"
+      end
+      for _, timeout in ipairs { false, 1 } do
+        a:settimeout(timeout or nil)
+        b:settimeout(timeout or nil)
+        call(a, "send", "x")
+        call(b, "recv")
+        call(a, "sendall", "x")
+        call(b, "recv", 1, "MSG_WAITALL")
+        a:send "x"
+        call(b, "recvinto", buf)
+        a:send "x"
+        call(b, "recvfrom")
+      end
+      for _, timeout in ipairs { 0.1, 0 } do
+        a:settimeout(timeout or nil)
+        b:settimeout(timeout or nil)
+        call(a, "send", "x")
+        call(b, "recv")
+      end
+    ]])
+  end)
+end)
