@@ -75,7 +75,8 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   lua_pushlstring(L, (const char *)&form.u, form.len);
   lua_pushvalue(L, -1);
   if (lua_rawget(L, BS_UP_ADDRESSES) == LUA_TNIL) {
-    size_t size = form.len < sizeof(struct sockaddr_in6) ? sizeof(struct sockaddr_in6) : form.len;
+    size_t size = form.len < sizeof(struct sockaddr_in6) ? sizeof(struct sockaddr_in6)
+                                                         : form.len + 1u; /* a path ends with a zero */
     lua_pop(L, 1);
     bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
     memset(a, 0, offsetof(bs_address, u) + size);

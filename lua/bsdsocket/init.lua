@@ -150,7 +150,7 @@ local function race(addresses, opts, deadline)
 
   while true do
     local now = core.monotime()
-    if deadline and now >= deadline then
+    if deadline and now >= deadline and started > 0 then -- one try is made even under timeout 0
       for _, s in ipairs(attempts) do
         failures[#failures + 1] = {address = attempts.address[s], code = "timeout"}
       end
@@ -164,7 +164,7 @@ local function race(addresses, opts, deadline)
         attempts[#attempts + 1], attempts.address[s] = s, address
         -- the last one, alone, needs no one to watch it
         local alone = #attempts == 1 and started == #addresses
-        s:settimeout(alone and (deadline and deadline - now) or not alone and 0 or nil)
+        s:settimeout(alone and (deadline and math.max(deadline - now, 0)) or not alone and 0 or nil)
         local ok, _, why = s:connect(address)
         if outcome(s, ok, why) then return s end
       else
@@ -217,17 +217,22 @@ local function checkmode(mode, n)
   return number
 end
 
+--- The path of a unix address in the file system; the abstract and the unnamed ones have none.
+local function pathof(address)
+  local path = address.family == core.AF_UNIX and address.path
+  return path and path ~= "" and path:byte() ~= 0 and path
+end
+
 --- A listening socket on one address.
 local function listenon(address, opts, backlog, mode)
   local s, _, code = core.socket(address.family, core.SOCK_STREAM)
   if not s then return failure("listen", address, code) end
   local ok
-  local path = address.family == core.AF_UNIX and address.path
-  if path and path ~= "" and path:byte() ~= 0 then
+  if pathof(address) then
     ok, _, code = core.listenpath(s, address, backlog, mode)
   else
     ok = s
-    if not path then
+    if address.family ~= core.AF_UNIX then
       ok, _, code = s:setsockopt("SO_REUSEADDR", true)
       if ok and opts.reuseport then ok, _, code = s:setsockopt("SO_REUSEPORT", true) end
       if ok and address.family == core.AF_INET6 and opts.v6only ~= nil then
@@ -251,7 +256,7 @@ function socket.listen(host, port, opts)
   local n = port and 3 or 2
   local backlog, mode = opts.backlog or core.SOMAXCONN, checkmode(opts.mode, n)
   argcheck(math.type(backlog) == "integer" and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
-  argcheck(mode == -1 or not port and host.family == core.AF_UNIX, n, "listen", "mode is for paths of AF_UNIX")
+  argcheck(mode == -1 or not port and pathof(host), n, "listen", "mode is for paths of AF_UNIX")
   if not port then return listenon(host, opts, backlog, mode) end
   local addresses, message, code
   if host == nil or host == "*" or host == "" then
