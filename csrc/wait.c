@@ -86,8 +86,8 @@ int bs_setnonblock (bs_socket *s, int on) {
     if (on)
       s->flags |= BS_SETNONBLOCK;
   }
-  s->flags = (unsigned char)(on ? s->flags | BS_NONBLOCK
-                                : s->flags & ~(BS_NONBLOCK | BS_SETNONBLOCK));
+  s->flags =
+    (unsigned char)(on ? s->flags | BS_NONBLOCK : s->flags & ~(BS_NONBLOCK | BS_SETNONBLOCK));
   return 0;
 }
 
@@ -187,7 +187,8 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
   if (traits & BS_TIMED) {
     fixdeadline(op);
     bs_time time = op->timeout == 0 ? BS_NEVER : left(op->deadline);
-    return time == BS_NEVER && op->timeout > 0 ? 1 : time; /* too short for the clock, but no "never" */
+    /* too short a time for the clock is still no "never" */
+    return time == BS_NEVER && op->timeout > 0 ? 1 : time;
   }
   if (traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
@@ -203,8 +204,18 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
 /* Passing failures: the kernel's tables are full, or a connection died before it was taken. */
 static int passes (int err) {
   switch (err) {
-    case ECONNABORTED: case EMFILE: case ENFILE: case ENOBUFS: case ENOMEM: case EPERM:
-    case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case EHOSTUNREACH: case ENETUNREACH:
+    case ECONNABORTED:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EPERM:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
 #ifdef ENONET
     case ENONET:
 #endif
@@ -242,8 +253,7 @@ static void checkhooks (lua_State *L, lua_State *mainthread, hooks *known) {
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
 static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, hooks *known) {
   if (L != mainthread && lua_gethookcount(mainthread) == 1 && known->main != known->own &&
-      lua_gethookmask(mainthread) ==
-        (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
+      lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
     runhook(L, mainthread);
     known->main = lua_gethook(mainthread);
   }
@@ -255,7 +265,8 @@ static int await (bs_op *op, int want, int *vain) {
   fixdeadline(op);
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
-  if (op->timeout < 0 && op->sock->rcvtimeo > 0) /* of a timeout that is no more: the next may wait on */
+  /* what is left of a timeout that is no more would cut the next wait, too */
+  if (op->timeout < 0 && op->sock->rcvtimeo > 0)
     (void)waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
   int r = bs_waitfd(op->sock->fd, want, op->deadline);
