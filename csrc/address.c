@@ -169,7 +169,8 @@ static int unix_parse (lua_State *L, int arg, const char *call, const family *f,
   (void)call;
   (void)type;
   (void)timeout;
-  luaL_checktype(L, arg, LUA_TSTRING);
+  if (lua_type(L, arg) != LUA_TSTRING)
+    luaL_typeerror(L, arg, "path or address");
   path = lua_tolstring(L, arg, &len);
   if (len > 0 && path[0] == '\0')
 #if defined(__linux__)

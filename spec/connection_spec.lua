@@ -638,7 +638,7 @@ describe("s:connect", function()
 
   it("raises for an address that is none", function()
     local s <close> = assert(socket.socket())
-    helper.raises("s:connect", "bad argument #1 to 'connect' %(string expected, got no value", function()
+    helper.raises("s:connect", "bad argument #1 to 'connect' %(host name or address expected, got no value", function()
       return s:connect()
     end)
     helper.raises("s:connect", "bad argument #2 to 'connect'", function() return s:connect "127.0.0.1" end)

@@ -168,7 +168,9 @@ local scripts = {
     end)
   ]] },
   { "recv and recvfrom, of datagrams", [[
-    for _, make in ipairs { udp, function() return pair "SOCK_DGRAM" end, function() return pair "SOCK_SEQPACKET" end } do
+    for _, make in ipairs {
+      udp, function() return pair "SOCK_DGRAM" end, function() return pair "SOCK_SEQPACKET" end
+    } do
       for _, data in ipairs { "hello", "", ("x"):rep(60000) } do
         for _, n in ipairs { 65536, 3, 1 << 40 } do
           if not (data == "" and n == 3) then
@@ -390,12 +392,16 @@ local scripts = {
   ]] },
   { "names", [[
     try(nil, function() return socket.getaddrinfo("127.0.0.1", 80) end)
-    try(nil, function() return socket.getaddrinfo("localhost", "http", { type = "SOCK_STREAM", flags = "AI_CANONNAME" }) end)
+    try(nil, function()
+      return socket.getaddrinfo("localhost", "http", { type = "SOCK_STREAM", flags = "AI_CANONNAME" })
+    end)
     try(nil, function() return socket.getaddrinfo(nil, 80, { flags = "AI_PASSIVE" }) end)
     try(nil, function() return socket.getaddrinfo("no such name", 80) end)
     try(nil, function() return socket.getnameinfo(socket.address("AF_INET", "127.0.0.1", 80)) end)
     try(nil, function() return socket.getnameinfo(socket.address("AF_INET", "127.0.0.1", 80), "NI_NUMERICHOST") end)
-    try(nil, function() return socket.getservbyname "http", socket.getservbyport(80, "tcp"), socket.getprotobyname "udp" end)
+    try(nil, function()
+      return socket.getservbyname "http", socket.getservbyport(80, "tcp"), socket.getprotobyname "udp"
+    end)
     try(nil, function() return socket.gethostname() end)
     try(nil, function() return socket.getifaddrs() end)
     try(nil, function() return socket.if_nameindex() end)
@@ -428,8 +434,9 @@ local scripts = {
     end
     try(setup, function(t) return socket.connect(t.l:getsockname()) end, check)
     try(setup, function(t) return socket.connect("127.0.0.1", t.l:getsockname().port) end, check)
-    try(setup, function(t) return socket.connect("localhost", t.l:getsockname().port, { timeout = 5, nodelay = true }) end,
-      check)
+    try(setup, function(t)
+      return socket.connect("localhost", t.l:getsockname().port, { timeout = 5, nodelay = true })
+    end, check)
     try(setup, function(t)
       local port = t.l:getsockname().port
       t.l:close()
@@ -442,7 +449,8 @@ local scripts = {
     end, check)
   ]] },
   { "socket.listen", [[
-    try(nil, function() return socket.listen("127.0.0.1", 0) end, function(_, ok, s) if ok then assert(s:close()) end end)
+    try(nil, function() return socket.listen("127.0.0.1", 0) end,
+      function(_, ok, s) if ok then assert(s:close()) end end)
     try(nil, function() return socket.listen(nil, 0, { reuseport = true, backlog = 5 }) end,
       function(_, ok, s) if ok then assert(s:close()) end end)
     try(nil, function() return socket.listen("192.0.2.1", 0) end)
@@ -506,9 +514,9 @@ describe("when memory is out for", function()
 
       it("is not opened, and leaks nothing", function()
         local alloc = build "alloc" or helper.skip "no C compiler is here"
-        local k, hit, message, bytes, blocks, wrong = 1, nil, nil, nil, nil, nil
+        local k = 1
         repeat
-          hit, message, bytes, blocks, wrong = alloc.open(package.path, package.cpath, "bsdsocket", k, how[1])
+          local hit, message, bytes, blocks, wrong = alloc.open(package.path, package.cpath, "bsdsocket", k, how[1])
           assert.same({ 0, 0, false }, { bytes, blocks, wrong })
           assert.is_true(message == nil or message:find "not enough memory" ~= nil, message)
           k = k < 100 and k + 1 or k + 37 -- most of them are names of constants

@@ -145,4 +145,18 @@ describe("Ctrl-C at Lua's prompt #process", function()
       end
     end
   end
+
+  -- lua.c tells the main thread alone, so the coroutine hears of it when it waits
+  it("interrupts a coroutine that computed when it came, as soon as it waits", function()
+    local terminal <close> = process.terminal()
+    assert.equal("", terminal:run "a, b = socket.socketpair()")
+    local mark, print_mark = terminal:mark()
+    terminal:type(print_mark .. " coroutine.wrap(function() local t = socket.monotime() + 0.3 "
+      .. "repeat until socket.monotime() > t a:recv() end)()\n")
+    terminal:hear(mark)
+    terminal:type "\3"
+    terminal:hear ".*interrupted!"
+    assert.is_nil(terminal:run(busy):find("interrupted", 1, true))
+    assert.equal("hello", terminal:run "b:send('hello') print(a:recv())")
+  end)
 end)

@@ -335,11 +335,11 @@ end)
 describe("O_NONBLOCK", function()
   --- Is it set on the descriptor? As the system tells.
   local function nonblocking(fd)
-    local file <close> = io.open("/proc/self/fdinfo/" .. fd) or helper.skip "this system does not show flags"
+    local file <close> = io.open("/proc/self/fdinfo/" .. fd) or helper.skip "the flags of a descriptor are not to be seen here"
     return tonumber(file:read "a":match "flags:%s*(%d+)", 8) & socket.SOCK_NONBLOCK ~= 0
   end
 
-  local function waited(prepare)
+  local function waited()
     local s = net.keep(assert(socket.listen("127.0.0.1", 0)))
     s:settimeout(0.001)
     helper.fails("s:accept", "timeout", s:accept())
@@ -378,7 +378,7 @@ describe("O_NONBLOCK", function()
       local fds = {}
       for i, n in ipairs(order) do fds[i] = list[n]:detach() end
       for _, fd in ipairs(fds) do
-        local s <close> = assert(socket.fromfd(fd))
+        net.keep(assert(socket.fromfd(fd)))
         assert.is_false(nonblocking(fd))
       end
     end
@@ -608,7 +608,7 @@ describe("a hook that came while a call waits", function()
 
   it("does not disturb one that was there before", function()
     local signal = signals()
-    local main, counted, lines = nil, 0, 0
+    local counted, lines = 0, 0
     local function counter() counted = counted + 1 end
     local function liner() lines = lines + 1 end
     local a, b = net.pair()
@@ -629,7 +629,7 @@ describe("a hook that came while a call waits", function()
     end)
     debug.sethook(counter, "", 1000)
     local ok, message = coroutine.resume(co)
-    main = { debug.gethook() }
+    local main = { debug.gethook() }
     debug.sethook()
     signal.every(0)
     assert.is_true(ok, message)
