@@ -88,6 +88,8 @@ describe("the server #process", function()
       if when:find "after" then
         local s <close> = assert(socket.connect(HOST, port)):settimeout(5)
         assert(s:sendall "hihihi")
+        assert.equal("hello, " .. tostring(s:getsockname()), s:recv())
+        assert.equal("", s:recv()) -- the server closes first: its end rests a while in the system
         for line in (served(s:getsockname()) .. "accept\twaiting for a client\n"):gmatch "[^\n]+" do
           assert.equal(line, process.line(program))
         end

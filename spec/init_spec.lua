@@ -360,12 +360,13 @@ describe("socket.connect in a network #process", function()
 
   it("with a black hole for one family takes the other after a quarter of a second", function()
     for _, case in ipairs {
-      { "2001:db8::1 both\n127.0.0.1 both\n", "127.0.0.1" },
-      { "192.0.2.1 both\n::1 both\n", "::1" },
-      { "2001:db8::1 both\n2001:db8::2 both\n2001:db8::3 both\n192.0.2.1 both\n127.0.0.1 both\n", "127.0.0.1" },
+      { "2001:db8::1 both\n127.0.0.1 both\n", "127.0.0.1", "waited" },
+      { "192.0.2.1 both\n::1 both\n", "::1", "at once" }, -- the system puts the loopback address first
+      { "2001:db8::1 both\n2001:db8::2 both\n2001:db8::3 both\n127.0.0.1 both\n", "127.0.0.1", "waited" },
     } do
       -- what is sent there comes back in, and nobody takes it
       local output, status = within(case[1], [[
+        ip -6 addr add 2001:db8:1::1/128 dev lo || exit 99
         ip -6 route add 2001:db8::/32 dev lo || exit 99
         ip route add 192.0.2.0/24 dev lo || exit 99
       ]], ([[
@@ -375,7 +376,7 @@ describe("socket.connect in a network #process", function()
         local took = socket.monotime() - start
         local host = s:getpeername().host
         assert(host == %q, host)
-        assert(took < 0.95, took)
+        assert(took < 0.4, took)
         print(took >= 0.25 and "waited" or "at once")
         -- and a hole alone
         start = socket.monotime()
@@ -386,8 +387,7 @@ describe("socket.connect in a network #process", function()
         _, message, code = socket.connect("both", 8001, { timeout = 0.6 })
         assert(code == "timeout" or code == "ECONNREFUSED", message)
       ]]):format(case[2]))
-      assert.equal(0, status, output)
-      assert.is_true(output == "waited\n" or output == "at once\n", output)
+      assert.same({ case[3] .. "\n", 0 }, { output, status })
     end
   end)
 
@@ -457,13 +457,19 @@ describe("socket.listen", function()
     assert(connect("127.0.0.1", l:getsockname().port))
     helper.fails("socket.connect", "ECONNREFUSED", connect("::1", l:getsockname().port))
     for _, opts in ipairs { { v6only = true }, { family = "AF_INET6", v6only = true } } do
-      l = assert(listen("*", 0, opts))
-      local port = l:getsockname().port
+      local port, beside
+      for _ = 1, 10 do -- another program may have the port for the other family
+        l = assert(listen("*", 0, opts))
+        port = l:getsockname().port
+        beside = listen("0.0.0.0", port)
+        if beside then break end
+      end
       assert.equal("::", l:getsockname().host)
+      assert(connect("127.0.0.1", port))
+      assert(beside:accept()):close()
+      beside:close()
       assert(connect("::1", port))
       helper.fails("socket.connect", "ECONNREFUSED", connect("127.0.0.1", port))
-      assert(listen("0.0.0.0", port)) -- beside it
-      assert(connect("127.0.0.1", port))
     end
     l = assert(listen("*", 0, { family = "AF_INET6", v6only = false }))
     assert(connect("127.0.0.1", l:getsockname().port))
