@@ -6,12 +6,12 @@
 dir=$1
 root=$dir/root
 linux=$dir/linux
-modules='virtio_pci virtio_net tipc sctp vsock_loopback rds af_alg sch_netem'
+modules='virtio_pci virtio_net tipc sctp vsock_loopback sch_netem'
 
 # Debian's own, not what this shell may have built in.
 busybox=$(command -v busybox) || exit
 rm -rf "$root"
-mkdir -p "$root/bin" "$root/modules" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/etc" \
+mkdir -p "$root/bin" "$root/busybox" "$root/modules" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/etc" \
   "$root/lua" "$root/lib" "$root/bsdsocket/build/bsdsocket" || exit
 
 # The checkout, as far as specs look at it.
@@ -27,6 +27,7 @@ while read -r from to; do
 done <"$dir/files"
 
 cp -L "$busybox" "$root/bin/busybox" || exit
+cp -L /bin/sh "$root/bin/sh" || exit # busybox's takes its own tc and ip before others
 for program in ip tc tipc; do cp -L "$(command -v $program)" "$root/bin" || exit; done
 cp -L /etc/services /etc/protocols "$root/etc" || exit
 echo '127.0.0.1 localhost' >"$root/etc/hosts"
