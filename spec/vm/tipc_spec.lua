@@ -105,6 +105,11 @@ for kind, instance in pairs { SOCK_SEQPACKET = 300, SOCK_STREAM = 400 } do
       server:close()
     end)
 
+    it("cannot connect where nobody offers the service", function()
+      local s <close> = vm.socket("AF_TIPC", kind)
+      helper.fails("s:connect", "EHOSTUNREACH", s:connect(service(instance + 50)))
+    end)
+
     it("connects to a service; both ends know each other's address", function()
       assert.equal(client:getsockname(), peer)
       assert.equal(client:getsockname(), server:getpeername())

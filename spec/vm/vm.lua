@@ -115,14 +115,19 @@ function vm.run(command)
   return output
 end
 
+--- How many packets netem has dropped on that device, by its own count.
+function vm.dropped(device)
+  return tonumber(vm.run("tc -s qdisc show dev " .. device):match "qdisc netem.-%(dropped (%d+),")
+end
+
 --- f() while netem treats what leaves by that device; gives its count of dropped packets, then f's results.
 function vm.netem(device, what, f)
   vm.run(("tc qdisc add dev %s root netem %s"):format(device, what))
   local results = table.pack(pcall(f))
-  local said = vm.run("tc -s qdisc show dev " .. device)
+  local dropped = vm.dropped(device)
   vm.run(("tc qdisc del dev %s root"):format(device))
   if not results[1] then error(results[2], 0) end
-  return tonumber(said:match "qdisc netem.-%(dropped (%d+),"), table.unpack(results, 2, results.n)
+  return dropped, table.unpack(results, 2, results.n)
 end
 
 return vm
