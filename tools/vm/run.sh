@@ -112,4 +112,8 @@ if [ -z "$status" ]; then
   failed "vm: the machine ended (status $ended) before the specs did"
 fi
 awk '/^vm: the specs ended/ { exit } begun; /^vm: the specs begin/ { begun = 1 }' "$dir/output"
+if [ "$status" != 0 ] && [ -s "$dir/second.log" ]; then
+  echo "the second machine said:"
+  tr -d '\r' <"$dir/second.log"
+fi >&2
 exit "$status"
