@@ -33,7 +33,8 @@ cp -L /etc/services /etc/protocols "$root/etc" || exit
 echo '127.0.0.1 localhost' >"$root/etc/hosts"
 
 # What they are linked with, at the same place.
-find "$root/bin" "$root/lua" "$root/bsdsocket/build" -type f \( -name '*.so' -o ! -name '*.*' -o -name lua5.4 \) -exec ldd {} + 2>/dev/null |
+find "$root/bin" "$root/lua" "$root/bsdsocket/build" -type f \
+  \( -name '*.so' -o ! -name '*.*' -o -name lua5.4 \) -exec ldd {} + 2>/dev/null |
   sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u >"$dir/files"
 while read -r library; do
   mkdir -p "$root${library%/*}" && cp -L "$library" "$root$library" || exit

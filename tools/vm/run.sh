@@ -62,7 +62,9 @@ download() {
 }
 
 [ "$(uname -sm)" = 'Linux x86_64' ] || missing 'vm: the machine is that of Linux on x86_64'
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || missing 'vm: the kernel is a package of Debian'
+for tool in apt-get apt-cache dpkg-deb; do
+  command -v $tool >/dev/null || missing "vm: the kernel is a package of Debian, and $tool is not here"
+done
 
 mkdir -p "$dir" || exit
 if command -v flock >/dev/null; then # one run at a time
@@ -84,7 +86,7 @@ trap 'exit 1' HUP INT TERM
 
 machine() {
   rm -f "$dir/$1.wire"
-  # shellcheck disable=SC3045 # in this directory the names of the wire's ends are short enough
+  # in this directory the names of the wire's ends are short enough
   cd "$dir" && exec timeout -k 5 "$limit" qemu-system-x86_64 -M pc -accel tcg -cpu max -m 256 -no-reboot \
     -nodefaults -display none -serial "file:$1.log" \
     -kernel linux/boot/vmlinuz-* -initrd image \
