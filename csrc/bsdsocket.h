@@ -236,8 +236,8 @@ typedef struct bs_family {
   /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
   int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f, int type,
                double timeout, bs_next next);
-  int (*field)(lua_State *L, const bs_address *a,
-               const char *name);                   /* pushes it; false: none such */
+  /* Pushes the field; false: none such. */
+  int (*field)(lua_State *L, const bs_address *a, const char *name);
   int (*unpack)(lua_State *L, const bs_address *a); /* pushes what parse takes; their number */
   void (*text)(const bs_address *a, char *text);
   void (*normalize)(bs_address *a); /* what bs_normalize is for; NULL where it does so by itself */
