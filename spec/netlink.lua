@@ -79,14 +79,26 @@ function netlink.up(index, flags)
   return netlink.request(netlink.RTM_NEWLINK, netlink.NLM_F_ACK, ifinfomsg(index, socket.IFF_UP | (flags or 0)))
 end
 
---- Waits until both carry what is sent: the system sees to that a little after they are up.
+--- Waits until both carry what is sent: their qdisc starts a little after they are up, together with IF_OPER_UP.
 local function running(events, left, right)
   local missing = { [left] = true, [right] = true }
   repeat
     local data = assert(events:recv())
-    local _, kind, index, flags = ("=I4I2xxxxxxxxxxxxxxi4I4"):unpack(data)
-    if kind == netlink.RTM_NEWLINK and flags & socket.IFF_RUNNING ~= 0 then missing[index] = nil end
+    local len, kind, index = ("=I4I2xxxxxxxxxxxxxxi4"):unpack(data)
+    local operstate = netlink.attributes(data:sub(1, len), 33)[16]
+    if kind == netlink.RTM_NEWLINK and operstate == "\6" then missing[index] = nil end
   until not next(missing)
+end
+
+--- Waits until an IPv6 address is this machine's own: its route comes a little after it.
+local function reachable(host, index)
+  local s <close> = assert(socket.socket("AF_INET6", "SOCK_DGRAM")):settimeout(0.01)
+  assert(s:bind(host, 0, 0, index))
+  for _ = 1, 500 do
+    assert(s:sendto("there?", s:getsockname()))
+    if s:recv() then return end
+  end
+  error(host .. " cannot be reached")
 end
 
 function netlink.pair(skip)
@@ -103,6 +115,7 @@ function netlink.pair(skip)
   assert(netlink.addaddress(right, "AF_INET", "10.9.1.1", 24, "10.9.1.255"))
   for host, index in pairs { ["fd09::1"] = left, ["fe80::1"] = left, ["fd09:0:0:1::1"] = right, ["fe80::2"] = right } do
     assert(netlink.addaddress(index, "AF_INET6", host, 64))
+    reachable(host, index)
   end
   local hwaddrs = {}
   for _, entry in ipairs(socket.getifaddrs()) do
