@@ -29,7 +29,7 @@ local function make(kind, type, protocol)
   if not s then
     if code == "EPROTONOSUPPORT" and protocol == "IPPROTO_UDPLITE" then helper.skip "no UDP-Lite here" end
     if code:find "PROTO" and protocol == "IPPROTO_MPTCP" then helper.skip "no MPTCP here" end
-    if code == "EAFNOSUPPORT" and kind[1] == "AF_INET6" then helper.skip "no IPv6 here" end
+    if code == "EAFNOSUPPORT" and kind[1] == "AF_INET6" then helper.skip "IPv6 is not here" end
     error(message, 2)
   end
   assert(s:bind(table.unpack(kind.bind or { kind.name() })))
@@ -220,7 +220,7 @@ describe("IPv6", function()
   for _, kind in ipairs { "SOCK_DGRAM", "SOCK_STREAM" } do
     it("sockets of " .. kind .. " serve IPv4 as well, unless IPV6_V6ONLY", function()
       local b <close> = socket.socket("AF_INET6", kind)
-      if not b then helper.skip "no IPv6 here" end
+      if not b then helper.skip "IPv6 is not here" end
       assert(b:setsockopt("IPV6_V6ONLY", false):settimeout(5):bind("*", 0))
       local port = b:getsockname().port
       if kind == "SOCK_STREAM" then assert(b:listen()) end
