@@ -208,6 +208,7 @@ static const struct hint {
 #endif
 #if defined(IPPROTO_SCTP)
   {-1, -1, IPPROTO_SCTP, EPROTONOSUPPORT, "is the kernel's module sctp loaded?"},
+  {-1, SOCK_SEQPACKET, IPPROTO_SCTP, ESOCKTNOSUPPORT, "is the kernel's module sctp loaded?"},
 #endif
 #if defined(__linux__)
   {-1, SOCK_RAW, -1, EPERM, "needs CAP_NET_RAW"},
