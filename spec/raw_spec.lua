@@ -107,6 +107,18 @@ describe("a packet socket", function()
     end
   end))
 
+  it("has an address equal to one that is made, as long as the kernel adds nothing to it", inside(function()
+    local s <close> = assert(socket.socket("AF_PACKET", "SOCK_RAW", socket.htons(0x88b5)))
+    assert.is_true(s:getsockname() == socket.address("AF_PACKET", 0, 0x88b5))
+    assert(s:bind("lo", 0x88b5))
+    local hwaddr
+    for _, entry in ipairs(socket.getifaddrs()) do
+      if entry.address and entry.address.family == socket.AF_PACKET then hwaddr = entry.address.hwaddr end
+    end
+    assert.same({ "lo", 0x88b5, hwaddr }, { s:getsockname():unpack() })
+    assert.is_true(s:getsockname() == s:getsockname())
+  end))
+
   it("of SOCK_RAW sends frames to the other end of a wire", inside(function(skip)
     local _, _, hw = netlink.pair(skip)
     local a <close> = assert(assert(socket.socket("AF_PACKET", "SOCK_RAW", 0)):bind("left", 0x88b5))
