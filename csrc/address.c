@@ -67,6 +67,18 @@ void bs_normalize (bs_address *a, int family) {
     }
   }
   a->len = len;
+#ifdef SIN6_LEN /* the kernel's tell their length, users' do not */
+  a->u.sa.sa_len = (unsigned char)len;
+#endif
+}
+
+/* Pushes the object for the bytes on the top, if there is one. */
+static int pushknown (lua_State *L) {
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, BS_UP_ADDRESSES) != LUA_TNIL)
+    return 1;
+  lua_pop(L, 1);
+  return 0;
 }
 
 const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, socklen_t len,
@@ -80,23 +92,27 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   form.len = len;
   bs_normalize(&form, family);
   lua_pushlstring(L, (const char *)&form.u, form.len);
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, BS_UP_ADDRESSES) == LUA_TNIL) {
+  if (pushknown(L))
+    lua_remove(L, -2);
+  else {
     size_t size = form.len < sizeof(struct sockaddr_in6)
                     ? sizeof(struct sockaddr_in6)
                     : form.len + 1u; /* a path ends with a zero */
-    lua_pop(L, 1);
     bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
     memset(a, 0, offsetof(bs_address, u) + size);
     memcpy(a, &form, offsetof(bs_address, u) + form.len);
     lua_pushvalue(L, BS_UP_ADDRESS);
     lua_setmetatable(L, -2);
     lua_insert(L, -2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, BS_UP_ADDRESSES); /* [bytes] = address; the address stays on the stack */
+    if (pushknown(L)) { /* a finalizer, run just now, was faster */
+      lua_replace(L, -3);
+      lua_pop(L, 1);
+    }
+    else {
+      lua_pushvalue(L, -2);
+      lua_rawset(L, BS_UP_ADDRESSES);
+    }
   }
-  else
-    lua_remove(L, -2);
   return (const bs_address *)lua_touserdata(L, -1);
 }
 

@@ -205,21 +205,39 @@ static int engine_remove (bs_poller *p, int i) {
   return control(p, EPOLL_CTL_DEL, i, p->regs[i].fd, 0, 0);
 }
 
+/* What is reported and is none of ours cannot be taken out any more, and would be reported for ever: only
+** a fresh set is rid of it. It takes the old one's number. */
+static void renew (bs_poller *p) {
+  int fresh = epoll_create1(EPOLL_CLOEXEC), number = p->fd;
+  if (fresh < 0)
+    return;
+  p->fd = fresh;
+  for (int i = 0; i < p->size; i++)
+    if (p->regs[i].asked != 0)
+      (void)control(p, EPOLL_CTL_ADD, i, p->regs[i].fd, p->regs[i].asked, p->regs[i].stamp);
+  p->fd = dup3(fresh, number, O_CLOEXEC);
+  close(fresh);
+}
+
 static int engine_wait (bs_poller *p, bs_time patience) {
   struct epoll_event events[EVENTS];
-  int n = epoll_wait(p->fd, events, EVENTS, bs_millis(patience));
+  int n = epoll_wait(p->fd, events, EVENTS, bs_millis(patience)), strange = 0;
   if (n < 0)
     return errno;
   for (int k = 0; k < n; k++) {
     int i = (int)(events[k].data.u64 & 0xffffffffu), ready = 0;
-    if (p->regs[i].stamp != events[k].data.u64 >> 32)
+    if (p->regs[i].stamp != events[k].data.u64 >> 32 || p->regs[i].asked == 0) {
+      strange = 1;
       continue;
+    }
     if (events[k].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
       ready |= BS_READ;
     if (events[k].events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
       ready |= BS_WRITE;
     markready(p, i, ready);
   }
+  if (strange)
+    renew(p);
   return 0;
 }
 

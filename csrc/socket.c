@@ -285,8 +285,12 @@ static int adopt (bs_socket *s, int fd) {
   s->family = family;
   s->type = type;
   s->protocol = protocol;
-  s->flags = 0;
+  s->flags = BS_SHARED; /* who knows who else has it */
   s->rcvtimeo = -1;
+#if defined(SO_NOSIGPIPE)
+  int on = 1;
+  (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#endif
   return 0;
 }
 
@@ -391,6 +395,8 @@ static int socket_setfd (lua_State *L) {
     fresh.held = NULL;
     fresh.regs = NULL;
     *s = fresh;
+    lua_pushvalue(L, BS_UP_SOCKET); /* if a finalizer brought it back, it wants one again */
+    lua_setmetatable(L, 1);
   }
   return 1;
 }

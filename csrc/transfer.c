@@ -210,10 +210,20 @@ static inline void setfree (bs_chunk *c) {
   c->start = 0;
 }
 
+/* Its bytes are no longer wanted; nor is it, if more came at once than usual. */
+static inline void leavescratch (bs_state *st) {
+  bs_chunk *c = st->scratch;
+  setfree(c);
+  if (c->size > MOSTATONCE) {
+    freechunk(st, c);
+    st->scratch = NULL;
+  }
+}
+
 void bs_dropheld (bs_socket *s) {
   bs_state *st = s->st;
   if (st->scratch != NULL && st->scratch->owner == s)
-    setfree(st->scratch);
+    leavescratch(st);
   else if (s->held != NULL) {
     freechunk(st, s->held);
     s->held = NULL;
@@ -363,7 +373,7 @@ static int receive_step (bs_op *o, bs_time patience) {
     if (!(flags & (MSG_OOB | MSG_ERRQUEUE)))
       return receiveheld(r, bs_chunkof(o->sock));
   }
-  if (data == NULL && c != NULL && c->owner == NULL && c->size >= n && n <= MOSTATONCE) {
+  if (data == NULL && c != NULL && c->owner == NULL && c->size >= n && c->size <= MOSTATONCE) {
     r->chunk = c;
     data = c->data;
   }
@@ -418,7 +428,7 @@ static inline void handedover (const receive_op *r) {
   if (c->start < c->end && !r->message)
     return;
   if (c == s->st->scratch)
-    setfree(c);
+    leavescratch(s->st);
   else
     bs_dropheld(s);
 }

@@ -252,9 +252,10 @@ static void checkhooks (lua_State *L, lua_State *mainthread, hooks *known) {
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
 static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, hooks *known) {
-  if (L != mainthread && lua_gethookcount(mainthread) == 1 && known->main != known->own &&
+  if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
       lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
     runhook(L, mainthread);
+    known->own = lua_gethook(L);
     known->main = lua_gethook(mainthread);
   }
 }
@@ -299,15 +300,18 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
   int vain = 0, collected = 0;
   for (;;) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
-    if (want == BS_DONE && op->error > 0)
+    int retry = 0; /* after collecting garbage: no more waiting than before */
+    if (want == BS_DONE && op->error > 0) {
       want = afterfailure(L, op, &collected);
+      retry = want == BS_AGAIN;
+    }
     if (want == BS_DONE)
       return;
     if (want != BS_AGAIN && want != BS_REST)
       op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
     if (want == BS_AGAIN) {
       vain = 0;
-      if (op->timeout == 0 && (op->kind->traits & BS_TIMED))
+      if (op->timeout == 0 && (op->kind->traits & BS_TIMED) && !retry)
         op->error = BS_ETIMEOUT;
       else if (op->timeout > 0) { /* what goes on and on ends at the deadline, too */
         fixdeadline(op);

@@ -9,12 +9,12 @@
 #include <string.h>
 
 typedef struct Heap {
-  size_t used;   /* bytes that are given out */
-  size_t blocks; /* their number */
-  int wrong;     /* a block came back with another size than it was given with */
+  size_t used;    /* bytes that are given out */
+  size_t blocks;  /* their number */
+  int wrong;      /* a block came back with another size than it was given with */
   long countdown; /* requests until the first that fails; 0: none does */
-  long failing;  /* how many fail then, one after the other */
-  long asked;    /* requests since the last time it was armed */
+  long failing;   /* how many fail then, one after the other */
+  long asked;     /* requests since the last time it was armed */
 } Heap;
 
 /* Before each block its size: enough to keep the alignment of malloc. */
@@ -89,12 +89,20 @@ static int fault (lua_State *L) {
   return lua_gettop(L);
 }
 
+/* In the state: used(): the bytes that are given out */
+static int used (lua_State *L) {
+  Heap *h;
+  lua_getallocf(L, (void **)&h);
+  lua_pushinteger(L, (lua_Integer)h->used);
+  return 1;
+}
+
 static int traceback (lua_State *L) {
   luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
   return 1;
 }
 
-/* alloc.run(path, cpath, script, ...): runs the script in a new state, with `fault` as a global and the
+/* alloc.run(path, cpath, script, ...): runs the script in a new state, with `fault` and `used` as globals and the
 ** strings `...` as arguments, and closes it. Gives nil or the script's error, then the bytes and the blocks
 ** that were not given back, and whether one came back with a wrong size. */
 static int run (lua_State *L) {
@@ -107,6 +115,8 @@ static int run (lua_State *L) {
   luaL_openlibs(S);
   lua_pushcfunction(S, fault);
   lua_setglobal(S, "fault");
+  lua_pushcfunction(S, used);
+  lua_setglobal(S, "used");
   lua_getglobal(S, "package");
   lua_pushstring(S, luaL_checkstring(L, 1));
   lua_setfield(S, -2, "path");
@@ -168,7 +178,7 @@ static const luaL_Reg functions[] = {
   {NULL, NULL},
 };
 
-int luaopen_alloc (lua_State *L);
+int luaopen_alloc(lua_State *L);
 
 int luaopen_alloc (lua_State *L) {
   luaL_newlib(L, functions);

@@ -91,19 +91,16 @@ static int after (lua_State *L) {
 
 /* signal.idle(): is the hook that does nothing on the main thread, and there alone? */
 static int idle (lua_State *L) {
-  lua_pushboolean(L, lua_gethook(mainthread) == idlehook && (L == mainthread || lua_gethook(L) == NULL));
+  lua_pushboolean(L, lua_gethook(mainthread) == idlehook &&
+                       (L == mainthread || lua_gethook(L) == NULL));
   return 1;
 }
 
 static const luaL_Reg functions[] = {
-  {"after", after},
-  {"count", counted},
-  {"every", every},
-  {"idle", idle},
-  {NULL, NULL},
+  {"after", after}, {"count", counted}, {"every", every}, {"idle", idle}, {NULL, NULL},
 };
 
-int luaopen_signal (lua_State *L);
+int luaopen_signal(lua_State *L);
 
 int luaopen_signal (lua_State *L) {
   luaL_newlib(L, functions);

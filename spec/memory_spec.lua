@@ -546,6 +546,32 @@ describe("when memory is out for", function()
     ]])))
   end)
 
+  it("is not missed for long after much came at once", function()
+    local alloc = build "alloc" or helper.skip "no C compiler is here"
+    assert.same({ nil, 0, 0, false }, { alloc.run(package.path, package.cpath, [[
+      local socket = require "bsdsocket"
+      local a, b = socket.socketpair()
+      local c, d = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
+      for _, s in ipairs { a, c } do s:setsockopt("SO_SNDBUF", 1 << 24) s:settimeout(0) end
+      local sent = select(4, a:sendall(("x"):rep(1 << 24))) or 1 << 24
+      local long = ("x"):rep(1 << 22)
+      repeat long = long:sub(1, #long // 2) until c:send(long)
+      b:settimeout(0)
+      a:send "x"
+      collectgarbage()
+      local before = used()
+      assert(#b:recv(1 << 40, "MSG_WAITALL") >= sent)
+      collectgarbage()
+      assert(used() - before < 100000, used() - before)
+      assert(#d:recv(1 << 40, "MSG_PEEK") == #long)
+      assert(#d:recv(1 << 40) == #long)
+      collectgarbage()
+      assert(used() - before < 100000, used() - before)
+      assert(not b:recv(10))
+      assert(used() - before < 100000, used() - before)
+    ]]) })
+  end)
+
   it("has nothing to do with what a state that ends is still asked", function()
     local alloc = build "alloc" or helper.skip "no C compiler is here"
     assert.same({ nil, 0, 0, false }, { alloc.run(package.path, package.cpath, [[

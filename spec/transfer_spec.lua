@@ -1042,6 +1042,42 @@ describe("recvinto", function()
   end)
 end)
 
+describe("any flags at all", function()
+  it("do no harm", function()
+    local flags = {}
+    for bit = 0, 30 do flags[#flags + 1] = 1 << bit end
+    for i = 1, 60 do flags[#flags + 1] = i * 0x9E3779B1 & 0x7FFFFFFF end
+    local buf = socket.buffer(10)
+    for _, make in ipairs {
+      net.tcp, net.udp, net.pair,
+      function() return net.pair "SOCK_DGRAM" end, function() return net.pair "SOCK_SEQPACKET" end,
+    } do
+      for i = 1, #flags, 3 do
+        local a, b = make()
+        a:settimeout(0)
+        b:settimeout(0)
+        for j = i, i + 2 do
+          for _, s in ipairs { a, b } do
+            local function good(result, message, code)
+              assert(result or socket[code], message)
+            end
+            good(s:send("hello", flags[j]))
+            good(s:sendall("hello", flags[j] or 0))
+            for _, n in ipairs { 0, 3, 1 << 40 } do
+              good(s:recv(n, flags[j]))
+              good(s:recvfrom(n, flags[j]))
+            end
+            good(s:recvinto(buf, 4, 2, flags[j]))
+          end
+        end
+        net.close()
+      end
+    end
+    assert.equal("\0", buf:sub(1, 1))
+    assert.equal("\0\0\0\0\0", buf:sub(6))
+  end)
+end)
+
 describe("sockatmark", function()
   it("tells whether the next byte comes after the urgent one", function()
     local c, d = net.tcp()

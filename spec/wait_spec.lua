@@ -339,16 +339,31 @@ describe("the kernel's own timeout of a receive", function()
     assert.equal(0, kernels(adopted))
   end)
 
-  it("is what it was found to be after detach", function()
+  it("of an adopted descriptor is left alone: others may share it, and what they set", function()
     local a, b = net.pair()
     assert(a:setsockopt("SOL_SOCKET", "SO_RCVTIMEO", string.pack("jj", 7, 0)))
     local adopted = assert(socket.fromfd(a:detach()))
-    adopted:settimeout(1)
+    adopted:settimeout(0.3)
     b:send "x"
-    adopted:recv()
-    assert.is_true(kernels(adopted) < 1)
+    assert.equal("x", adopted:recv())
+    helper.fails("s:recv", "timeout", net.takes(0.3, adopted.recv, adopted))
+    assert.equal(7, kernels(adopted))
     local again <close> = assert(socket.fromfd(adopted:detach()))
     assert.equal(7, kernels(again))
+  end)
+
+  it("does not keep one adopter of a description waiting when another lets go", function()
+    local a, b = net.pair()
+    local twin = net.keep(a:dup())
+    local u1, u2 = assert(socket.fromfd(a:detach())), net.keep(assert(socket.fromfd(twin:detach())))
+    for _, u in ipairs { u1, u2 } do
+      u:settimeout(0.3)
+      b:send "x"
+      assert.equal("x", u:recv())
+    end
+    local last <close> = assert(socket.fromfd(u1:detach()))
+    assert.is_nil(last:gettimeout())
+    helper.fails("s:recv", "timeout", net.takes(0.3, u2.recv, u2))
   end)
 
   it("that a listener was given does not end a call on what it accepts", function()
