@@ -24,6 +24,7 @@ build = {
         "csrc/core.c",
         "csrc/error.c",
         "csrc/interface.c",
+        "csrc/message.c",
         "csrc/option.c",
         "csrc/poller.c",
         "csrc/resolve.c",
