@@ -63,7 +63,8 @@ void bs_normalize (bs_address *a, int family) {
   a->len = len;
 }
 
-const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, socklen_t len, int family) {
+const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, socklen_t len,
+                                  int family) {
   bs_address form;
   if (len == 0 && family != AF_UNIX) {
     lua_pushnil(L);
@@ -75,7 +76,9 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   lua_pushlstring(L, (const char *)&form.u, form.len);
   lua_pushvalue(L, -1);
   if (lua_rawget(L, BS_UP_ADDRESSES) == LUA_TNIL) {
-    size_t size = form.len < sizeof(struct sockaddr_in6) ? sizeof(struct sockaddr_in6) : form.len;
+    size_t size = form.len < sizeof(struct sockaddr_in6)
+                    ? sizeof(struct sockaddr_in6)
+                    : form.len + 1u; /* a path ends with a zero */
     lua_pop(L, 1);
     bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
     memset(a, 0, offsetof(bs_address, u) + size);
@@ -99,8 +102,9 @@ typedef struct family {
   /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
   int (*parse)(lua_State *L, int arg, const char *call, const struct family *f, int type,
                double timeout, bs_next next);
-  int (*field)(lua_State *L, const bs_address *a, const char *name); /* pushes it; false: none such */
-  const char *const *fields; /* what unpack gives, in order; NULL-terminated */
+  int (*field)(lua_State *L, const bs_address *a,
+               const char *name); /* pushes it; false: none such */
+  const char *const *fields;      /* what unpack gives, in order; NULL-terminated */
   void (*text)(const bs_address *a, char *text);
 } family;
 
@@ -162,8 +166,11 @@ static int unix_parse (lua_State *L, int arg, const char *call, const family *f,
   bs_address form;
   size_t len;
   const char *path;
-  (void)call; (void)type; (void)timeout;
-  luaL_checktype(L, arg, LUA_TSTRING);
+  (void)call;
+  (void)type;
+  (void)timeout;
+  if (lua_type(L, arg) != LUA_TSTRING)
+    luaL_typeerror(L, arg, "path or address");
   path = lua_tolstring(L, arg, &len);
   if (len > 0 && path[0] == '\0')
 #if defined(__linux__)
@@ -212,7 +219,9 @@ static int raw_parse (lua_State *L, int arg, const char *call, const family *f, 
   bs_address form;
   size_t len = 0;
   const char *bytes = "";
-  (void)call; (void)type; (void)timeout;
+  (void)call;
+  (void)type;
+  (void)timeout;
   if (f->family == AF_UNSPEC && lua_isnoneornil(L, arg))
     lua_settop(L, arg); /* there may be none: the object needs a place */
   else {
@@ -239,7 +248,8 @@ static void raw_text (const bs_address *a, char *text) {
   const char *name = bs_constantname("AF_", a->u.sa.sa_family);
   int n = name != NULL ? snprintf(text, BS_ADDRTEXT, "%s", name)
                        : snprintf(text, BS_ADDRTEXT, "AF_%d", a->u.sa.sa_family);
-  for (socklen_t i = RAWHEADER; i < a->len && n < BS_ADDRTEXT - 5; i++) /* at a glance, not in full */
+  for (socklen_t i = RAWHEADER; i < a->len && n < BS_ADDRTEXT - 5;
+       i++) /* at a glance, not in full */
     n += snprintf(text + n, (size_t)(BS_ADDRTEXT - n), i == RAWHEADER ? " %02x" : "%02x",
                   ((const unsigned char *)&a->u)[i]);
 }
@@ -286,8 +296,9 @@ int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, d
   }
   int given = a->u.sa.sa_family;
   if (given != af && given != AF_UNSPEC)
-    return luaL_argerror(L, arg, lua_pushfstring(L, "%s address expected, got %s %s", familyname(af),
-                                                 familyname(given), "address"));
+    return luaL_argerror(L, arg,
+                         lua_pushfstring(L, "%s address expected, got %s %s", familyname(af),
+                                         familyname(given), "address"));
   return next(L, a, 0);
 }
 

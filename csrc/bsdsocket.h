@@ -94,14 +94,14 @@ struct bs_socket {
   int family;
   int type;
   int protocol;
-  double timeout;        /* seconds; negative: for ever */
-  double rcvtimeo;       /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
-  double foundrcvtimeo;  /* what it was before */
-  bs_state *st;          /* of the Lua state that it lives in */
-  bs_chunk *held;        /* its own chunk, if it has one */
-  bs_reg *regs;          /* its places in pollers (poller.c) */
-  unsigned char flags;   /* BS_CONNECTING ... */
-  unsigned char wants;   /* BS_READ or BS_WRITE: what the last call waited for */
+  double timeout;       /* seconds; negative: for ever */
+  double rcvtimeo;      /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
+  double foundrcvtimeo; /* what it was before */
+  bs_state *st;         /* of the Lua state that it lives in */
+  bs_chunk *held;       /* its own chunk, if it has one */
+  bs_reg *regs;         /* its places in pollers (poller.c) */
+  unsigned char flags;  /* BS_CONNECTING ... */
+  unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
 };
 
 /* The userdata at arg if its metatable is the upvalue `meta`, else NULL. Inline, since every call begins so;
@@ -131,16 +131,15 @@ enum bs_want {
 };
 
 /* op->error: an errno, 0, or one of these */
-#define BS_ETIMEOUT (-1)  /* the library's own deadline passed */
-#define BS_ENOMEM (-2)    /* Lua's memory ran out: raise */
+#define BS_ETIMEOUT (-1) /* the library's own deadline passed */
+#define BS_ENOMEM (-2)   /* Lua's memory ran out: raise */
 
 typedef struct bs_kind {
-  const char *name;    /* the call, as messages name it */
-  const char *again;   /* "name: <text of EAGAIN>" and so on: constants, as these are no rare answers */
-  const char *progress;
-  const char *timeout;
-  size_t size;      /* of the whole operation struct */
-  unsigned traits;  /* BS_RECEIVES ... */
+  const char *name; /* the call, as messages name it */
+  /* "name: text" for EAGAIN, EINPROGRESS and "timeout": constants, as these are no rare answers */
+  const char *again, *progress, *timeout;
+  size_t size;     /* of the whole operation struct */
+  unsigned traits; /* BS_RECEIVES ... */
   /* Try once. patience 0: must not wait; else it may wait in the kernel (BS_TIMED: so long). */
   int (*step)(bs_op *op, bs_time patience);
   /* Push the results, or nil, message, code; gives their number. May run a further operation. */
@@ -150,55 +149,61 @@ typedef struct bs_kind {
 #define BS_KIND(name, type, traits, step, finish)                                                  \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-        name ": timed out", sizeof(type), traits, step, finish                                     \
+      name ": timed out", sizeof(type), traits, step, finish                                       \
   }
 
 /* traits */
-#define BS_RECEIVES 1u   /* SO_RCVTIMEO bounds it */
-#define BS_NEEDSFLAG 2u  /* has no MSG_DONTWAIT: needs O_NONBLOCK when it must not wait */
-#define BS_OPENS 4u      /* opens a descriptor: when they run out, collect garbage and try once more */
-#define BS_PERSISTS 8u   /* rests and goes on after a passing failure */
-#define BS_TIMED 16u     /* its step waits by itself, up to `patience` */
+#define BS_RECEIVES 1u  /* SO_RCVTIMEO bounds it */
+#define BS_NEEDSFLAG 2u /* has no MSG_DONTWAIT: needs O_NONBLOCK when it must not wait */
+#define BS_OPENS 4u    /* opens a descriptor: when none is left, collects garbage and tries again */
+#define BS_PERSISTS 8u /* rests and goes on after a passing failure */
+#define BS_TIMED 16u   /* its step waits by itself, up to `patience` */
 
 struct bs_op {
   const bs_kind *kind;
   bs_state *st;
-  bs_socket *sock; /* may be NULL */
-  int error;       /* of the answer BS_DONE */
-  double timeout;  /* of this call, seconds; negative: for ever */
+  bs_socket *sock;  /* may be NULL */
+  int error;        /* of the answer BS_DONE */
+  double timeout;   /* of this call, seconds; negative: for ever */
   bs_time began;    /* 0: not known; the deadline then counts from the first wait */
   bs_time deadline; /* 0: not fixed yet */
   bs_time rest;     /* with BS_REST */
 };
 
-void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s); /* timeout: the socket's, or for ever */
-int bs_run(lua_State *L, bs_op *op);      /* drive it to its end; the results of finish */
+/* For `s`, under its timeout; without one (NULL) for ever. */
+void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
+/* Drives it to its end; gives the results of its finish. */
+int bs_run(lua_State *L, bs_op *op);
 bs_time bs_now(void);
-bs_time bs_span(double seconds);             /* rounded up; negative and huge: BS_FOREVER */
-int bs_millis(bs_time span);                 /* for poll and epoll_wait: rounded up; -1 for ever */
+bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
+int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
 double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative, NaN: raises */
-int bs_setnonblock(bs_socket *s, int on);    /* 0 or -1 with errno; remembers */
-void bs_restoreflags(bs_socket *s);          /* O_NONBLOCK and SO_RCVTIMEO as they were found */
+int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
+void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 
 /* ---- error.c ---- */
 
-const char *bs_errname(int err);                 /* "ECONNREFUSED"; NULL: no name */
-const char *bs_eainame(int err);                 /* "EAI_NONAME"; NULL: no name */
-int bs_fail(lua_State *L, const char *call, int err); /* nil, "call: text", code; 3. BS_ENOMEM raises */
-int bs_failat(lua_State *L, const char *call, const bs_address *a, int err); /* "call address: text" */
-int bs_failtext(lua_State *L, const char *call, const char *subject, int err); /* "call subject: text" */
-int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err); /* err: errno for EAI_SYSTEM */
-int bs_failop(lua_State *L, const bs_op *op, const bs_address *a); /* a may be NULL */
-int bs_memory(lua_State *L);                     /* raises "not enough memory" */
+const char *bs_errname(int err); /* "ECONNREFUSED"; NULL: no name */
+const char *bs_eainame(int err); /* "EAI_NONAME"; NULL: no name */
+/* Each pushes nil, message, code and gives 3; BS_ENOMEM as err raises. The message is
+** "call: text", "call address: text" or "call subject: text". */
+int bs_fail(lua_State *L, const char *call, int err);
+int bs_failat(lua_State *L, const char *call, const bs_address *a, int err);
+int bs_failtext(lua_State *L, const char *call, const char *subject, int err);
+/* of the resolver's codes; err is the errno that EAI_SYSTEM refers to */
+int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err);
+/* of an operation; a may be NULL */
+int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
+int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
 const char *bs_expected(lua_State *L, int idx, const char *what);
-void bs_openerror(lua_State *L);                 /* strerror */
+void bs_openerror(lua_State *L);
 
 /* ---- constant.c ---- */
 
-void bs_openconstants(lua_State *L);             /* into the module's table */
-int bs_findconstant(const char *name, lua_Integer *value); /* true if there */
+void bs_openconstants(lua_State *L);                                /* into the module's table */
+int bs_findconstant(const char *name, lua_Integer *value);          /* true if there */
 const char *bs_constantname(const char *prefix, lua_Integer value); /* first row so; NULL */
 /* Integer or name at arg; prefixes: "AF_\0PF_\0" and so on, each ended by a zero. */
 int bs_checkconstant(lua_State *L, int arg, const char *prefixes);
@@ -224,7 +229,8 @@ struct bs_address {
 const bs_address *bs_testaddress(lua_State *L, int arg); /* NULL if it is none */
 const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
-const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
+const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
+                                 int family);
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
@@ -256,7 +262,8 @@ int bs_checkfd(lua_State *L, int arg, bs_socket **s);
 int bs_tofd(lua_State *L, int idx, bs_socket **s, const char **wrong);
 /* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
 int bs_adopt(bs_socket *s, int fd);
-int bs_collect(lua_State *L, int err); /* descriptors ran out: collect garbage; true if it is worth another try */
+/* If err says that descriptors ran out, collects garbage: true if it is worth another try. */
+int bs_collect(lua_State *L, int err);
 void bs_opensocket(lua_State *L);
 void bs_openconnection(lua_State *L);
 
@@ -265,13 +272,13 @@ void bs_openconnection(lua_State *L);
 bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NULL: none do */
 #define bs_pending(s) (bs_chunkof(s) != NULL)
 int bs_anypending(const bs_state *st); /* does any socket have such bytes? */
-void bs_dropheld(bs_socket *s);     /* the socket gives up what it holds */
+void bs_dropheld(bs_socket *s);        /* the socket gives up what it holds */
 
 /* What a receiving call knows; those of message.c begin with it. */
 typedef struct bs_receive {
   bs_op op;
-  size_t n;      /* at most so many bytes */
-  char *into;    /* recvinto: to here; NULL: to a chunk */
+  size_t n;   /* at most so many bytes */
+  char *into; /* recvinto: to here; NULL: to a chunk */
   size_t got;
   bs_chunk *chunk; /* where they are, from its start on; NULL with `into` */
   int flags;
@@ -286,8 +293,10 @@ void bs_initreceive(bs_receive *r, const bs_kind *kind, bs_socket *s);
 size_t bs_checkcount(lua_State *L, int arg);       /* its n, 65536 unless given */
 void bs_setreceiveflags(bs_receive *r, int flags); /* the user's */
 void bs_setflags(bs_op *op, int flags);            /* of any call: MSG_DONTWAIT is a timeout of 0 */
-int bs_serveheld(bs_receive *r); /* the bytes that wait for their owner, if the kernel need not be asked */
-int bs_makeroom(bs_receive *r, size_t *n, int flags); /* room for *n or less; without, a step's answer */
+int bs_serveheld(
+  bs_receive *r); /* the bytes that wait for their owner, if the kernel need not be asked */
+int bs_makeroom(bs_receive *r, size_t *n,
+                int flags);        /* room for *n or less; without, a step's answer */
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
 int bs_notsent(bs_op *op);
 void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */

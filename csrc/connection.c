@@ -102,6 +102,7 @@ static int connect_step (bs_op *o, bs_time patience) {
   const bs_address *to = ((connect_op *)o)->to;
   bs_socket *s = o->sock;
   int ended = s->flags & BS_CONNECTING; /* an earlier step or call began it: how did it end? */
+
   (void)patience; /* O_NONBLOCK tells the kernel */
   if (ended) {
     int r = bs_waitfd(s->fd, BS_WRITE, BS_NEVER);
@@ -125,9 +126,7 @@ static int connect_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   switch (errno) {
-    case EISCONN:
-      o->error = ended ? 0 : EISCONN;
-      return BS_DONE;
+    case EISCONN: o->error = ended ? 0 : EISCONN; return BS_DONE;
     case ECONNABORTED: /* the error was taken: the attempt is over, and this is another */
       o->error = ended ? 0 : ECONNABORTED;
       return ended ? BS_AGAIN : BS_DONE;
@@ -135,7 +134,8 @@ static int connect_step (bs_op *o, bs_time patience) {
       if (s->family == AF_INET || s->family == AF_INET6)
         s->flags |= BS_CONNECTING;
       return BS_AGAIN;
-    case EINPROGRESS: case EALREADY:
+    case EINPROGRESS:
+    case EALREADY:
       s->flags |= BS_CONNECTING;
       o->error = EINPROGRESS;
       return BS_WRITE;
@@ -145,9 +145,7 @@ static int connect_step (bs_op *o, bs_time patience) {
         o->rest = 2000000;
         return BS_REST;
       } /* FALLTHROUGH */
-    default:
-      o->error = errno;
-      return BS_DONE;
+    default: o->error = errno; return BS_DONE;
   }
 }
 
@@ -161,9 +159,9 @@ static int connect_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind connect_kind =
-    BS_KIND("connect", connect_op, BS_NEEDSFLAG, connect_step, connect_finish);
+  BS_KIND("connect", connect_op, BS_NEEDSFLAG, connect_step, connect_finish);
 static const bs_kind associate_kind = /* where connect only notes the address it never waits */
-    BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
+  BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
 
 static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
   bs_socket *s = bs_checksocket(L, 1);
@@ -233,9 +231,9 @@ static int clients_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind accept_kind =
-    BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS, accept_step, accept_finish);
+  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS, accept_step, accept_finish);
 static const bs_kind clients_kind =
-    BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
+  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
 
 static int doaccept (lua_State *L, const bs_kind *kind) {
   bs_socket *s = bs_checksocket(L, 1);
@@ -267,8 +265,7 @@ static int connection_clients (lua_State *L) {
 
 /* ---- names ---- */
 
-static int name (lua_State *L, const char *call,
-                 int (*ask) (int, struct sockaddr *, socklen_t *)) {
+static int name (lua_State *L, const char *call, int (*ask)(int, struct sockaddr *, socklen_t *)) {
   const bs_socket *s = bs_checksocket(L, 1);
   struct sockaddr_storage sa;
   socklen_t len = sizeof(sa);

@@ -66,7 +66,7 @@ static void newmetatable (lua_State *L, const char *name) {
   lua_setfield(L, -2, "__name");
 }
 
-BS_EXPORT int luaopen_bsdsocket_core (lua_State *L);
+BS_EXPORT int luaopen_bsdsocket_core(lua_State *L);
 
 int luaopen_bsdsocket_core (lua_State *L) {
   luaL_checkversion(L);

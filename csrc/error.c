@@ -10,8 +10,8 @@
 
 #include "bsdsocket.h"
 
-#define TIMEOUT "timeout"        /* the code */
-#define TIMEDOUT "timed out"     /* its text */
+#define TIMEOUT "timeout"    /* the code */
+#define TIMEDOUT "timed out" /* its text */
 
 const char *bs_errname (int err) {
   return bs_constantname("E", err);
@@ -90,9 +90,18 @@ int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
   const bs_kind *kind = op->kind;
   const char *message, *code;
   switch (op->error) {
-    case EAGAIN: message = kind->again; code = "EAGAIN"; break;
-    case EINPROGRESS: message = kind->progress; code = "EINPROGRESS"; break;
-    case BS_ETIMEOUT: message = kind->timeout; code = TIMEOUT; break;
+    case EAGAIN:
+      message = kind->again;
+      code = "EAGAIN";
+      break;
+    case EINPROGRESS:
+      message = kind->progress;
+      code = "EINPROGRESS";
+      break;
+    case BS_ETIMEOUT:
+      message = kind->timeout;
+      code = TIMEOUT;
+      break;
     default:
       return a != NULL ? bs_failat(L, kind->name, a, op->error) : bs_fail(L, kind->name, op->error);
   }
@@ -114,8 +123,8 @@ static int error_strerror (lua_State *L) {
       return 1;
     }
     /* of the names in E only those of errno have no underscore: ETH_P_IP is no code */
-    luaL_argcheck(L, *name == 'E' && (iseai || strchr(name, '_') == NULL) && strlen(name) == len &&
-                  bs_findconstant(name, &code), 1,
+    int iscode = *name == 'E' && (iseai || strchr(name, '_') == NULL) && strlen(name) == len;
+    luaL_argcheck(L, iscode && bs_findconstant(name, &code), 1,
                   lua_pushfstring(L, "unknown error code '%s'", name));
     if (iseai) {
       lua_pushstring(L, gai_strerror((int)code));

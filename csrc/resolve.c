@@ -276,6 +276,8 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
                  bs_next next) {
   naming n;
   size_t len;
+  if (lua_type(L, arg) != LUA_TSTRING)
+    luaL_typeerror(L, arg, "host name or address");
   const char *host = checkname(L, arg, &len);
   luaL_argcheck(L, family == AF_INET || strcmp(host, "<broadcast>") != 0, arg,
                 "there is broadcast in AF_INET only");

@@ -353,7 +353,8 @@ static int socket_setfd (lua_State *L) {
   if (fd == s->fd)
     return 1;
   if (bs_pending(s))
-    return luaL_error(L, "setfd: bytes that were read ahead would be lost; read them first, or detach");
+    return luaL_error(
+      L, "setfd: bytes that were read ahead would be lost; read them first, or detach");
   bs_socket fresh = *s;
   if (fd >= 0 && bs_adopt(&fresh, fd) != 0)
     return bs_fail(L, "setfd", errno);
@@ -469,7 +470,7 @@ static int socket_protocol (lua_State *L) {
   return 1;
 }
 
-typedef int (*namecall) (int, struct sockaddr *, socklen_t *);
+typedef int (*namecall)(int, struct sockaddr *, socklen_t *);
 
 /* Adds ", <address>" to the buffer; false if there is none. */
 static int addname (luaL_Buffer *b, const bs_socket *s, namecall call, const char *before) {
@@ -510,9 +511,9 @@ static int socket_tostring (lua_State *L) {
     if (addname(&b, s, getpeername, " -> "))
       luaL_addstring(&b, ", connected");
     else
-      luaL_addstring(&b, listening                     ? ", listening"
+      luaL_addstring(&b, listening                  ? ", listening"
                          : s->flags & BS_CONNECTING ? ", connecting"
-                                                       : ", not connected");
+                                                    : ", not connected");
   }
   luaL_addstring(&b, ")");
   luaL_pushresult(&b);

@@ -10,7 +10,7 @@
 
 #include "bsdsocket.h"
 
-#define DEFAULTSIZE 65536           /* of a receive, and of the chunk */
+#define DEFAULTSIZE 65536            /* of a receive, and of the chunk */
 #define MOSTATONCE ((size_t)1 << 20) /* one system call is not given more room than this */
 
 /* MSG_DONTWAIT in a user's flags is a timeout of 0 for this call. */
@@ -27,7 +27,8 @@ static int isagain (int err) {
 ** of the check. So the caller asks for the number of arguments before. */
 static inline bs_socket *self (lua_State *L) {
   void *p = lua_touserdata(L, 1);
-  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != lua_topointer(L, BS_UP_SOCKET))
+  if (p == NULL || !lua_getmetatable(L, 1) ||
+      lua_topointer(L, -1) != lua_topointer(L, BS_UP_SOCKET))
     luaL_typeerror(L, 1, "socket");
   return (bs_socket *)p;
 }
@@ -106,7 +107,8 @@ static void checkflags (lua_State *L, int arg, send_op *op) {
   bs_setflags(&op->op, op->flags);
 }
 
-static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind, bs_socket *s) {
+static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind,
+                             bs_socket *s) {
   op->data = lua_tolstring(L, 2, &op->len);
   if (op->data == NULL) {
     lua_settop(L, top);
@@ -199,7 +201,8 @@ void bs_dropheld (bs_socket *s) {
 ** are in it, it goes to their owner. */
 static bs_chunk *room (bs_state *st, size_t size) {
   bs_chunk *c = st->scratch;
-  if (c != NULL && c->owner == NULL && c->size >= size && (c->size <= MOSTATONCE || size > MOSTATONCE))
+  if (c != NULL && c->owner == NULL && c->size >= size &&
+      (c->size <= MOSTATONCE || size > MOSTATONCE))
     return c;
   if (size < DEFAULTSIZE)
     size = DEFAULTSIZE;
@@ -224,8 +227,8 @@ static bs_chunk *room (bs_state *st, size_t size) {
 /* Makes the room in a chunk where bytes of `s` wait larger. */
 static bs_chunk *enlarge (bs_socket *s, bs_chunk *c, size_t size) {
   bs_state *st = s->st;
-  bs_chunk *larger = (bs_chunk *)st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size,
-                                           sizeof(bs_chunk) + size);
+  bs_chunk *larger =
+    (bs_chunk *)st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, sizeof(bs_chunk) + size);
   if (larger == NULL)
     return NULL;
   larger->size = size;
@@ -496,15 +499,15 @@ static int waitall_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind recv_kind =
-    BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
+  BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
 static const bs_kind recvfrom_kind =
-    BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
+  BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
-    BS_KIND("recvinto", receive_op, BS_RECEIVES, receive_step, recvinto_finish);
+  BS_KIND("recvinto", receive_op, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
-    BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+  BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
-    BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+  BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
 void bs_initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);

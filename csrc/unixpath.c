@@ -41,16 +41,16 @@ static int lockdirectory (const char *path) {
   return -1;
 }
 
-/* Is it a socket file, and nobody listens to it? */
-static int stale (const bs_socket *s, const bs_address *a, const char *path) {
+/* Is it a socket file that no socket is bound to any more? A datagram socket can ask without being heard:
+** a stream socket is of the wrong type for it, and a connection would reach the server's accept. */
+static int stale (const bs_address *a, const char *path) {
   struct stat st;
   if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
     return 0;
-  int probe = socket(AF_UNIX, s->type, 0);
+  int probe = socket(AF_UNIX, SOCK_DGRAM, 0);
   if (probe < 0)
     return 0;
   (void)fcntl(probe, F_SETFD, FD_CLOEXEC);
-  (void)fcntl(probe, F_SETFL, O_NONBLOCK);
   int refused = connect(probe, &a->u.sa, a->len) != 0 && errno == ECONNREFUSED;
   close(probe);
   return refused;
@@ -61,7 +61,7 @@ static int bindpath (const bs_socket *s, const bs_address *a, const char *path, 
   if (bind(s->fd, &a->u.sa, a->len) == 0)
     return 0;
   int err = errno;
-  if (err != EADDRINUSE || !locked || !stale(s, a, path) || unlink(path) != 0)
+  if (err != EADDRINUSE || !locked || !stale(a, path) || unlink(path) != 0)
     return err;
   return bind(s->fd, &a->u.sa, a->len) == 0 ? 0 : errno;
 }

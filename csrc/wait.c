@@ -83,9 +83,11 @@ int bs_setnonblock (bs_socket *s, int on) {
   if (((flags & O_NONBLOCK) != 0) != on) {
     if (fcntl(s->fd, F_SETFL, flags ^ O_NONBLOCK) != 0)
       return -1;
-    s->flags = (unsigned char)(s->flags ^ BS_SETNONBLOCK);
+    if (on)
+      s->flags |= BS_SETNONBLOCK;
   }
-  s->flags = (unsigned char)(on ? s->flags | BS_NONBLOCK : s->flags & ~BS_NONBLOCK);
+  s->flags =
+    (unsigned char)(on ? s->flags | BS_NONBLOCK : s->flags & ~(BS_NONBLOCK | BS_SETNONBLOCK));
   return 0;
 }
 
@@ -118,10 +120,10 @@ static int waitsinkernel (bs_socket *s, double seconds) {
 }
 
 void bs_restoreflags (bs_socket *s) {
-  if (s->flags & BS_SETNONBLOCK) {
+  if (s->flags & BS_SETNONBLOCK) { /* a twin may have put it back already */
     int flags = fcntl(s->fd, F_GETFL);
-    if (flags >= 0)
-      (void)fcntl(s->fd, F_SETFL, flags ^ O_NONBLOCK);
+    if (flags >= 0 && (flags & O_NONBLOCK))
+      (void)fcntl(s->fd, F_SETFL, flags & ~O_NONBLOCK);
   }
   if (s->flags & BS_SETRCVTIMEO)
     (void)setrcvtimeo(s, s->foundrcvtimeo);
@@ -184,7 +186,9 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
   unsigned traits = op->kind->traits;
   if (traits & BS_TIMED) {
     fixdeadline(op);
-    return op->timeout == 0 ? BS_NEVER : left(op->deadline);
+    bs_time time = op->timeout == 0 ? BS_NEVER : left(op->deadline);
+    /* too short a time for the clock is still no "never" */
+    return time == BS_NEVER && op->timeout > 0 ? 1 : time;
   }
   if (traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
@@ -200,8 +204,18 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
 /* Passing failures: the kernel's tables are full, or a connection died before it was taken. */
 static int passes (int err) {
   switch (err) {
-    case ECONNABORTED: case EMFILE: case ENFILE: case ENOBUFS: case ENOMEM: case EPERM:
-    case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case EHOSTUNREACH: case ENETUNREACH:
+    case ECONNABORTED:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EPERM:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
 #ifdef ENONET
     case ENONET:
 #endif
@@ -235,14 +249,26 @@ static void checkhooks (lua_State *L, lua_State *mainthread, hooks *known) {
   known->main = lua_gethook(mainthread);
 }
 
+/* A hook of the main thread that was there before the call began is left alone, unless it wants the very
+** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
+static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, hooks *known) {
+  if (L != mainthread && lua_gethookcount(mainthread) == 1 && known->main != known->own &&
+      lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
+    runhook(L, mainthread);
+    known->main = lua_gethook(mainthread);
+  }
+}
+
 /* Waits until `want` comes true, the deadline, or a signal: > 0, 0, -1. *vain counts how often in a row
 ** poll said at once that it was true, and the step could do nothing. */
 static int await (bs_op *op, int want, int *vain) {
   fixdeadline(op);
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
+  /* what is left of a timeout that is no more would cut the next wait, too */
+  if (op->timeout < 0 && op->sock->rcvtimeo > 0)
+    (void)waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
-  op->sock->wants = (unsigned char)want;
   int r = bs_waitfd(op->sock->fd, want, op->deadline);
   *vain = r > 0 && bs_now() - before < MILLISECOND ? *vain + 1 : 0;
   if (*vain > 1) /* ready only in poll's eyes: a full unix peer, a crowd before one accept */
@@ -277,6 +303,8 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
       want = afterfailure(L, op, &collected);
     if (want == BS_DONE)
       return;
+    if (want != BS_AGAIN && want != BS_REST)
+      op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
     if (want == BS_AGAIN) {
       vain = 0;
       if (op->timeout == 0 && (op->kind->traits & BS_TIMED))
@@ -296,7 +324,10 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
     }
     else {
       int r = await(op, want, &vain);
-      op->error = r > 0 || (r < 0 && errno == EINTR) ? 0 : r == 0 ? BS_ETIMEOUT : errno;
+      if (r < 0 && errno != EINTR)
+        op->error = errno;
+      else /* poll has an end that a deadline may be beyond */
+        op->error = r == 0 && left(op->deadline) == 0 ? BS_ETIMEOUT : 0;
     }
     if (op->error != 0)
       return;
@@ -308,6 +339,8 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
 int bs_run (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
+  if (known.main != NULL)
+    checkmainhook(L, op->st->main, &known);
   int want = kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
   if (want != BS_DONE || op->error > 0)
     drive(L, op, want, &known);

@@ -15,14 +15,23 @@ function child.start(command)
   -- The shell prints its process id, and then becomes the program.
   local pipe = assert(io.popen("echo $$; exec " .. command .. " 2>&1"))
   pipe:setvbuf "no" -- lines read ahead would lie where select does not see them
-  return setmetatable({pipe = pipe, pid = pipe:read "l"}, child)
+  return setmetatable({pipe = pipe, pid = pipe:read "l", begun = ""}, child)
 end
 
 --- The next line; nil at the end of the output, or when there was none before the deadline, and then "timeout".
 function child:line(deadline)
-  local readable = assert(socket.select({self.pipe}, nil, math.max(0, deadline - socket.monotime())))
-  if not readable[1] then return nil, "timeout" end
-  return self.pipe:read "l"
+  while true do -- byte by byte: nobody knows whether the rest of a line will ever come
+    local readable = assert(socket.select({self.pipe}, nil, math.max(0, deadline - socket.monotime())))
+    if not readable[1] then return nil, "timeout" end
+    local byte = self.pipe:read(1)
+    local line = self.begun
+    if byte and byte ~= "\n" then
+      self.begun = line .. byte
+    else
+      self.begun = ""
+      return (byte or line ~= "") and line or nil
+    end
+  end
 end
 
 --- Waits for the end of a program whose output has ended: its exit status, 128 + n if signal n ended it.

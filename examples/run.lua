@@ -44,7 +44,7 @@ local function run(script, arguments)
     print(line)
     line, why = program:line(deadline)
   end
-  if why then error(("%s did not end within %d s"):format(script, SECONDS), 0) end
+  if why then error(("%s did not end within %g s"):format(script, SECONDS), 0) end
   local status = program:wait()
   if status ~= 0 then error(("%s ended with status %d"):format(script, status), 0) end
 end

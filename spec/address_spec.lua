@@ -196,7 +196,7 @@ describe("socket.address", function()
       end)
     end
     for _, path in ipairs { 1, 1.5, true, {}, io.stdout } do
-      helper.raises("socket.address", "bad argument #2 to 'address' %(string expected", function()
+      helper.raises("socket.address", "bad argument #2 to 'address' %(path or address expected", function()
         return socket.address("AF_UNIX", path)
       end)
     end

@@ -20,6 +20,7 @@ describe("a buffer", function()
     end
     helper.raises("socket.buffer", "bad argument #1 to 'buffer' %(number expected, got no value",
       function() socket.buffer() end)
+    if os.getenv "ASAN_OPTIONS" then return end -- it would report what has to fail
     for _, size in ipairs { 1 << 62, 1 << 50 } do
       local ok, message = pcall(socket.buffer, size)
       assert.is_false(ok)

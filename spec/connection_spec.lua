@@ -581,6 +581,14 @@ describe("s:connect", function()
     end
   end)
 
+  it("of a datagram socket never waits, and so leaves the flags alone", function()
+    local d <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+    d:settimeout(1)
+    assert.equal("connect 255.255.255.255:9: Permission denied",
+      helper.fails("s:connect", "EACCES", d:connect("<broadcast>", 9)))
+    assert.equal(0, flags(d) & O_NONBLOCK)
+  end)
+
   it("with AF_UNSPEC takes a stream socket's attempt back", function()
     local l, fill = fulllistener()
     local _ <close> = closing(l, fill)
@@ -630,7 +638,7 @@ describe("s:connect", function()
 
   it("raises for an address that is none", function()
     local s <close> = assert(socket.socket())
-    helper.raises("s:connect", "bad argument #1 to 'connect' %(string expected, got no value", function()
+    helper.raises("s:connect", "bad argument #1 to 'connect' %(host name or address expected, got no value", function()
       return s:connect()
     end)
     helper.raises("s:connect", "bad argument #2 to 'connect'", function() return s:connect "127.0.0.1" end)
@@ -639,6 +647,114 @@ describe("s:connect", function()
     helper.raises("s:connect", "bad argument #2 to 'connect' %(port", function()
       return s:connect("127.0.0.1", 70000)
     end)
+  end)
+end)
+
+-- lua5.4 answers the first Ctrl-C by an error at the next call; a system call that waits has to make one.
+describe("Ctrl-C #process #slow", function()
+  -- with a position if it came while Lua was still on its way to the call
+  local INTERRUPTED <const> = "^false\t.*interrupted!$"
+
+  -- Runs code in a child that prints its process id first; gives its pipe and a function that interrupts it.
+  local function interruptible(code, ...)
+    local pipe = assert(io.popen("echo $$; exec env " .. helper.command("-e", ([[
+      local socket = require "bsdsocket"
+      io.stdout:setvbuf "line"
+      local function inside(f, ...)
+        local function wait(...)
+          print "waits"
+          return f(...)
+        end
+        return pcall(%q == "main" and wait or coroutine.wrap(wait), ...)
+      end
+    ]] .. code):format(...))))
+    local pid = pipe:read()
+    return pipe, function() assert(os.execute("kill -INT " .. pid)) end
+  end
+
+  for _, where in ipairs { "main", "coroutine" } do
+    it("interrupts a blocked accept in the " .. where .. ", and the socket works afterwards", function()
+      for _, row in ipairs { { "nil", "l.accept" }, { "30", "l.accept" }, { "nil", "l:clients()" } } do
+        local pipe <close>, interrupt = interruptible([[
+          local l = socket.socket():bind("127.0.0.1", 0):listen():settimeout(%s)
+          print(l:getsockname().port)
+          print(inside(%s, l))
+          print(inside(l.accept, l))
+        ]], where, table.unpack(row))
+        local port = pipe:read "n"
+        assert.equal("", pipe:read())
+        assert.equal("waits", pipe:read())
+        interrupt()
+        assert.truthy(pipe:read():find(INTERRUPTED))
+        assert.equal("waits", pipe:read())
+        local c <close> = assert(assert(socket.socket()):connect("127.0.0.1", port))
+        assert.truthy(pipe:read():find "^true\tsocket %(%d+, AF_INET SOCK_STREAM, ")
+        assert.truthy(c:fileno())
+      end
+    end)
+
+    it("interrupts a blocked connect in the " .. where .. ", which goes on when it is called again", function()
+      local l, fill = fulllistener()
+      local _ <close> = closing(l, fill)
+      local pipe <close>, interrupt = interruptible([[
+        local c = socket.socket():settimeout(%s)
+        print(inside(c.connect, c, "127.0.0.1", %d))
+        print(c:settimeout(0.001):connect("127.0.0.1", %d))
+        print((c:settimeout(30):connect("127.0.0.1", %d)))
+      ]], where, where == "main" and "nil" or "30", l:getsockname().port, l:getsockname().port, l:getsockname().port)
+      assert.equal("waits", pipe:read())
+      interrupt()
+      assert.truthy(pipe:read():find(INTERRUPTED))
+      assert.equal("nil\tconnect: timed out\ttimeout", pipe:read())
+      assert(l:accept()):close()
+      assert.truthy(pipe:read():find ", connected%)$")
+    end)
+  end
+
+  it("interrupts a connect that waits for room at a unix listener", function()
+    for _, timeout in ipairs { "nil", "30" } do
+      local l, fill = fulllistener "AF_UNIX"
+      local _ <close> = closing(l, fill)
+      local pipe <close>, interrupt = interruptible([[
+        local c = socket.socket("AF_UNIX"):settimeout(%s)
+        print(inside(c.connect, c, %q))
+        print((c:connect(%q)))
+      ]], "main", timeout, l:getsockname().path, l:getsockname().path)
+      assert.equal("waits", pipe:read())
+      interrupt()
+      assert.truthy(pipe:read():find(INTERRUPTED))
+      assert(l:accept()):close()
+      assert.truthy(pipe:read():find ", connected%)$")
+    end
+  end)
+end)
+
+-- A stopped process finds its system calls interrupted when it goes on.
+describe("another signal #process #slow", function()
+  it("neither ends nor prolongs a call", function()
+    local full, fill = fulllistener()
+    local _ <close> = closing(full, fill)
+    local calls = {
+      "l:accept()", "(function() for _ in l:clients() do end end)()",
+      ("socket.socket():settimeout(0.5):connect('127.0.0.1', %d)"):format(full:getsockname().port),
+    }
+    for _, call in ipairs(calls) do
+      local pipe <close> = assert(io.popen("echo $$; exec env " .. helper.command("-e", ([[
+        local socket = require "bsdsocket"
+        io.stdout:setvbuf "line"
+        local l = socket.socket():bind("127.0.0.1", 0):listen():settimeout(0.5)
+        print "waits"
+        local start = socket.monotime()
+        local _, result, message = pcall(function() return %s end)
+        print((message or result):match "[%%a ]+$", socket.monotime() - start)
+      ]]):format(call))))
+      local pid = pipe:read()
+      assert.equal("waits", pipe:read())
+      for _ = 1, 10 do assert(os.execute("kill -STOP " .. pid .. "; kill -CONT " .. pid)) end
+      local what, took = pipe:read():match "^(.*)\t(.*)$"
+      assert.equal(" timed out", what)
+      assert.is_true(tonumber(took) >= 0.5 and tonumber(took) < 0.7, took)
+    end
   end)
 end)
 

@@ -32,6 +32,36 @@ describe("the module", function()
     end
   end)
 
+  it("touches nothing that the whole process shares: no signal, no mask, no directory", function()
+    local function shared()
+      local file = io.open "/proc/self/status"
+      if not file then helper.skip "the state of a process is not to be seen here" end
+      local lines = {}
+      for line in file:lines() do
+        if line:find "^Sig[BIC]" or line:find "^Umask" then lines[#lines + 1] = line end
+      end
+      file:close()
+      return lines
+    end
+    local before = shared()
+    local l <close> = assert(socket.listen("127.0.0.1", 0))
+    local c <close> = assert(socket.connect(l:getsockname()))
+    local conn <close> = assert(l:accept())
+    assert.equal(1, c:send "x")
+    assert.equal("x", conn:recv())
+    c:close()
+    conn:send "x"
+    conn:send "x" -- SIGPIPE would be here
+    conn:settimeout(0.001)
+    l:settimeout(0.001)
+    l:accept()
+    local path = helper.tmpname()
+    local u <close> = assert(socket.listen(socket.address("AF_UNIX", path), { mode = 384 }))
+    assert(socket.getaddrinfo("localhost", 80))
+    socket.select({ u }, nil, 0.001)
+    assert.same(before, shared())
+  end)
+
   it("is one symbol to the outside #process", function()
     local output, status = helper.shell("nm -D --defined-only " .. helper.quote(object))
     if status ~= 0 then helper.skip "nm is not here" end

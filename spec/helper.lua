@@ -13,6 +13,7 @@
 --   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
 --   helper.quote(text)                 text as one word of a shell command
 --   helper.root                        the checkout's directory
+--   helper.instrumented                "asan" or "valgrind" where one of them watches, which takes time and memory
 --
 -- By itself it fails every test that leaves a descriptor open, and, when the whole suite ran, every row
 -- of spec/failures.lua that no helper.fails or helper.raises provoked.
@@ -47,6 +48,7 @@ end
 -- A relative one is to work from other directories too.
 if interpreter:find "^[^/]+/" then interpreter = root .. "/" .. interpreter end
 helper.root = root
+helper.instrumented = os.getenv "BSDSOCKET_INSTRUMENTED"
 
 -- One and the same module for every spec; busted would load it anew for each file.
 -- Where it is not built yet its own specs say so better than this file could.
@@ -103,7 +105,10 @@ local function leaked(before)
       before[fd] = true
       -- $PPID of popen's shell is this process
       local what = capture("readlink /proc/$PPID/fd/" .. fd .. " 2>&1"):gsub("\n$", "")
-      list[#list + 1] = what ~= "" and fd .. " (" .. what .. ")" or tostring(fd)
+      -- the sanitizers keep open what they write to
+      if not what:find "/build[^/]*/report%.%d+$" then
+        list[#list + 1] = what ~= "" and fd .. " (" .. what .. ")" or tostring(fd)
+      end
     end
   end
   table.sort(list)
@@ -139,8 +144,16 @@ busted.subscribe({ "file", "start" }, function()
   return nil, true
 end)
 
+-- Of a run that crashed or hung, this file names the test.
+local running = build .. "/running"
+
 busted.subscribe({ "test", "start" }, function(element)
   current = element
+  local file = io.open(running, "w")
+  if file then
+    file:write(fullname(element), "\n")
+    file:close()
+  end
   return nil, true
 end)
 
@@ -282,6 +295,7 @@ local function whole()
 end
 
 busted.teardown(function()
+  os.remove(running)
   remove(kept)
   local rows = loadfile "spec/failures.lua"
   if not rows or not whole() then return end

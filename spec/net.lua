@@ -84,10 +84,10 @@ end
 --- f(...) has to take so many seconds, never less, and once in a few tries no more than 20 ms more, as
 --- others may need the machine; and hardly any of the processor. Gives the results of the last one.
 function net.takes(seconds, f, ...)
-  local least, results = math.huge, nil
+  local least = math.huge
   for _ = 1, 8 do
     local cpu, start = os.clock(), socket.monotime()
-    results = table.pack(f(...))
+    local results = table.pack(f(...))
     local took = socket.monotime() - start
     cpu = os.clock() - cpu
     if took < seconds then error(("gave up after %f of %f s"):format(took, seconds), 2) end
@@ -114,15 +114,15 @@ end
 local child = {}
 child.__index = child
 
---- Runs Lua code as a script of its own, with `...` as its arguments. Closed, it waits for its end.
---- Both its outputs are read by child:line() and child:rest().
+--- Runs Lua code as a script of its own, with `...` as its arguments. Both its outputs are read by
+--- child:line() and child:rest(); closed, it is killed.
 function net.child(code, ...)
   local script = helper.tmpname()
   local file <close> = assert(io.open(script, "w"))
   assert(file:write("local socket = require 'bsdsocket'\nio.stdout:setvbuf 'no'\n", code))
   file:close()
   local pipe = assert(io.popen("exec 2>&1; echo $$; exec env " .. helper.command(script, ...)))
-  return setmetatable({ pipe = pipe, pid = pipe:read "n", nl = pipe:read "L" }, child)
+  return keep(setmetatable({ pipe = pipe, pid = pipe:read "n", nl = pipe:read "L" }, child))
 end
 
 function child:line()
@@ -152,11 +152,14 @@ function child:rest()
   return text, how == "signal" and 128 + code or code
 end
 
-function child:__close()
+function child:close()
   if self.pipe then
     os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid))
     self.pipe:close()
+    self.pipe = nil
   end
 end
+
+child.__close = child.close
 
 return net

@@ -51,9 +51,9 @@ end
 function process.blocked(pid)
   if not io.open("/proc/self/stat", "r") then helper.skip "no /proc tells whether a process waits" end
   collectgarbage() -- closes the file of the line above
-  local deadline, times, last = process.deadline(), 0, nil
+  local deadline, times = process.deadline(), 0
   while times < 3 do
-    last = state(pid)
+    local last = state(pid)
     times = last == "S" and times + 1 or 0
     if last == "gone" or socket.monotime() > deadline then
       error(("process %d does not wait: its state is %s"):format(pid, last), 2)
@@ -80,7 +80,7 @@ function process.terminal(code)
   local lua = "exec env TERM=dumb COLUMNS=500 " .. helper.command("-i", dir .. "/first.lua")
   local program = child.start("script -qec " .. helper.quote(lua) .. " /dev/null <" .. dir .. "/keys")
   local self = setmetatable({keys = keys, program = program, said = {}, marks = 0}, terminal)
-  self.pid = tonumber(self:run "print((io.open '/proc/self/stat':read 'n'))":match "%d+")
+  self.pid = self:run "print((io.open '/proc/self/stat':read 'n'))":match "%d+$"
   return self
 end
 

@@ -1,6 +1,5 @@
 -- Lua's prompt as a user sits before it: a real `lua5.4 -i` at a pseudo-terminal. Ctrl-C interrupts each call
 -- that waits, and the socket can be used as if nothing had been.
-local helper = require "spec.helper"
 local process = require "spec.process"
 
 -- Each case, typed at the prompt: what is made before, the call that waits, and what shows afterwards that
@@ -55,14 +54,12 @@ local calls = {
   sendall = {
     "a, b = socket.socketpair()",
     "a:sendall(('x'):rep(1 << 24))",
-    "n = 0 while n < 1 << 24 and b:recv(1 << 20, 'MSG_DONTWAIT') do n = n + 1 end a:send('y') print(n > 0, b:recv())",
-    "true\ty",
+    "n = 0 while b:recv(1 << 20, 'MSG_DONTWAIT') do n = n + 1 end a:send('y') print(n > 0, b:recv())", "true\ty",
   },
-  ["connect"] = {
+  connect = {
     "server, full = crowd()",
     "s = socket.socket() s:connect(server:getsockname())",
-    "for _ = 1, full do server:accept() end s:settimeout(30) print(s:connect(server:getsockname()) == s, #s:getpeername().host)",
-    "true\t9",
+    "for _ = 1, full do server:accept() end s:settimeout(30) print(s:connect(server:getsockname()) == s)", "true",
   },
   ["socket.connect"] = {
     "server = crowd() do local s <close> = socket.socket() free = s:fileno() end",
@@ -104,14 +101,15 @@ local crowd = [[
   end
 ]]
 
+-- How it is called, and what is printed then; coroutine.wrap puts a position before an error that passes.
 local ways = {
   ["at the prompt"] = { "%s", "interrupted!" },
-  ["in coroutine.wrap"] = { "coroutine.wrap(function() %s end)()", "interrupted!" },
+  ["in coroutine.wrap"] = { "coroutine.wrap(function() %s end)()", "stdin:1: interrupted!" },
   ["in coroutine.resume"] = {
     "print(coroutine.resume(coroutine.create(function() %s end)))", "false\tinterrupted!",
   },
   ["two coroutines deep"] = {
-    "coroutine.wrap(function() coroutine.wrap(function() %s end)() end)()", "interrupted!",
+    "coroutine.wrap(function() coroutine.wrap(function() %s end)() end)()", "stdin:1: stdin:1: interrupted!",
   },
   ["under pcall"] = { "print(pcall(function() %s end))", "false\tinterrupted!" },
 }
@@ -147,4 +145,18 @@ describe("Ctrl-C at Lua's prompt #process", function()
       end
     end
   end
+
+  -- lua.c tells the main thread alone, so the coroutine hears of it when it waits
+  it("interrupts a coroutine that computed when it came, as soon as it waits", function()
+    local terminal <close> = process.terminal()
+    assert.equal("", terminal:run "a, b = socket.socketpair()")
+    local mark, print_mark = terminal:mark()
+    terminal:type(print_mark .. " coroutine.wrap(function() local t = socket.monotime() + 0.3 "
+      .. "repeat until socket.monotime() > t a:recv() end)()\n")
+    terminal:hear(mark)
+    terminal:type "\3"
+    terminal:hear ".*interrupted!"
+    assert.is_nil(terminal:run(busy):find("interrupted", 1, true))
+    assert.equal("hello", terminal:run "b:send('hello') print(a:recv())")
+  end)
 end)

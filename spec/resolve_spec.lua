@@ -346,10 +346,10 @@ describe("a host and port in place of an address", function()
   it("raises where the argument stands", function()
     local s <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
     for _, host in ipairs { 1, true, {}, io.stdout } do
-      helper.raises("s:connect", "bad argument #1 to 'connect' %(string expected, got ",
+      helper.raises("s:connect", "bad argument #1 to 'connect' %(host name or address expected, got ",
         function() s:connect(host, 80) end)
     end
-    helper.raises("s:connect", "bad argument #1 to 'connect' %(string expected, got no value",
+    helper.raises("s:connect", "bad argument #1 to 'connect' %(host name or address expected, got no value",
       function() s:connect() end)
     helper.raises("s:connect", "#1 to 'connect' %(string contains zeros%)",
       function() s:connect("127.0.0.1\0x", 80) end)

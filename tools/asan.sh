@@ -38,11 +38,16 @@ else
   rm -f "$build"/report.*
 fi
 
+# Nobody finds leaks in a process that strace looks at already.
+[ -n "$SPEC$ARGS" ] || ARGS=--exclude-tags=strace
+export BSDSOCKET_INSTRUMENTED=asan
 PATH=$bin:$PATH LUA=$bin/lua5.4 "$MAKE" BUILD="$build" CFLAGS="$flags" SPEC="$SPEC" ARGS="$ARGS" test
 status=$?
+# Warnings are in them too, such as that there is not as much memory as a spec asked for.
 for file in "$build"/report.*; do
-  [ -f "$file" ] || continue
-  status=1
-  cat "$file"
+  if grep -qs 'ERROR: \|runtime error: ' "$file"; then
+    status=1
+    cat "$file"
+  fi
 done
 exit "$status"

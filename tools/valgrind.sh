@@ -7,4 +7,5 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 
 memcheck='valgrind -q --error-exitcode=99 --suppressions=tools/valgrind.supp --num-callers=12
   --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
+export BSDSOCKET_INSTRUMENTED=valgrind
 "$MAKE" BUILD=build-valgrind CFLAGS='-g -O1' SPEC="$SPEC" ARGS="$ARGS" UNDER="$(echo $memcheck)" test

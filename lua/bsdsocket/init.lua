@@ -62,17 +62,40 @@ local function target(call, known, host, port, opts)
   end
   local anyhost = host == nil and call == "listen"
   argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. type(host), 1)
-  argcheck(math.type(port) == "integer" or type(port) == "string", 2, call,
-    "port number or service name expected, got " .. (port == nil and "no value" or math.type(port) or type(port)), 1)
-  argcheck(type(port) == "string" or (port >= 0 and port <= 65535), 2, call, "port out of range", 1)
+  argcheck(anyhost or not host:find("\0", 1, true), 1, call, "string contains zeros", 1)
+  argcheck(type(port) == "number" or type(port) == "string", 2, call,
+    "port number or service name expected, got " .. (port == nil and "no value" or type(port)), 1)
+  if type(port) == "number" or port:find "^%d+$" then
+    port = math.tointeger(tonumber(port))
+    argcheck(port and port >= 0 and port <= 65535, 2, call,
+      "port out of range: integer from 0 to 65535 expected", 1)
+  else
+    argcheck(not port:find("\0", 1, true), 2, call, "string contains zeros", 1)
+  end
   local name = host or "*"
   if name:find(":", 1, true) then name = "[" .. name .. "]" end
   return host, port, checkoptions(opts, 3, call, known), ("%s:%s"):format(name, port)
 end
 
---- The text of a failure, for a message that has named the call and the address itself.
+--- The family that the options ask for as an integer; nil if they do not.
+local function checkfamily(family, n, call)
+  local number = math.tointeger(family)
+  if type(family) == "string" then
+    number = family:find "^[AP]F_" and core[family]
+    argcheck(number, n, call, ("unknown constant '%s' for option 'family'"):format(family), 1)
+  end
+  argcheck(family == nil or number and number >= 0 and number <= 65535, n, call, "option 'family' out of range", 1)
+  return number or nil
+end
+
+--- The text of a code; one that has no name is a number in digits.
+local function text(code)
+  return core.strerror(tonumber(code) or code)
+end
+
+--- A failure, with a message that names the call and the address itself.
 local function failure(call, subject, code)
-  return nil, ("%s %s: %s"):format(call, subject, core.strerror(code)), code
+  return nil, ("%s %s: %s"):format(call, subject, text(code)), code
 end
 
 --- Addresses to try for a host and a port.
@@ -150,7 +173,7 @@ local function race(addresses, opts, deadline)
 
   while true do
     local now = core.monotime()
-    if deadline and now >= deadline then
+    if deadline and now >= deadline and started > 0 then -- one try is made even under timeout 0
       for _, s in ipairs(attempts) do
         failures[#failures + 1] = {address = attempts.address[s], code = "timeout"}
       end
@@ -164,7 +187,7 @@ local function race(addresses, opts, deadline)
         attempts[#attempts + 1], attempts.address[s] = s, address
         -- the last one, alone, needs no one to watch it
         local alone = #attempts == 1 and started == #addresses
-        s:settimeout(alone and (deadline and deadline - now) or not alone and 0 or nil)
+        s:settimeout(alone and (deadline and math.max(deadline - now, 0)) or not alone and 0 or nil)
         local ok, _, why = s:connect(address)
         if outcome(s, ok, why) then return s end
       else
@@ -175,7 +198,8 @@ local function race(addresses, opts, deadline)
     else
       local wait = started < #addresses and stagger - now or nil
       if deadline then wait = math.min(wait or math.huge, deadline - now) end
-      local _, writable = core.select(nil, attempts, wait)
+      local readable, writable, code = core.select(nil, attempts, wait)
+      if not readable then return nil, failures, code end
       for _, s in ipairs(writable) do
         local ok, _, why = s:connect(attempts.address[s])
         if outcome(s, ok, why) then return s end
@@ -188,21 +212,27 @@ end
 function socket.connect(host, port, opts)
   local subject
   host, port, opts, subject = target("connect", connect_options, host, port, opts)
-  local timeout = opts.timeout
-  argcheck(not timeout or timeout >= 0, port and 3 or 2, "connect", "timeout must not be negative or NaN")
+  local n = port and 3 or 2
+  local timeout, bind, family = opts.timeout, opts.bind, checkfamily(opts.family, n, "connect")
+  argcheck(not timeout or timeout >= 0, n, "connect", "timeout must not be negative or NaN")
+  if isaddress(bind) then -- only its own family is reached from there
+    family = family or bind.family
+    argcheck(bind.family == (port and family or host.family), n, "connect", "option 'bind' is of another family")
+  end
+  argcheck(type(bind) ~= "string" or not bind:find("\0", 1, true), n, "connect", "option 'bind' contains zeros")
   if timeout == math.huge then timeout = nil end
   local deadline = timeout and core.monotime() + timeout
   local addresses = {host}
   if port then
     local message, code
-    addresses, message, code = resolve("connect", host, port, opts.family, nil, timeout)
+    addresses, message, code = resolve("connect", host, port, family, nil, timeout)
     if not addresses then return nil, message, code end
   end
   local s, failures, code = race(interleave(addresses), opts, deadline)
   if s then return s:settimeout(nil) end
   if #failures == 1 and tostring(failures[1].address) == subject then return failure("connect", subject, code) end
   local texts = {}
-  for i, f in ipairs(failures) do texts[i] = ("%s: %s"):format(f.address, core.strerror(f.code)) end
+  for i, f in ipairs(failures) do texts[i] = ("%s: %s"):format(f.address, text(f.code)) end
   if #texts == 0 then return failure("connect", subject, code) end
   return nil, ("connect %s: %s"):format(subject, table.concat(texts, "; ")), code
 end
@@ -212,9 +242,20 @@ end
 
 local function checkmode(mode, n)
   if mode == nil then return -1 end
-  local number = type(mode) == "string" and mode:match("^[0-7]+$") and tonumber(mode, 8) or math.tointeger(mode)
+  local number
+  if type(mode) == "string" then
+    number = mode:find "^0*[0-7]?[0-7]?[0-7]?[0-7]$" and tonumber(mode, 8)
+  else
+    number = math.tointeger(mode)
+  end
   argcheck(number and number >= 0 and number <= 4095, n, "listen", "mode is not 0 to 4095, nor octal digits", 1)
   return number
+end
+
+--- The path of a unix address in the file system; the abstract and the unnamed ones have none.
+local function pathof(address)
+  local path = address.family == core.AF_UNIX and address.path
+  return path and path ~= "" and path:byte() ~= 0 and path
 end
 
 --- A listening socket on one address.
@@ -222,12 +263,11 @@ local function listenon(address, opts, backlog, mode)
   local s, _, code = core.socket(address.family, core.SOCK_STREAM)
   if not s then return failure("listen", address, code) end
   local ok
-  local path = address.family == core.AF_UNIX and address.path
-  if path and path ~= "" and path:byte() ~= 0 then
+  if pathof(address) then
     ok, _, code = core.listenpath(s, address, backlog, mode)
   else
     ok = s
-    if not path then
+    if address.family ~= core.AF_UNIX then
       ok, _, code = s:setsockopt("SO_REUSEADDR", true)
       if ok and opts.reuseport then ok, _, code = s:setsockopt("SO_REUSEPORT", true) end
       if ok and address.family == core.AF_INET6 and opts.v6only ~= nil then
@@ -249,27 +289,31 @@ local unavailable = set("EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT")
 function socket.listen(host, port, opts)
   host, port, opts = target("listen", listen_options, host, port, opts)
   local n = port and 3 or 2
-  local backlog, mode = opts.backlog or core.SOMAXCONN, checkmode(opts.mode, n)
-  argcheck(math.type(backlog) == "integer" and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
-  argcheck(mode == -1 or not port and host.family == core.AF_UNIX, n, "listen", "mode is for paths of AF_UNIX")
+  local family, mode = checkfamily(opts.family, n, "listen"), checkmode(opts.mode, n)
+  local backlog = math.tointeger(opts.backlog or core.SOMAXCONN)
+  argcheck(backlog and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
+  if backlog < 0 then backlog = core.SOMAXCONN end
+  argcheck(mode == -1 or not port and pathof(host), n, "listen", "mode is for paths of AF_UNIX")
   if not port then return listenon(host, opts, backlog, mode) end
   local addresses, message, code
   if host == nil or host == "*" or host == "" then
     -- every interface: one IPv6 socket takes both families, where there is IPv6
     local v6 = {v6only = opts.v6only or false, reuseport = opts.reuseport}
-    if opts.family == nil then
+    if family == nil then
       local s
       addresses, message, code = resolve("listen", "::", port, core.AF_INET6, core.AI_PASSIVE)
       if addresses then
         s, message, code = listenon(addresses[1], v6, backlog, mode)
       end
       if s then return s end
-      if not (unavailable[code] or code == "EAI_ADDRFAMILY" or code == "EAI_FAMILY") then return nil, message, code end
+      if opts.v6only or not (unavailable[code] or code == "EAI_ADDRFAMILY" or code == "EAI_FAMILY") then
+        return nil, message, code
+      end
     end
     host = nil
-    addresses, message, code = resolve("listen", host, port, opts.family or core.AF_INET, core.AI_PASSIVE)
+    addresses, message, code = resolve("listen", host, port, family or core.AF_INET, core.AI_PASSIVE)
   else
-    addresses, message, code = resolve("listen", host, port, opts.family, core.AI_PASSIVE)
+    addresses, message, code = resolve("listen", host, port, family, core.AI_PASSIVE)
   end
   if not addresses then return nil, message, code end
   local s

@@ -1,0 +1,291 @@
+-- The examples as their readers run them: each alone, the server and the client against each other, the demo.
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+local process = require "spec.process"
+
+local HOST = "127.0.0.1"
+
+--- The server of the first example, waiting for its first client, and its address.
+local function server(...)
+  local program = process.start("examples/01_server.lua", HOST, 0, ...)
+  local at = process.line(program):match "^socket, bind, listen\t(127%.0%.0%.1:%d+)$"
+  assert.equal("accept\twaiting for a client", process.line(program))
+  return program, at, tonumber(at:match "%d+$")
+end
+
+--- What it prints for one client.
+local function served(from)
+  return ("accept\t%s came\nrecv\thihihi\nsend\thello, %s\nclose\n"):format(from, from)
+end
+
+--- An address of this machine where nobody listens, for as long as the socket is open.
+local function nobody()
+  local s = assert(assert(socket.socket()):bind(HOST, 0))
+  return s, s:getsockname()
+end
+
+--- A directory with a copy of the examples, `changes` (name -> function from text to text) made to them.
+local function copy(changes)
+  local dir = helper.tmpdir()
+  assert.equal("", (helper.shell("cp examples/*.lua " .. dir)))
+  for name, change in pairs(changes) do
+    local file <close> = assert(io.open(dir .. "/" .. name, "r"))
+    local before = file:read "a"
+    local after = change(before)
+    assert.are_not.equal(before, after)
+    local changed <close> = assert(io.open(dir .. "/" .. name, "w"))
+    changed:write(after)
+  end
+  return dir
+end
+
+describe("the server #process", function()
+  it("and the client talk for as many rounds as they are told", function()
+    local program <close>, at, port = server(3)
+    local client <close> = process.start("examples/02_client.lua", "localhost", port, 3)
+    local output, status = process.rest(client)
+    assert.equal(0, status, output)
+    local clients = {}
+    for from in output:gmatch "connect\t(%S+) to" do clients[#clients + 1] = from end
+    assert.equal(3, #clients)
+    local said, heard = {}, {}
+    for i, from in ipairs(clients) do
+      said[i] = ("socket\nconnect\t%s to %s\nsend\thihihi\nrecv\thello, %s\nclose\n"):format(from, at, from)
+      heard[i] = served(from)
+    end
+    assert.equal(table.concat(said), output)
+    assert.same({ table.concat(heard, "accept\twaiting for a client\n"), 0 }, { process.rest(program) })
+  end)
+
+  it("goes on when a client hangs up or breaks off", function()
+    local program <close>, _, port = server(3)
+    for _, linger in ipairs { false, 0 } do
+      local s <close> = assert(socket.connect(HOST, port))
+      if linger then assert(s:setsockopt("SO_LINGER", linger)) end
+      s:close()
+    end
+    local s <close> = assert(socket.connect(HOST, port, { timeout = 5 })):settimeout(5)
+    assert(s:sendall "hihihi")
+    local from = tostring(s:getsockname())
+    assert.equal("hello, " .. from, s:recv(1024))
+    local output, status = process.rest(program)
+    assert.equal(0, status, output)
+    assert.equal(served(from), output:sub(-#served(from)))
+  end)
+
+  it("says in one line that its port is taken, and fails", function()
+    local taken <close> = assert(socket.listen(HOST, 0))
+    local port = taken:getsockname().port
+    local program <close> = process.start("examples/01_server.lua", HOST, port)
+    local output, status = process.rest(program)
+    assert.match("^[^\n]*bind 127%.0%.0%.1:" .. port .. ": Address already in use\n$", output)
+    assert.equal(1, status)
+  end)
+
+  for _, when in ipairs { "before any client came", "after a client was served" } do
+    it("ends at Ctrl-C without a traceback, and its port is free again, " .. when, function()
+      local program <close>, at, port = server()
+      if when:find "after" then
+        local s <close> = assert(socket.connect(HOST, port)):settimeout(5)
+        assert(s:sendall "hihihi")
+        assert.equal("hello, " .. tostring(s:getsockname()), s:recv())
+        assert.equal("", s:recv()) -- the server closes first: its end rests a while in the system
+        for line in (served(s:getsockname()) .. "accept\twaiting for a client\n"):gmatch "[^\n]+" do
+          assert.equal(line, process.line(program))
+        end
+      end
+      process.blocked(program.pid)
+      program:kill "INT"
+      assert.same({ "", 130 }, { process.rest(program) })
+
+      local again <close> = process.start("examples/01_server.lua", HOST, port, 0)
+      assert.same({ "socket, bind, listen\t" .. at .. "\n", 0 }, { process.rest(again) })
+    end)
+  end
+end)
+
+describe("the client #process", function()
+  it("says in one line what to do when no server is there, and fails", function()
+    local s <close>, at = nobody()
+    local program <close> = process.start("examples/02_client.lua", HOST, at.port)
+    local output, status = process.rest(program)
+    assert.equal(("socket\nconnect %s: Connection refused (is the server running? %s)\n"):format(at,
+      "lua5.4 examples/01_server.lua starts it"), output)
+    assert.equal(1, status)
+    s:close()
+  end)
+
+  it("ends at Ctrl-C without a traceback, even where the server never answers", function()
+    local silent <close> = assert(socket.listen(HOST, 0))
+    local program <close> = process.start("examples/02_client.lua", HOST, silent:getsockname().port)
+    for _, step in ipairs { "socket", "connect", "send" } do
+      assert.equal(step, process.line(program):match "^%a+")
+    end
+    process.blocked(program.pid)
+    program:kill "INT"
+    assert.same({ "", 130 }, { process.rest(program) })
+  end)
+end)
+
+describe("the demo #process", function()
+  -- who does what in a round; what else happens in between is the other side's
+  local round = [[
+server accept  waiting for a client
+client socket
+client connect CLIENT to SERVER
+server accept  CLIENT came
+client send    hihihi
+server recv    hihihi
+server send    hello, CLIENT
+client recv    hello, CLIENT
+server close
+client close
+]]
+
+  it("shows five rounds in the order in which one thing leads to the next, and succeeds", function()
+    local program <close> = process.start("examples/demo.lua")
+    local output, status = process.rest(program)
+    assert.equal(0, status, output)
+    local at = output:match "^server | socket, bind, listen (127%.0%.0%.1:%d+)\n"
+    local expected = { "server socket, bind, listen " .. at .. "\n" }
+    for from in output:gmatch "connect +(%S+) to" do
+      expected[#expected + 1] = round:gsub("SERVER", at):gsub("CLIENT", from)
+    end
+    assert.equal(6, #expected)
+    expected[7] = "5 rounds, and every answer came back right\n"
+    local function plain(text) return (text:gsub(" | ", " "):gsub(" +", " ")) end
+    assert.equal(plain(table.concat(expected)), plain(output))
+  end)
+
+  local function fails(changes, pattern)
+    local program <close> = process.start(copy(changes) .. "/demo.lua")
+    local output, status = process.rest(program)
+    assert.match(pattern, output)
+    assert.equal(1, status)
+    -- none of the two is left behind: the server, had it not been ended, would wait for ever
+    local port = output:match "socket, bind, listen 127%.0%.0%.1:(%d+)"
+    if port then helper.fails("socket.connect", "ECONNREFUSED", socket.connect(HOST, tonumber(port))) end
+  end
+
+  local function replace(what, by)
+    return function(text) return (text:gsub(what, by)) end
+  end
+
+  it("fails when an answer is wrong", function()
+    fails({ ["01_server.lua"] = replace("sendall%(answer%)", "sendall('hello, stranger')") },
+      "recv     hello, stranger\n.*the demo failed: the client should have said")
+  end)
+
+  it("fails when the client leaves early", function()
+    fails({ ["02_client.lua"] = replace("for _ = 1, rounds", "for _ = 1, rounds - 1") },
+      "the demo failed: the client is silent")
+  end)
+
+  it("fails when the server does not answer, and does not wait for ever", function()
+    fails({
+      ["01_server.lua"] = replace("handle_request%(connection%)\n    ", "connection:recv()\n"),
+      ["demo.lua"] = replace("SECONDS = 5, 20", "SECONDS = 5, 0.5"),
+    }, "the demo failed: the server is silent %(timeout%)")
+  end)
+
+  it("fails when the server cannot start", function()
+    fails({ ["01_server.lua"] = replace("server:listen%(5%)", "nil, 'no luck today'") },
+      "no luck today\nthe demo failed: ")
+  end)
+
+  it("fails when a side ends with another status than 0", function()
+    fails({ ["02_client.lua"] = function(text) return text .. "os.exit(7)\n" end },
+      "the demo failed: the client ended with status 7\n$")
+  end)
+
+  it("ends at Ctrl-C without a traceback, and so do both sides", function()
+    local dir = copy { ["01_server.lua"] = replace("handle_request%(connection%)\n    ", "connection:recv()\n") }
+    local program <close> = process.start(dir .. "/demo.lua")
+    local line, port
+    repeat
+      line = process.line(program)
+      port = port or line:match "127%.0%.0%.1:(%d+)"
+    until line:find "server | recv"
+    process.blocked(program.pid)
+    program:kill "INT"
+    assert.same({ "", 130 }, { process.rest(program) })
+    helper.fails("socket.connect", "ECONNREFUSED", socket.connect(HOST, tonumber(port)))
+  end)
+end)
+
+describe("the examples #process", function()
+  local names = {}
+  for name in helper.shell "ls examples":gmatch "%d%d_[%w_]+%.lua" do names[#names + 1] = name end
+
+  for _, name in ipairs(names) do
+    it("have " .. name .. ", which runs and ends by itself", function()
+      local program <close> = process.start("examples/run.lua", name)
+      local output, status = process.rest(program)
+      assert.equal(0, status, output)
+      assert.match("^== %S+\n.", output)
+    end)
+  end
+
+  it("are all run by run.lua", function()
+    assert.is_true(#names >= 7)
+    local program <close> = process.start("examples/run.lua")
+    local output, status = process.rest(program)
+    assert.equal(0, status, output)
+    local ran = {}
+    for name in output:gmatch "%f[^\n\0]== (%S+)" do ran[#ran + 1] = name end
+    assert.same({ "demo.lua", table.unpack(names, 3) }, ran)
+  end)
+
+  local function fails(text, pattern)
+    local dir = copy {}
+    local file <close> = assert(io.open(dir .. "/00_broken.lua", "w"))
+    file:write(text)
+    file:close()
+    local program <close> = process.start(dir .. "/run.lua")
+    local output, status = process.rest(program)
+    assert.match(pattern, output)
+    assert.equal(1, status)
+  end
+
+  it("fail as a whole where one fails, and nothing is run after it", function()
+    fails("-- run: some words\nprint(...)\nos.exit(3)\n",
+      "^== 00_broken.lua some words\nsome\twords\n00_broken.lua ended with status 3\n$")
+    fails("-- run:\nerror 'no luck'\n", "no luck\n.*\n00_broken.lua ended with status 1\n$")
+  end)
+
+  it("fail where one does not say how it is run", function()
+    fails("print 'no run line'\n", "^00_broken.lua does not say how to run it: ")
+  end)
+
+  it("have no server left behind where one hangs", function()
+    local dir = copy { ["run.lua"] = function(text) return (text:gsub("SECONDS = 60", "SECONDS = 0.3")) end }
+    local file <close> = assert(io.open(dir .. "/00_hangs.lua", "w"))
+    file:write [[
+      -- it says so, and then waits for ever
+      local server = require "bsdsocket".listen("127.0.0.1", 0)
+      io.stdout:setvbuf "line"
+      print(server:getsockname().port)
+      server:accept()
+]]
+    file:write "-- run:\n"
+    file:close()
+    local program <close> = process.start(dir .. "/run.lua")
+    local output, status = process.rest(program)
+    assert.equal(1, status)
+    local port = output:match "^== 00_hangs.lua\n(%d+)\n00_hangs.lua did not end within 0.3 s\n$"
+    helper.fails("socket.connect", "ECONNREFUSED", socket.connect(HOST, math.tointeger(port)))
+  end)
+
+  it("need no environment in a checkout that was built", function()
+    -- the checkout as far as a user sees it; the build may have another name here
+    local dir, build = helper.tmpdir(), os.getenv "BSDSOCKET_BUILD" or "build"
+    if not build:find "^/" then build = helper.root .. "/" .. build end
+    assert.equal("", (helper.shell(("cd %s && ln -s %s/examples %s/lua . && ln -s %s build"):format(
+      dir, helper.root, helper.root, build))))
+    local lua = helper.lua("-e", "print(arg[0])"):match "%C+"
+    local output, status = helper.shell(("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
+      :format(dir, helper.quote(lua), "examples/run.lua"))
+    assert.equal(0, status, output)
+    assert.match("5 rounds, and every answer came back right\n", output)
+  end)
+end)

@@ -1,0 +1,588 @@
+-- socket.connect and socket.listen: the two calls that are made of several system calls.
+local socket = require "bsdsocket"
+local core = require "bsdsocket.core"
+local helper = require "spec.helper"
+local net = require "spec.net"
+local build = require "fault.build"
+
+after_each(net.close)
+
+local nan, inf = 0 / 0, math.huge
+
+local function at(path)
+  return socket.address("AF_UNIX", path)
+end
+
+local function connect(...)
+  local s, message, code = socket.connect(...)
+  if s then net.keep(s) end
+  return s, message, code
+end
+
+local function listen(...)
+  local s, message, code = socket.listen(...)
+  if s then net.keep(s) end
+  return s, message, code
+end
+
+local function needipv6()
+  local s = socket.listen("::1", 0)
+  if not s then helper.skip "IPv6 is not here" end
+  s:close()
+end
+
+--- An address where nobody answers, not even by a refusal: a listener whose queue is full.
+local function silent(host)
+  local family = host and host:find ":" and "AF_INET6" or "AF_INET"
+  local listener = net.keep(assert(assert(socket.socket(family)):bind(host or "127.0.0.1", 0)))
+  listener:listen(0)
+  for _ = 1, 4 do
+    local other = net.keep(assert(socket.socket(family)))
+    other:settimeout(0)
+    other:connect(listener:getsockname())
+  end
+  return listener:getsockname()
+end
+
+local function refusing(host)
+  local s <close> = assert(socket.listen(host or "127.0.0.1", 0))
+  return s:getsockname()
+end
+
+--- socket.connect(host, port, opts), where a look-up gives these addresses.
+local function among(addresses, opts)
+  local getaddrinfo = core.getaddrinfo
+  core.getaddrinfo = function()
+    local list = {}
+    for i, address in ipairs(addresses) do list[i] = { address = address, family = address.family } end
+    return list
+  end
+  local results = table.pack(pcall(connect, "some.where", 80, opts))
+  core.getaddrinfo = getaddrinfo
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+local function elapsed(f, ...)
+  local start = socket.monotime()
+  local results = table.pack(f(...))
+  return socket.monotime() - start, table.unpack(results, 1, results.n)
+end
+
+describe("socket.connect", function()
+  local listener, port
+
+  before_each(function()
+    listener = assert(listen("127.0.0.1", 0))
+    port = listener:getsockname().port
+  end)
+
+  it("gives a connected stream socket without a timeout", function()
+    for _, target in ipairs {
+      { "127.0.0.1", port }, { "127.0.0.1", tostring(port) }, { "127.0.0.1", port + 0.0 }, { "localhost", port },
+      { listener:getsockname() }, { "127.0.0.1", port, { timeout = 5 } }, { listener:getsockname(), { timeout = 5 } },
+      { "127.0.0.1", port, { timeout = inf } }, { "127.0.0.1", port, {} },
+      { "127.0.0.1", port, { family = "AF_INET" } },
+      { "localhost", port, { family = socket.AF_INET } }, { "localhost", port, { family = "PF_INET" } },
+    } do
+      local s = assert(connect(table.unpack(target)))
+      local c, from = listener:accept()
+      net.keep(c)
+      assert.equal(s:getsockname(), from)
+      assert.equal(listener:getsockname(), s:getpeername())
+      assert.is_nil(s:gettimeout())
+      assert.equal(socket.SOCK_STREAM, s:type())
+      s:send "hello"
+      assert.equal("hello", c:recv())
+    end
+  end)
+
+  it("sets the options before it connects", function()
+    local s = assert(connect("127.0.0.1", port, { nodelay = true, keepalive = true }))
+    assert.is_true(s:getsockopt "TCP_NODELAY")
+    assert.is_true(s:getsockopt "SO_KEEPALIVE")
+    s = assert(connect("127.0.0.1", port, { nodelay = false, keepalive = false }))
+    assert.is_false(s:getsockopt "TCP_NODELAY")
+    assert.is_false(s:getsockopt "SO_KEEPALIVE")
+  end)
+
+  it("binds to a host or an address first", function()
+    local s = assert(connect("127.0.0.1", port, { bind = "127.0.0.1" }))
+    assert.equal("127.0.0.1", s:getsockname().host)
+    local from = refusing()
+    s = assert(connect("127.0.0.1", port, { bind = from }))
+    assert.equal(from, s:getsockname())
+    s = assert(connect("localhost", port, { bind = socket.address("AF_INET", "127.0.0.1", 0) }))
+    assert.equal("127.0.0.1", s:getsockname().host)
+    local message = helper.fails("socket.connect", "EADDRNOTAVAIL",
+      connect("127.0.0.1", port, { bind = "192.0.2.1" }))
+    assert.equal(("connect 127.0.0.1:%d: Cannot assign requested address"):format(port), message)
+    local dir = helper.tmpdir()
+    local l = assert(listen(at(dir .. "/s")))
+    s = assert(connect(l:getsockname(), { bind = at(dir .. "/c") }))
+    assert.equal(dir .. "/c", s:getsockname().path)
+    assert.equal(dir .. "/c", select(2, net.keep(l:accept())).path)
+  end)
+
+  it("connects to unix addresses", function()
+    local path = helper.tmpdir() .. "/s"
+    assert.equal("connect " .. path .. ": No such file or directory",
+      helper.fails("socket.connect", "ENOENT", connect(at(path))))
+    local l = assert(listen(at(path)))
+    assert.equal(path, assert(connect(at(path))):getpeername().path)
+    assert.equal(path, assert(connect(at(path), { timeout = 0 })):getpeername().path)
+    l:close()
+    helper.fails("socket.connect", "ECONNREFUSED", connect(at(path)))
+    local name = "\0spec" .. path
+    assert(listen(at(name)))
+    assert(connect(at(name)))
+  end)
+
+  it("waits for a unix listener's queue no longer than its timeout", function()
+    local path = helper.tmpdir() .. "/s"
+    local l = assert(listen(at(path), { backlog = 0 }))
+    repeat until not connect(at(path), { timeout = 0 })
+    for _, seconds in ipairs { 0, 0.001, 0.05, 0.3 } do
+      helper.fails("socket.connect", "timeout", net.takes(seconds, connect, at(path), { timeout = seconds }))
+    end
+    assert(l:accept()):close()
+    assert(connect(at(path), { timeout = 1 }))
+  end)
+
+  it("under timeout 0 fails at once where it has to wait", function()
+    helper.fails("socket.connect", "timeout", net.atonce(connect, silent(), { timeout = 0 }))
+    helper.fails("socket.connect", "EAGAIN", net.atonce(connect, "some.name.invalid", 80, { timeout = 0 }))
+    helper.fails("socket.connect", "timeout", net.atonce(among, { silent(), silent() }, { timeout = 0 }))
+  end)
+
+  it("gives up at its timeout", function()
+    local address = silent()
+    for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
+      local message = helper.fails("socket.connect", "timeout",
+        net.takes(seconds, connect, address, { timeout = seconds }))
+      assert.equal("connect " .. tostring(address) .. ": timed out", message)
+      message = helper.fails("socket.connect", "timeout",
+        net.takes(seconds, connect, address.host, address.port, { timeout = seconds }))
+      assert.equal("connect " .. tostring(address) .. ": timed out", message)
+    end
+  end)
+
+  it("names the address, or each of several, in its messages", function()
+    local gone = refusing()
+    local message = helper.fails("socket.connect", "ECONNREFUSED", connect(gone))
+    assert.equal(("connect %s: Connection refused"):format(gone), message)
+    message = helper.fails("socket.connect", "ECONNREFUSED", connect(gone.host, gone.port))
+    assert.equal(("connect %s: Connection refused"):format(gone), message)
+    local also = refusing()
+    message = helper.fails("socket.connect", "ECONNREFUSED", among { gone, also })
+    assert.equal(("connect some.where:80: %s: Connection refused; %s: Connection refused"):format(gone, also), message)
+    message = helper.fails("socket.connect", "ECONNREFUSED", among { gone })
+    assert.equal(("connect some.where:80: %s: Connection refused"):format(gone), message)
+    local mute = silent()
+    message = helper.fails("socket.connect", "timeout", among({ gone, mute }, { timeout = 0.05 }))
+    assert.equal(("connect some.where:80: %s: Connection refused; %s: timed out"):format(gone, mute), message)
+  end)
+
+  it("says that a name or a service is not there", function()
+    assert.equal("connect name.invalid:80: Name or service not known",
+      helper.fails("socket.connect", "EAI_NONAME", connect("name.invalid", 80)))
+    helper.fails("socket.connect", "EAI_SERVICE", connect("127.0.0.1", "no-such-service"))
+    helper.fails("socket.connect", "EAI_NONAME", connect("", 80))
+    helper.fails("socket.connect", "EAI_FAMILY", connect("127.0.0.1", 80, { family = 12345 }))
+    assert.match("^connect %[::1%]:80: ", helper.fails("socket.connect", "EAI_ADDRFAMILY",
+      connect("::1", 80, { family = "AF_INET" })))
+    helper.fails("socket.connect", "EAFNOSUPPORT", connect(socket.address "AF_UNSPEC"))
+  end)
+
+  describe("of several addresses", function()
+    it("goes on at once after one that refuses", function()
+      local took, s = elapsed(among, { refusing(), refusing(), refusing(), listener:getsockname() })
+      assert(s)
+      assert.equal(listener:getsockname(), s:getpeername())
+      assert.is_true(took < 0.2)
+      assert.is_nil(s:gettimeout())
+    end)
+
+    it("gives one that does not answer a quarter of a second before it tries the next one too", function()
+      local took, s = elapsed(among, { silent(), listener:getsockname(), silent() })
+      assert.equal(listener:getsockname(), assert(s):getpeername())
+      assert.is_true(took >= 0.25 and took < 0.4, took)
+      took, s = elapsed(among, { silent(), refusing(), silent(), listener:getsockname() })
+      assert.equal(listener:getsockname(), assert(s):getpeername())
+      assert.is_true(took >= 0.25 and took < 0.7, took)
+    end)
+
+    it("takes the families in turn, beginning with the one that the system prefers", function()
+      needipv6()
+      local list = {}
+      for i = 1, 3 do
+        list[i] = refusing "::1"
+        list[i + 3] = refusing()
+      end
+      local message = helper.fails("socket.connect", "ECONNREFUSED", among(list))
+      local order = {}
+      for address in message:gmatch " ([%[%d]%S+): Connection refused" do order[#order + 1] = address end
+      assert.same({
+        tostring(list[1]), tostring(list[4]), tostring(list[2]), tostring(list[5]), tostring(list[3]),
+        tostring(list[6]),
+      }, order)
+      local took, s = elapsed(among, { silent "::1", silent "::1", listener:getsockname() })
+      assert.equal(listener:getsockname(), assert(s):getpeername())
+      assert.is_true(took >= 0.25 and took < 0.4, took)
+    end)
+
+    it("takes the first that answers, even if it was not the last to be tried, and closes the others", function()
+      local before = helper.descriptors()
+      local s = assert(among { silent(), listener:getsockname(), silent() })
+      local c = net.keep(assert(listener:accept()))
+      s:send "x"
+      assert.equal("x", c:recv())
+      s:close()
+      c:close()
+      net.close()
+      assert.is_true(helper.descriptors() <= before)
+    end)
+
+    it("can be read and waited for as any other", function()
+      local s = assert(among { silent(), listener:getsockname() })
+      local c = net.keep(assert(listener:accept()))
+      s:settimeout(0.05)
+      helper.fails("s:recv", "timeout", net.takes(0.05, s.recv, s))
+      s:settimeout(nil)
+      c:send "x"
+      assert.equal("x", s:recv())
+    end)
+
+    it("gives up at the one deadline", function()
+      for _, seconds in ipairs { 0.001, 0.05, 0.3, 0.6 } do
+        local list = { silent(), silent(), silent() }
+        local message = helper.fails("socket.connect", "timeout",
+          net.takes(seconds, among, list, { timeout = seconds }))
+        local n = select(2, message:gsub("timed out", ""))
+        assert.equal(seconds < 0.25 and 1 or seconds < 0.5 and 2 or 3, n)
+        net.close()
+      end
+    end)
+
+    it("leaves no descriptor when an error ends it", function()
+      local signal = build "signal" or helper.skip "no C compiler is here"
+      for _, list in ipairs { { silent() }, { silent(), silent() }, { silent(), silent(), silent() } } do
+        local before = helper.descriptors()
+        signal.after(0.3, function() error("stop", 0) end)
+        local ok, message = pcall(among, list)
+        assert.same({ false, "stop" }, { ok, message })
+        if #list == 1 then collectgarbage() end
+        assert.equal(before, helper.descriptors())
+      end
+      signal.every(0)
+    end)
+  end)
+
+  it("collects garbage when descriptors run out, and says so when that is not enough #process", function()
+    local output = helper.shell("ulimit -n 30; " .. helper.command("-e", [[
+      local socket = require "bsdsocket"
+      local l = assert(socket.listen("127.0.0.1", 0))
+      local kept = {}
+      repeat
+        local s, message, code = socket.socket()
+        kept[#kept + 1] = s
+      until not s
+      local s, message, code = socket.connect(l:getsockname())
+      print(s, (message:gsub(":%d+:", ":P:")), code)
+      s, message, code = socket.connect("127.0.0.1", 80)
+      print(s, code)
+      s, message, code = socket.listen("127.0.0.1", 0)
+      print(s, message, code)
+      kept = nil
+      print(socket.connect(l:getsockname()) ~= nil)
+    ]]))
+    assert.equal("nil\tconnect 127.0.0.1:P: Too many open files\tEMFILE\nnil\tEMFILE\n"
+      .. "nil\tlisten 127.0.0.1:0: Too many open files\tEMFILE\ntrue\n", output)
+  end)
+
+  it("raises on what is no host, no port, no option, and names the caller's line", function()
+    local function raises(pattern, ...)
+      local args = table.pack(...)
+      helper.raises("socket.connect", "^spec/init_spec.lua:%d+: " .. pattern, function()
+        local s = socket.connect(table.unpack(args, 1, args.n))
+        return s
+      end)
+    end
+    for _, host in ipairs { 5, true, {}, io.stdout, print, listener } do
+      raises("bad argument #1 to 'connect'", host, 80)
+    end
+    raises("bad argument #1 to 'connect' %(host name or address expected, got nil", nil, 80)
+    raises("bad argument #1 to 'connect' .*zero", "local\0host", 80)
+    for _, value in ipairs {
+      -1, 65536, 1.5, nan, inf, 2 ^ 31, math.maxinteger, math.mininteger, "70000", "99999999999999999999", "8\0",
+      true, {},
+    } do
+      raises("bad argument #2 to 'connect'", "localhost", value)
+    end
+    raises("bad argument #2 to 'connect' %(port number or service name expected, got no value", "localhost")
+    for _, opts in ipairs {
+      5, "x", true, { bogus = 1 }, { 1 }, { timeout = -1 }, { timeout = nan }, { timeout = "x" },
+      { family = "AF_BOGUS" }, { family = "SOCK_STREAM" }, { family = 1.5 }, { family = -1 },
+      { family = 1 << 31 }, { family = {} },
+      { bind = 5 }, { bind = "a\0b" }, { bind = io.stdout }, { nodelay = 1 }, { keepalive = "yes" }, { mode = "600" },
+      { bind = socket.address("AF_INET6", "::1", 0), family = "AF_INET" }, { [true] = 1 }, { [{}] = 1 },
+    } do
+      raises("bad argument #3 to 'connect'", "127.0.0.1", port, opts)
+      raises("bad argument #2 to 'connect'", at "/x", opts)
+    end
+    raises(".*bogus", "127.0.0.1", port, { bogus = 1 })
+    raises(".*AF_BOGUS", "127.0.0.1", port, { family = "AF_BOGUS" })
+    raises("bad argument #2 to 'connect'", listener:getsockname(), { bind = at "/x" })
+    raises("bad argument #3 to 'connect'", listener:getsockname(), nil, {})
+    listener:settimeout(0)
+    helper.fails("s:accept", "EAGAIN", listener:accept())
+  end)
+end)
+
+describe("socket.connect in a network #process", function()
+  --- Runs the code in namespaces of its own, where these lines are all of /etc/hosts.
+  local function within(hosts, setup, code)
+    local dir = helper.tmpdir()
+    for name, text in pairs { hosts = hosts, script = "local socket = require 'bsdsocket' " .. code } do
+      local file <close> = assert(io.open(dir .. "/" .. name, "w"))
+      file:write(text)
+    end
+    local output, status = helper.shell(([[
+      unshare -n -m sh -c '
+        mount --bind %s/hosts /etc/hosts && ip link set lo up || exit 99
+        %s
+        "$@"' sh env %s]]):format(dir, setup, helper.command(dir .. "/script")))
+    if status == 99 or output:find "unshare" or output:find "not found" then
+      helper.skip "no network namespace can be made here"
+    end
+    return output, status
+  end
+
+  it("with a black hole for one family takes the other after a quarter of a second", function()
+    for _, case in ipairs {
+      { "2001:db8::1 both\n127.0.0.1 both\n", "127.0.0.1", "waited" },
+      { "192.0.2.1 both\n::1 both\n", "::1", "at once" }, -- the system puts the loopback address first
+      { "2001:db8::1 both\n2001:db8::2 both\n2001:db8::3 both\n127.0.0.1 both\n", "127.0.0.1", "waited" },
+    } do
+      -- what is sent there comes back in, and nobody takes it
+      local output, status = within(case[1], [[
+        ip -6 addr add 2001:db8:1::1/128 dev lo || exit 99
+        ip -6 route add 2001:db8::/32 dev lo || exit 99
+        ip route add 192.0.2.0/24 dev lo || exit 99
+      ]], ([[
+        local l = assert(socket.listen(nil, 8001))
+        local start = socket.monotime()
+        local s = assert(socket.connect("both", 8001, { timeout = 10 }))
+        local took = socket.monotime() - start
+        local host = s:getpeername().host
+        assert(host == %q, host)
+        assert(took < 0.4, took)
+        print(took >= 0.25 and "waited" or "at once")
+        -- and a hole alone
+        start = socket.monotime()
+        local _, message, code = socket.connect("2001:db8::1", 8001, { timeout = 0.3 })
+        assert(code == "timeout", message)
+        assert(socket.monotime() - start < 0.4)
+        l:close()
+        _, message, code = socket.connect("both", 8001, { timeout = 0.6 })
+        assert(code == "timeout" or code == "ECONNREFUSED", message)
+      ]]):format(case[2]))
+      assert.same({ case[3] .. "\n", 0 }, { output, status })
+    end
+  end)
+
+  it("that is not there fails at once, and says so for each address", function()
+    local output = within("2001:db8::1 both\n192.0.2.1 both\n", "", [[
+      local start = socket.monotime()
+      local _, message, code = socket.connect("both", 80)
+      print(code, socket.monotime() - start < 0.2, message)
+    ]])
+    assert.match("^ENETUNREACH\ttrue\tconnect both:80: [^;]+: Network is unreachable; [^;]+: Network is unreachable\n$",
+      output)
+  end)
+
+  it("without IPv6 listens on every interface all the same", function()
+    local output, status = within("127.0.0.1 localhost\n", [[
+      sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 2>/dev/null ||
+        echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || exit 99
+      echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6
+    ]], [[
+      local l = assert(socket.listen(nil, 8001))
+      assert(socket.connect("127.0.0.1", 8001)):close()
+      local _, message, code = socket.listen(nil, 8002, { family = "AF_INET6" })
+      local c = socket.connect("::1", 8001)
+      assert(not c)
+      print "good"
+    ]])
+    assert.same({ "good\n", 0 }, { output, status })
+  end)
+end)
+
+describe("socket.listen", function()
+  it("listens on a host, a service, an address", function()
+    for _, target in ipairs {
+      { "127.0.0.1", 0 }, { "127.0.0.1", "0" }, { "localhost", 0 }, { "127.0.0.1", 0.0 },
+      { socket.address("AF_INET", "127.0.0.1", 0) }, { "127.0.0.1", 0, { family = "AF_INET" } },
+      { "127.0.0.1", 0, { backlog = 5 } }, { "127.0.0.1", 0, { backlog = 5.0 } },
+      { "127.0.0.1", 0, { reuseport = true } },
+      { socket.address("AF_INET", "127.0.0.1", 0), { backlog = -1 } },
+      { socket.address("AF_INET", "127.0.0.1", 0), { backlog = math.mininteger } },
+    } do
+      local l = assert(listen(table.unpack(target)))
+      assert.is_true(l:getsockopt "SO_REUSEADDR")
+      assert.is_nil(l:gettimeout())
+      for _ = 1, 4 do net.keep(assert(socket.connect(l:getsockname(), { timeout = 5 }))) end
+      net.keep(assert(l:accept()))
+    end
+  end)
+
+  it("for nil, * or an empty host reaches clients of both families", function()
+    needipv6()
+    for _, host in ipairs { false, "*", "" } do
+      local l = assert(listen(host or nil, 0))
+      local port = l:getsockname().port
+      for _, from in ipairs { "127.0.0.1", "::1" } do
+        local c = assert(connect(from, port))
+        local s = net.keep(assert(l:accept()))
+        c:send "x"
+        assert.equal("x", s:recv())
+      end
+    end
+  end)
+
+  it("for every interface of one family reaches that alone", function()
+    needipv6()
+    local l = assert(listen(nil, 0, { family = "AF_INET" }))
+    assert.equal("0.0.0.0", l:getsockname().host)
+    assert(connect("127.0.0.1", l:getsockname().port))
+    helper.fails("socket.connect", "ECONNREFUSED", connect("::1", l:getsockname().port))
+    for _, opts in ipairs { { v6only = true }, { family = "AF_INET6", v6only = true } } do
+      local port, beside
+      for _ = 1, 10 do -- another program may have the port for the other family
+        l = assert(listen("*", 0, opts))
+        port = l:getsockname().port
+        beside = listen("0.0.0.0", port)
+        if beside then break end
+      end
+      assert.equal("::", l:getsockname().host)
+      assert(connect("127.0.0.1", port))
+      assert(beside:accept()):close()
+      beside:close()
+      assert(connect("::1", port))
+      helper.fails("socket.connect", "ECONNREFUSED", connect("127.0.0.1", port))
+    end
+    l = assert(listen("*", 0, { family = "AF_INET6", v6only = false }))
+    assert(connect("127.0.0.1", l:getsockname().port))
+  end)
+
+  it("shares a port among those that all ask for it", function()
+    local one = assert(listen("127.0.0.1", 0, { reuseport = true }))
+    local port = one:getsockname().port
+    local two = assert(listen("127.0.0.1", port, { reuseport = true }))
+    helper.fails("socket.listen", "EADDRINUSE", listen("127.0.0.1", port))
+    one:close()
+    assert(connect("127.0.0.1", port))
+    assert(two:accept()):close()
+    local all = assert(listen(nil, 0, { reuseport = true }))
+    assert(listen(nil, all:getsockname().port, { reuseport = true }))
+  end)
+
+  it("takes as many connections in advance as it is told", function()
+    local function waiting(backlog)
+      local l = assert(listen("127.0.0.1", 0, { backlog = backlog }))
+      local n = 0
+      while n < 10 and connect(l:getsockname(), { timeout = n < 2 and 1 or 0.1 }) do n = n + 1 end
+      return n
+    end
+    assert.is_true(waiting(1) < 4)
+    assert.equal(10, waiting(9))
+    assert.equal(10, waiting(-5))
+    assert.equal(10, waiting(nil))
+  end)
+
+  it("says that a port is taken", function()
+    local l = assert(listen("127.0.0.1", 0))
+    local port = l:getsockname().port
+    assert.equal(("listen 127.0.0.1:%d: Address already in use"):format(port),
+      helper.fails("socket.listen", "EADDRINUSE", listen("127.0.0.1", port)))
+    helper.fails("socket.listen", "EADDRINUSE", listen(l:getsockname()))
+    helper.fails("socket.listen", "EADDRINUSE", listen("0.0.0.0", port))
+  end)
+
+  it("starts again at once after a server that ended with connections", function()
+    local l = assert(listen("127.0.0.1", 0))
+    local address = l:getsockname()
+    local c = assert(connect(address))
+    local s = assert(l:accept())
+    s:close() -- this side is first, so the port stays with the kernel for a while
+    l:close()
+    c:close()
+    assert(listen(address))
+  end)
+
+  it("says that an address is not of this host, or not to be had", function()
+    assert.equal("listen 192.0.2.1:0: Cannot assign requested address",
+      helper.fails("socket.listen", "EADDRNOTAVAIL", listen("192.0.2.1", 0)))
+    assert.equal("listen name.invalid:0: Name or service not known",
+      helper.fails("socket.listen", "EAI_NONAME", listen("name.invalid", 0)))
+    helper.fails("socket.listen", "EAI_SERVICE", listen("127.0.0.1", "no-such-service"))
+    helper.fails("socket.listen", "EAI_SERVICE", listen(nil, "no-such-service"))
+    helper.fails("socket.listen", "EAI_ADDRFAMILY", listen("::1", 0, { family = "AF_INET" }))
+    helper.fails("socket.listen", "EAI_FAMILY", listen("127.0.0.1", 0, { family = 12345 }))
+    helper.fails("socket.listen", "EAFNOSUPPORT", listen(socket.address "AF_UNSPEC"))
+  end)
+
+  it("says that a port is privileged #process", function()
+    local file = io.open "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+    local first = file and file:read "n" or 1024
+    if file then file:close() end
+    local nobody = helper.shell "id -u" == "0\n" and "setpriv --reuid=65534 --regid=65534 --clear-groups env " or "env "
+    local _, status = helper.shell(nobody .. helper.command("-e", "print(require 'bsdsocket'._VERSION)"))
+    if status ~= 0 or first < 2 then helper.skip "no port is privileged here, or nobody is without privileges" end
+    local output = helper.shell(nobody .. helper.command("-e", ([[
+      local socket = require "bsdsocket"
+      print(socket.listen("127.0.0.1", %d))
+      print(socket.listen(nil, %d, { family = "AF_INET" }))
+    ]]):format(first - 1, first - 1)))
+    assert.equal(("nil\tlisten 127.0.0.1:%d: Permission denied\tEACCES\n"):format(first - 1)
+      .. ("nil\tlisten 0.0.0.0:%d: Permission denied\tEACCES\n"):format(first - 1), output)
+  end)
+
+  it("raises on what is no host, no port, no option, and names the caller's line", function()
+    local function raises(pattern, ...)
+      local args = table.pack(...)
+      helper.raises("socket.listen", "^spec/init_spec.lua:%d+: " .. pattern, function()
+        local s = socket.listen(table.unpack(args, 1, args.n))
+        return s
+      end)
+    end
+    for _, host in ipairs { 5, true, {}, io.stdout, print } do raises("bad argument #1 to 'listen'", host, 0) end
+    raises("bad argument #1 to 'listen' .*zero", "local\0host", 0)
+    for _, value in ipairs { -1, 65536, 1.5, nan, inf, 2 ^ 31, math.maxinteger, "70000", "8\0", true, {} } do
+      raises("bad argument #2 to 'listen'", nil, value)
+    end
+    raises("bad argument #2 to 'listen'", "127.0.0.1")
+    for _, opts in ipairs {
+      5, "x", { bogus = 1 }, { timeout = 1 }, { family = "AF_BOGUS" }, { family = 1.5 }, { family = 1 << 31 },
+      { backlog = 1.5 }, { backlog = 1 << 31 }, { backlog = nan }, { backlog = "5" }, { reuseport = 1 },
+      { v6only = 0 }, { mode = "800" }, { mode = "rw" }, { mode = "" }, { mode = -1 }, { mode = 4096 },
+      { mode = 1.5 }, { mode = "10000" },
+      { mode = "2000000000000000000000600" }, { mode = "0x1ff" }, { mode = " 600" }, { mode = true },
+    } do
+      raises("bad argument #3 to 'listen'", "127.0.0.1", 0, opts)
+      raises("bad argument #2 to 'listen'", at "/nowhere/x", opts)
+    end
+    raises("bad argument #3 to 'listen' .*mode", "127.0.0.1", 0, { mode = "600" })
+    raises("bad argument #2 to 'listen' .*mode", socket.address("AF_INET", "127.0.0.1", 0), { mode = "600" })
+    raises("bad argument #2 to 'listen' .*mode", at "\0name", { mode = "600" })
+    raises("bad argument #2 to 'listen' .*mode", at "", { mode = "600" })
+    raises("bad argument #3 to 'listen'", at "/nowhere/x", nil, {})
+  end)
+
+  it("is all that shows of its parts", function()
+    assert.is_nil(socket.listenpath)
+    for name, value in pairs(core) do
+      if name ~= "listenpath" then assert.equal(value, socket[name]) end
+    end
+  end)
+end)

@@ -1,0 +1,344 @@
+-- README.md does what it says: every fenced block is run, and what it shows is what comes.
+--
+-- A block is run by the word after its fence; one without a rule here fails.
+--
+--   lua        a script. What it prints stands in it after `-->`, line by line.
+--   console    shell commands after `$ `, each with its output below. Commands that install or take long are
+--              known to `commands` below, and checked in another way.
+--   lua-repl   typed into one `lua5.4 -i`, all such blocks in one session, after what the last `export` of
+--              the console blocks says. Typed is what stands after `> ` and `>> `.
+--   text       drawings, for reading; each call named in one, `name()`, has to exist.
+--
+-- What is compared:
+--   * tabs and several spaces are one space, in the README and in the output;
+--   * a line `...` in the README stands for any number of lines;
+--   * ports that the system chose are renamed 40001, 40002 and so on, as they come: those of `127.0.0.1:port` in
+--     the output that are not in what was typed. Descriptor numbers of `socket (3, ...)` likewise from 3 on.
+local socket = require "bsdsocket"
+local helper = require "spec.helper"
+local quote = helper.quote
+
+local function read(name)
+  local file <close> = assert(io.open(name))
+  return file:read "a"
+end
+
+local text = read "README.md"
+
+local blocks, prose = {}, {}
+do
+  local block
+  local number = 0
+  for line in text:gmatch "([^\n]*)\n" do
+    number = number + 1
+    local fence = line:match "^%s*```(.*)$"
+    if fence and not block then
+      block = { kind = fence, line = number }
+      blocks[#blocks + 1] = block
+    elseif fence then
+      block = nil
+    elseif block then
+      block[#block + 1] = line
+    else
+      prose[#prose + 1] = line
+    end
+  end
+  assert(not block, "a fence of README.md is not closed")
+end
+prose = table.concat(prose, "\n")
+
+---------------------------------------------------------------------------------------------------
+-- Comparing
+
+local function plain(line)
+  return (line:gsub("%s+", " "):gsub(" $", ""))
+end
+
+local function lines(output)
+  local list = {}
+  for line in output:gsub("\n$", ""):gmatch "[^\n]*" do list[#list + 1] = line end
+  if output == "" then list = {} end
+  return list
+end
+
+--- A function that renames in each text it gets what varies, and remembers; `typed` is what a reader types.
+local function renamer(typed)
+  local ports, descriptors, nports, ndescriptors = {}, {}, 40000, 2
+  return function(output)
+    return (output:gsub("%f[%d]127%.0%.0%.1:(%d+)", function(port)
+      if typed:find("%f[%d]" .. port .. "%f[%D]") then return end
+      if not ports[port] then
+        nports = nports + 1
+        ports[port] = nports
+      end
+      return "127.0.0.1:" .. ports[port]
+    end):gsub("socket %((%d+),", function(fd)
+      if not descriptors[fd] then
+        ndescriptors = ndescriptors + 1
+        descriptors[fd] = ndescriptors
+      end
+      return "socket (" .. descriptors[fd] .. ","
+    end))
+  end
+end
+
+local function matches(expected, output, i, j)
+  if i > #expected then return j > #output end
+  if expected[i] == "..." then
+    for k = j, #output + 1 do
+      if matches(expected, output, i + 1, k) then return true end
+    end
+    return false
+  end
+  return j <= #output and plain(expected[i]) == plain(output[j]) and matches(expected, output, i + 1, j + 1)
+end
+
+--- `expected` is an array of lines, `output` a text.
+local function compare(expected, output, what)
+  if not matches(expected, lines(output), 1, 1) then
+    error(("%s: README.md shows\n%s\nand there came\n%s"):format(what, table.concat(expected, "\n"), output), 0)
+  end
+end
+
+---------------------------------------------------------------------------------------------------
+-- Running
+
+local where -- a directory that looks like the checkout, the build in it; lua5.4 is in its bin
+local exports = "" -- the export commands so far
+
+setup(function()
+  where = helper.tmpdir()
+  local build = os.getenv "BSDSOCKET_BUILD" or "build"
+  if not build:find "^/" then build = helper.root .. "/" .. build end
+  local lua = helper.lua("-e", "print(arg[0])"):match "%C+"
+  local output, status = helper.shell(([[
+    cd %s && for f in %s/*; do case $f in */build*) ;; *) ln -s "$f" . ;; esac; done
+    ln -s %s build && mkdir bin && ln -s "$(command -v %s)" bin/lua5.4
+  ]]):format(where, quote(helper.root), quote(build), quote(lua)))
+  assert(status == 0, output)
+  for _, block in ipairs(blocks) do
+    for _, line in ipairs(block.kind == "console" and block or {}) do
+      local export = line:match "^%$ (export .*)$"
+      if export then exports = exports .. export .. "\n" end
+    end
+  end
+end)
+
+--- A shell command as a reader gives it; `exported` with the README's variables.
+local function shell(command, exported)
+  return helper.shell(("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4 LUA_INIT\n"
+    .. "PATH=%s/bin:$PATH TERM=dumb COLUMNS=500; export PATH TERM COLUMNS\n%s%s"):format(
+    where, where, exported and exports or "", command))
+end
+
+--- That make would do it; these are run by .ci/run and by spec/makefile_spec.lua.
+local function accepted(command)
+  local output, status = shell("unset MAKEFLAGS MFLAGS MAKELEVEL; "
+    .. command:gsub("^make", "$(command -v gmake || command -v make) -n"))
+  if status ~= 0 then error(command .. ": " .. output, 0) end
+end
+
+-- What a command that is not simply run comes to: its output, where the README shows one.
+local commands = {
+  ["make deps demo"] = function(command)
+    accepted(command)
+    return "...\n" .. shell "lua5.4 examples/demo.lua"
+  end,
+  ["make deps test"] = accepted,
+  ["make install"] = accepted,
+  ["make install PREFIX=$HOME/.local"] = accepted,
+  -- spec/rockspec_spec.lua runs it
+  ["luarocks --lua-version 5.4 make"] = function() read "bsdsocket-scm-1.rockspec" end,
+  -- the blocks lua-repl go on from here
+  ["lua5.4 -i"] = function() end,
+}
+
+local kinds = {}
+
+function kinds.lua(block)
+  local name = helper.tmpname()
+  local file <close> = assert(io.open(name, "w"))
+  file:write(table.concat(block, "\n"), "\n")
+  file:close()
+  local expected = {}
+  for _, line in ipairs(block) do
+    expected[#expected + 1] = line:match "%-%->%s*(.*)$"
+  end
+  compare(expected, renamer(table.concat(block, "\n"))((shell("exec lua5.4 " .. name, true))), "script")
+end
+
+function kinds.console(block)
+  local i = 1
+  while i <= #block do
+    local command = block[i]:match "^%$ (.*)$"
+    if not command then error("no command: " .. block[i], 0) end
+    local expected = {}
+    i = i + 1
+    while block[i] and not block[i]:find "^%$ " do
+      expected[#expected + 1] = block[i]
+      i = i + 1
+    end
+    local output
+    if command:find "^export [%w_]+=" then
+      output = shell(command)
+    elseif commands[command] then
+      output = commands[command](command) or ""
+    else
+      error("a command that is not known here: " .. command, 0)
+    end
+    compare(expected, renamer(command)(output), command)
+  end
+end
+
+--- What each chunk of the session shows, in order, as {typed = , expected = }.
+local function chunks(list)
+  local result = {}
+  for _, block in ipairs(list) do
+    for i, line in ipairs(block) do
+      local prompt, typed = line:match "^(>>?) (.*)$"
+      if prompt == ">" then
+        result[#result + 1] = { typed = typed, expected = {}, block = block }
+      elseif i == 1 then
+        error("a session begins with a prompt: " .. line, 0)
+      elseif prompt then
+        result[#result].typed = result[#result].typed .. "\n" .. typed
+      else
+        table.insert(result[#result].expected, line)
+      end
+    end
+  end
+  return result
+end
+
+-- The session of all blocks lua-repl; each block then looks at its own part.
+local session
+
+local function runsession()
+  local list = {}
+  for _, block in ipairs(blocks) do
+    if block.kind == "lua-repl" then list[#list + 1] = block end
+  end
+  session = chunks(list)
+  local MARK = [[do io.write("\1\n") end]]
+  local keys, all = {}, {}
+  for i, chunk in ipairs(session) do
+    keys[i] = chunk.typed .. "\n" .. MARK .. "\n"
+    all[i] = chunk.typed
+  end
+  local name = helper.tmpname()
+  local file <close> = assert(io.open(name, "w"))
+  file:write(table.concat(keys))
+  file:close()
+  local output = shell("lua5.4 -i < " .. name .. " 2>&1", true)
+  local rename = renamer(table.concat(all, "\n"))
+  local i = 0
+  for piece in output:gsub("^Lua [^\n]*\n", ""):gmatch "([^\1]*)\1\n" do
+    i = i + 1
+    -- without the prompts and, where Lua's line editor echoes it, without what was typed
+    local echo = { [MARK] = true }
+    for line in session[i].typed:gmatch "[^\n]+" do echo[line] = true end
+    local said = {}
+    for _, line in ipairs(lines(piece)) do
+      line = line:gsub("^>>? ", ""):gsub("^>>? ", "")
+      if not echo[line] then said[#said + 1] = line end
+    end
+    if said[#said] == "" and #said > #session[i].expected then said[#said] = nil end -- a prompt stood there
+    session[i].said = rename(table.concat(said, "\n"))
+  end
+  assert(i == #session, output)
+end
+
+kinds["lua-repl"] = function(block)
+  if not session then runsession() end
+  for _, chunk in ipairs(session) do
+    if chunk.block == block then compare(chunk.expected, chunk.said, "> " .. chunk.typed) end
+  end
+end
+
+local function exists(name)
+  local s <close> = socket.socket()
+  return socket[name] ~= nil or s[name] ~= nil
+end
+
+function kinds.text(block)
+  local count = 0
+  for name in table.concat(block, "\n"):gmatch "([%w_]+)%(%)" do
+    if not exists(name) then error("there is no " .. name .. "()", 0) end
+    count = count + 1
+  end
+  assert(count > 0, "a drawing without a call: how would anybody know that it is right?")
+end
+
+---------------------------------------------------------------------------------------------------
+
+describe("README.md #process", function()
+  for _, block in ipairs(blocks) do
+    it(("shows in line %d (%s) what really comes"):format(block.line, block.kind), function()
+      local run = kinds[block.kind] or error("no way is known to run a block of the kind '" .. block.kind .. "'", 0)
+      run(block)
+    end)
+  end
+
+  it("has a session, a drawing, scripts and commands", function()
+    local count = {}
+    for _, block in ipairs(blocks) do count[block.kind] = (count[block.kind] or 0) + 1 end
+    for kind in pairs(kinds) do assert.is_true((count[kind] or 0) > 0, kind) end
+  end)
+
+  it("links to what is there", function()
+    local anchors = {}
+    for heading in ("\n" .. prose):gmatch "\n#+ ([^\n]+)" do
+      anchors["#" .. heading:lower():gsub("[^%w %-]", ""):gsub(" ", "-")] = true
+    end
+    local count = 0
+    for target in prose:gmatch "%]%(([^)]+)%)" do
+      count = count + 1
+      if target:find "^#" then
+        assert.is_true(anchors[target], target)
+      elseif not target:find "^https://" then
+        read(target)
+      end
+    end
+    assert.is_true(count > 10)
+  end)
+
+  -- Of a table with a column for others, the last one is ours.
+  it("names no function and no method that does not exist", function()
+    local ours = ("\n" .. prose .. "\n"):gsub("\n|[^\n]-([^|\n]*)|%f[\n]", "\n%1"):gsub("%.%.%. |", "")
+    local s <close> = socket.socket()
+    local p <close> = socket.poller()
+    local owners = { socket = socket, s = s, p = p, poller = p, c = s, client = s, server = s }
+    local count = 0
+    for code in ours:gmatch "`([^`]+)`" do
+      for owner, name in code:gmatch "%f[%w_]([%a_]+)[.:]([%l_]+)%(" do
+        count = count + 1
+        assert(owners[owner], "whose method is it? " .. code)
+        assert(owners[owner][name], "it does not exist: " .. code)
+      end
+    end
+    assert.is_true(count > 20)
+  end)
+
+  it("names no constant and no code that does not exist", function()
+    local count = 0
+    for code in text:gmatch '["`](%u[%u%d_]+)["`]' do
+      count = count + 1
+      assert(socket[code] or code == "LICENSE", code)
+    end
+    assert.is_true(count > 30)
+  end)
+
+  it("shows every example that there is", function()
+    for name in helper.shell "ls examples":gmatch "%d%d_[%w_]+%.lua" do
+      assert.is_truthy(prose:find("(examples/" .. name .. ")", 1, true), name)
+    end
+  end)
+
+  it("tells the cost as the benchmark demands it", function()
+    local goals = read "bench/instr_goals.txt"
+    local instructions = goals:match "\nsend %+ recv *| *(%d+)"
+    local bytes = goals:match "\nbytes of an idle socket *| *(%d+)"
+    assert.match("take at most " .. instructions .. " instructions", prose)
+    assert.match("an idle socket at most " .. bytes .. " bytes", prose)
+  end)
+end)
