@@ -21,6 +21,7 @@ build = {
         "csrc/buffer.c",
         "csrc/connection.c",
         "csrc/constant.c",
+        "csrc/control.c",
         "csrc/core.c",
         "csrc/error.c",
         "csrc/interface.c",

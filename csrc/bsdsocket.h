@@ -304,6 +304,36 @@ void bs_handedover(const bs_receive *r);
 #define bs_dontwait(patience) ((patience) == BS_NEVER ? MSG_DONTWAIT : 0)
 void bs_opentransfer(lua_State *L);
 
+/* ---- control.c ---- */
+
+/* Where in a table that was given as argument `arg` one is: for the errors that it raises. */
+typedef struct bs_place {
+  int arg;
+  lua_Integer message; /* which one; 0: there is just one */
+  const char *field;   /* NULL: not in one yet, and so on */
+  lua_Integer item;    /* of the array in the field; 0: not in one */
+  const char *part;    /* field of the item */
+} bs_place;
+
+/* Raises "bad argument #1 to 'sendmsg' (field 'fds': item 2: <what>)". */
+int bs_mistake(lua_State *L, const bs_place *at, const char *what);
+int bs_unexpected(lua_State *L, const bs_place *at, int idx, const char *expected);
+/* The table at idx has these fields and no others: a typing mistake is not to be ignored. */
+void bs_checkfields(lua_State *L, const bs_place *at, int idx, const char *const *names);
+size_t bs_checkarray(lua_State *L, const bs_place *at, int idx); /* its length */
+int bs_checkmsgflags(lua_State *L, const bs_place *at, int idx);
+lua_Integer bs_checkwithin(lua_State *L, const bs_place *at, int idx, lua_Integer least,
+                           lua_Integer most);
+void bs_setinteger(lua_State *L, const char *name,
+                   lua_Integer value); /* into the table on the top */
+
+#define BS_CONTROLVALUE 64
+/* Puts the value at idx as bytes into `data`, and gives their number. */
+size_t bs_checkcontrol(lua_State *L, bs_place *at, int idx, int level, int type,
+                       char data[BS_CONTROLVALUE]);
+/* Pushes the value of the bytes; false if there is none. */
+int bs_pushcontrol(lua_State *L, int level, int type, const unsigned char *data, size_t len);
+
 /* ---- message.c ---- */
 
 void bs_openmessage(lua_State *L);

@@ -1,7 +1,7 @@
 /*
 ** message.c: messages with all that belongs to them: sendmsg sendmmsg, recvmsg recvmmsg. Pieces, addresses,
-** control data, and the descriptors that travel with them. What becomes of bytes that have left the kernel
-** and are not in Lua yet is in transfer.c.
+** and the descriptors that travel with them. How control data looks is in control.c; what becomes of bytes
+** that have left the kernel and are not in Lua yet in transfer.c.
 **
 ** Sending: the user's tables are read once, before the call, into a *batch*: a userdata of headers and
 ** what they point to, with a table beside it that keeps all of that alive. So a program may do what it
@@ -13,7 +13,6 @@
 */
 #include "prefix.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,13 +20,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bsdsocket.h"
-#include "netheaders.h"
 
 #if !defined(IOV_MAX)
 #define IOV_MAX 1024
@@ -98,411 +94,6 @@ static int carries (const bs_socket *s) {
   return s->family == AF_UNIX || s->family == AF_UNSPEC;
 }
 
-/* ==== what is wrong with a table that was given ==== */
-
-/* Where in the argument one is: for messages of errors. */
-typedef struct Place {
-  int arg;
-  lua_Integer message; /* which one; 0: there is just one */
-  const char *field;
-  lua_Integer item; /* of the array in the field; 0: not in one */
-  const char *part; /* field of the item */
-} Place;
-
-/* Raises "bad argument #1 to 'sendmsg' (field 'fds': item 2: <what>)" */
-static int mistake (lua_State *L, const Place *at, const char *what) {
-  if (at->part != NULL)
-    what = lua_pushfstring(L, "field '%s': %s", at->part, what);
-  if (at->item != 0)
-    what = lua_pushfstring(L, "item %I: %s", (LUAI_UACINT)at->item, what);
-  if (at->field != NULL)
-    what = lua_pushfstring(L, "field '%s': %s", at->field, what);
-  if (at->message != 0)
-    what = lua_pushfstring(L, "message %I: %s", (LUAI_UACINT)at->message, what);
-  return luaL_argerror(L, at->arg, what);
-}
-
-static int unexpected (lua_State *L, const Place *at, int idx, const char *expected) {
-  return mistake(L, at, bs_expected(L, lua_absindex(L, idx), expected));
-}
-
-/* The table at idx has these fields and no others: a name with a typing mistake is not to be ignored. */
-static void checkfields (lua_State *L, const Place *at, int idx, const char *const *names) {
-  if (lua_type(L, idx) != LUA_TTABLE)
-    unexpected(L, at, idx, "table");
-  lua_pushnil(L);
-  while (lua_next(L, idx)) {
-    size_t len;
-    const char *const *name = names;
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING)
-      mistake(L, at, lua_pushfstring(L, "its fields have names, and no %s", luaL_typename(L, -1)));
-    const char *key = lua_tolstring(L, -1, &len);
-    while (*name != NULL && !(strlen(*name) == len && memcmp(*name, key, len) == 0))
-      name++;
-    if (*name == NULL)
-      mistake(L, at, lua_pushfstring(L, "unknown field '%s'", key));
-  }
-}
-
-/* The number of elements of the array at idx. */
-static size_t checkarray (lua_State *L, const Place *at, int idx) {
-  if (lua_type(L, idx) != LUA_TTABLE)
-    unexpected(L, at, idx, "array");
-  lua_Integer n = luaL_len(L, idx);
-  if (n < 0 || (lua_Unsigned)n > SIZE_MAX / 1024)
-    mistake(L, at, "length out of range");
-  if (n == 0) { /* with elements all the same, it is something else */
-    lua_pushnil(L);
-    if (lua_next(L, idx))
-      mistake(L, at, "array expected, got a table without element 1");
-  }
-  return (size_t)n;
-}
-
-static int checkflags (lua_State *L, const Place *at, int idx) {
-  int flags;
-  const char *wrong = bs_toconstant(L, lua_absindex(L, idx), "MSG_\0", &flags);
-  if (wrong != NULL)
-    mistake(L, at, wrong);
-  return flags;
-}
-
-static lua_Integer checkinteger (lua_State *L, const Place *at, int idx, lua_Integer least,
-                                 lua_Integer most) {
-  int isinteger;
-  lua_Integer n = lua_tointegerx(L, idx, &isinteger);
-  if (!isinteger && lua_type(L, idx) == LUA_TNUMBER)
-    mistake(L, at, "number has no integer representation");
-  if (!isinteger)
-    unexpected(L, at, idx, "integer");
-  if (n < least || n > most)
-    mistake(L, at,
-            lua_pushfstring(L, "out of range: integer from %I to %I expected", (LUAI_UACINT)least,
-                            (LUAI_UACINT)most));
-  return n;
-}
-
-/* ==== kinds of control data ==== */
-
-/* Of one in the kernel's form. */
-typedef union Datum {
-  int i;
-  uint16_t u16;
-  uint32_t u32;
-  struct timeval time;
-  struct timespec times[3];
-  int64_t pair[2];
-#if defined(SCM_CREDENTIALS)
-  struct ucred cred;
-#endif
-#if defined(IP_PKTINFO)
-  struct in_pktinfo info;
-#endif
-#if defined(IPV6_PKTINFO)
-  struct in6_pktinfo info6;
-#endif
-} Datum;
-
-/* check: the Lua value at idx into *d, its size is `size`; NULL: it is never sent, or as bytes.
-** push: leaves the Lua value of the `len` bytes of data, false if they do not look like it; NULL: bytes. */
-typedef struct Kind {
-  int level, type;
-  size_t size;
-  void (*check)(lua_State *L, Place *at, int idx, Datum *d);
-  int (*push)(lua_State *L, const unsigned char *data, size_t len);
-} Kind;
-
-/* ---- integers ---- */
-
-static void int_check (lua_State *L, Place *at, int idx, Datum *d) {
-  d->i = (int)checkinteger(L, at, idx, INT_MIN, INT_MAX);
-}
-
-/* Some systems give TOS in a byte. */
-static int int_push (lua_State *L, const unsigned char *data, size_t len) {
-  int i;
-  if (len == 1)
-    i = data[0];
-  else if (len == sizeof(i))
-    memcpy(&i, data, sizeof(i));
-  else
-    return 0;
-  lua_pushinteger(L, i);
-  return 1;
-}
-
-#if defined(UDP_SEGMENT)
-static void u16_check (lua_State *L, Place *at, int idx, Datum *d) {
-  d->u16 = (uint16_t)checkinteger(L, at, idx, 0, UINT16_MAX);
-}
-#endif
-
-#if defined(SO_RXQ_OVFL)
-static int u32_push (lua_State *L, const unsigned char *data, size_t len) {
-  uint32_t u;
-  if (len != sizeof(u))
-    return 0;
-  memcpy(&u, data, sizeof(u));
-  lua_pushinteger(L, (lua_Integer)u);
-  return 1;
-}
-#endif
-
-/* ---- times: seconds ---- */
-
-#if defined(SCM_TIMESTAMP)
-static int time_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct timeval tv;
-  if (len != sizeof(tv))
-    return 0;
-  memcpy(&tv, data, sizeof(tv));
-  lua_pushnumber(L, (lua_Number)tv.tv_sec + (lua_Number)tv.tv_usec / 1e6);
-  return 1;
-}
-#endif
-
-#if defined(SCM_TIMESTAMPNS) || defined(SCM_TIMESTAMPING)
-/* One, or three of which those that there is none of are 0. */
-static int times_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct timespec ts;
-  lua_Number seconds = 0;
-  if (len % sizeof(ts) != 0)
-    return 0;
-  for (size_t at = 0; at < len && seconds <= 0; at += sizeof(ts)) {
-    memcpy(&ts, data + at, sizeof(ts));
-    seconds = (lua_Number)ts.tv_sec + (lua_Number)ts.tv_nsec / 1e9;
-  }
-  lua_pushnumber(L, seconds);
-  return 1;
-}
-#endif
-
-/* ---- tables ---- */
-
-static void setinteger (lua_State *L, const char *name, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-#if defined(SCM_CREDENTIALS)
-static lua_Integer getid (lua_State *L, Place *at, int idx, const char *name, lua_Integer most,
-                          lua_Integer own) {
-  at->part = name;
-  if (lua_getfield(L, idx, name) != LUA_TNIL)
-    own = checkinteger(L, at, -1, 0, most);
-  lua_pop(L, 1);
-  return own;
-}
-
-static void cred_check (lua_State *L, Place *at, int idx, Datum *d) {
-  static const char *const names[] = {"pid", "uid", "gid", NULL};
-  checkfields(L, at, idx, names);
-  d->cred.pid = (pid_t)getid(L, at, idx, "pid", INT_MAX, getpid());
-  d->cred.uid = (uid_t)getid(L, at, idx, "uid", UINT32_MAX, getuid());
-  d->cred.gid = (gid_t)getid(L, at, idx, "gid", UINT32_MAX, getgid());
-}
-
-static int cred_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct ucred cred;
-  if (len != sizeof(cred))
-    return 0;
-  memcpy(&cred, data, sizeof(cred));
-  lua_createtable(L, 0, 3);
-  setinteger(L, "pid", cred.pid);
-  setinteger(L, "uid", cred.uid);
-  setinteger(L, "gid", cred.gid);
-  return 1;
-}
-#endif
-
-#if defined(IP_PKTINFO) || defined(IPV6_PKTINFO)
-/* ifindex, and into `ip` the address: an object of the family, or its host as text */
-static lua_Integer checkinfo (lua_State *L, Place *at, int idx, int family, void *ip, size_t size) {
-  static const char *const names[] = {"ifindex", "address", NULL};
-  lua_Integer ifindex = 0;
-  checkfields(L, at, idx, names);
-  memset(ip, 0, size);
-  at->part = "ifindex";
-  if (lua_getfield(L, idx, "ifindex") != LUA_TNIL)
-    ifindex = checkinteger(L, at, -1, 0, INT_MAX);
-  at->part = "address";
-  if (lua_getfield(L, idx, "address") == LUA_TSTRING) {
-    if (inet_pton(family, lua_tostring(L, -1), ip) != 1 ||
-        strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-      mistake(L, at, "a numeric host of the socket's family expected");
-  }
-  else if (!lua_isnil(L, -1)) {
-    const bs_address *a = bs_testaddress(L, -1);
-    if (a == NULL || a->u.sa.sa_family != family)
-      unexpected(L, at, -1, family == AF_INET ? "AF_INET address" : "AF_INET6 address");
-    else if (family == AF_INET)
-      memcpy(ip, &a->u.in.sin_addr, size);
-    else
-      memcpy(ip, &a->u.in6.sin6_addr, size);
-  }
-  lua_pop(L, 2);
-  return ifindex;
-}
-
-/* {ifindex=, address=}, the address without a port */
-static void pushinfo (lua_State *L, lua_Integer ifindex, const bs_address *a) {
-  lua_createtable(L, 0, 2);
-  setinteger(L, "ifindex", ifindex);
-  bs_pushaddress(L, &a->u.sa, a->len, a->u.sa.sa_family);
-  lua_setfield(L, -2, "address");
-}
-#endif
-
-#if defined(IP_PKTINFO)
-static void info_check (lua_State *L, Place *at, int idx, Datum *d) {
-  struct in_addr ip;
-  memset(&d->info, 0, sizeof(d->info));
-  d->info.ipi_ifindex = (int)checkinfo(L, at, idx, AF_INET, &ip, sizeof(ip));
-  d->info.ipi_spec_dst = ip; /* what the packet is sent from */
-}
-
-static int info_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct in_pktinfo info;
-  bs_address a;
-  if (len != sizeof(info))
-    return 0;
-  memcpy(&info, data, sizeof(info));
-  memset(&a, 0, sizeof(a));
-  a.len = sizeof(a.u.in);
-  a.u.in.sin_family = AF_INET;
-  a.u.in.sin_addr = info.ipi_addr;
-  pushinfo(L, info.ipi_ifindex, &a);
-  return 1;
-}
-#endif
-
-#if defined(IPV6_PKTINFO)
-static void info6_check (lua_State *L, Place *at, int idx, Datum *d) {
-  struct in6_addr ip;
-  memset(&d->info6, 0, sizeof(d->info6));
-  d->info6.ipi6_ifindex = (unsigned)checkinfo(L, at, idx, AF_INET6, &ip, sizeof(ip));
-  d->info6.ipi6_addr = ip;
-}
-
-static int info6_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct in6_pktinfo info;
-  bs_address a;
-  if (len != sizeof(info))
-    return 0;
-  memcpy(&info, data, sizeof(info));
-  memset(&a, 0, sizeof(a));
-  a.len = sizeof(a.u.in6);
-  a.u.in6.sin6_family = AF_INET6;
-  a.u.in6.sin6_addr = info.ipi6_addr;
-  if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&info.ipi6_addr))
-    a.u.in6.sin6_scope_id = (uint32_t)info.ipi6_ifindex;
-  pushinfo(L, (lua_Integer)info.ipi6_ifindex, &a);
-  return 1;
-}
-#endif
-
-#if defined(SO_EE_ORIGIN_LOCAL)
-/* What is in the error queue; who said so stands behind it. */
-static int error_push (lua_State *L, const unsigned char *data, size_t len) {
-  struct sock_extended_err err;
-  bs_address a;
-  if (len < sizeof(err))
-    return 0;
-  memcpy(&err, data, sizeof(err));
-  memset(&a, 0, sizeof(a));
-  len -= sizeof(err);
-  memcpy(&a.u, data + sizeof(err), len < sizeof(a.u) ? len : sizeof(a.u));
-  switch (a.u.sa.sa_family) {
-    case AF_INET: a.len = sizeof(a.u.in); break;
-    case AF_INET6: a.len = sizeof(a.u.in6); break;
-    default: a.len = 0; break;
-  }
-  lua_createtable(L, 0, 7);
-  if (bs_errname((int)err.ee_errno) != NULL)
-    lua_pushstring(L, bs_errname((int)err.ee_errno));
-  else
-    lua_pushfstring(L, "%d", (int)err.ee_errno);
-  lua_setfield(L, -2, "errno");
-  setinteger(L, "origin", err.ee_origin);
-  setinteger(L, "type", err.ee_type);
-  setinteger(L, "code", err.ee_code);
-  setinteger(L, "info", err.ee_info);
-  setinteger(L, "data", err.ee_data);
-  if (a.len > 0 && a.len <= len) {
-    bs_pushaddress(L, &a.u.sa, a.len, a.u.sa.sa_family);
-    lua_setfield(L, -2, "offender");
-  }
-  return 1;
-}
-#endif
-
-/* clang-format off */
-static const Kind kinds[] = {
-#if defined(SCM_CREDENTIALS)
-  {SOL_SOCKET, SCM_CREDENTIALS, sizeof(struct ucred), cred_check, cred_push},
-#endif
-#if defined(SCM_TIMESTAMP)
-  {SOL_SOCKET, SCM_TIMESTAMP, 0, NULL, time_push},
-#endif
-#if defined(SO_TIMESTAMP_NEW) && defined(SCM_TIMESTAMP)
-  {SOL_SOCKET, SO_TIMESTAMP_NEW, 0, NULL, time_push},
-#endif
-#if defined(SCM_TIMESTAMPNS)
-  {SOL_SOCKET, SCM_TIMESTAMPNS, 0, NULL, times_push},
-#endif
-#if defined(SO_TIMESTAMPNS_NEW) && defined(SCM_TIMESTAMPNS)
-  {SOL_SOCKET, SO_TIMESTAMPNS_NEW, 0, NULL, times_push},
-#endif
-#if defined(SCM_TIMESTAMPING)
-  {SOL_SOCKET, SCM_TIMESTAMPING, 0, NULL, times_push},
-#endif
-#if defined(SO_TIMESTAMPING_NEW) && defined(SCM_TIMESTAMPING)
-  {SOL_SOCKET, SO_TIMESTAMPING_NEW, 0, NULL, times_push},
-#endif
-#if defined(SO_RXQ_OVFL)
-  {SOL_SOCKET, SO_RXQ_OVFL, 0, NULL, u32_push},
-#endif
-#if defined(IP_TTL)
-  {IPPROTO_IP, IP_TTL, sizeof(int), int_check, int_push},
-#endif
-#if defined(IP_TOS)
-  {IPPROTO_IP, IP_TOS, sizeof(int), int_check, int_push},
-#endif
-#if defined(IP_PKTINFO)
-  {IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo), info_check, info_push},
-#endif
-#if defined(IP_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
-  {IPPROTO_IP, IP_RECVERR, 0, NULL, error_push},
-#endif
-#if defined(IPV6_HOPLIMIT)
-  {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), int_check, int_push},
-#endif
-#if defined(IPV6_TCLASS)
-  {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), int_check, int_push},
-#endif
-#if defined(IPV6_PKTINFO)
-  {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo), info6_check, info6_push},
-#endif
-#if defined(IPV6_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
-  {IPPROTO_IPV6, IPV6_RECVERR, 0, NULL, error_push},
-#endif
-#if defined(UDP_SEGMENT)
-  {IPPROTO_UDP, UDP_SEGMENT, sizeof(uint16_t), u16_check, NULL},
-#endif
-#if defined(UDP_GRO)
-  {IPPROTO_UDP, UDP_GRO, 0, NULL, int_push},
-#endif
-};
-/* clang-format on */
-
-static const Kind *findkind (int level, int type) {
-  for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-    if (kinds[i].level == level && kinds[i].type == type)
-      return &kinds[i];
-  return NULL;
-}
-
 /* ==== sending ==== */
 
 /* A descriptor that shall go along. Its owner may be closed while the call waits: it is asked each time. */
@@ -538,7 +129,7 @@ typedef struct sendmsg_op {
 /* ---- the user's tables ---- */
 
 typedef struct Builder {
-  Place at;
+  bs_place at;
   bs_socket *sock;
   int anchors; /* the table on the stack that keeps alive what the batch points to */
   lua_Integer nanchors;
@@ -562,7 +153,7 @@ static void addpiece (lua_State *L, Builder *b, Outgoing *x, const char *expecte
   size_t len;
   const char *data = bs_todata(L, lua_gettop(L), &len);
   if (data == NULL)
-    unexpected(L, &b->at, -1, expected);
+    bs_unexpected(L, &b->at, -1, expected);
   if (len == 0) {
     lua_pop(L, 1);
     return;
@@ -606,7 +197,7 @@ static void getdata (lua_State *L, Builder *b, Outgoing *x) {
     addpiece(L, b, x, "string, buffer or array");
     return;
   }
-  size_t n = checkarray(L, &b->at, idx);
+  size_t n = bs_checkarray(L, &b->at, idx);
   if (n > 1)
     x->pieces = (struct iovec *)newanchored(L, b, n * sizeof(struct iovec));
   for (b->at.item = 1; (size_t)b->at.item <= n; b->at.item++) {
@@ -621,14 +212,14 @@ static void getdata (lua_State *L, Builder *b, Outgoing *x) {
 static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
   const bs_address *a = bs_testaddress(L, -1);
   if (a == NULL)
-    unexpected(L, &b->at, -1, "address");
+    bs_unexpected(L, &b->at, -1, "address");
   int given = a->u.sa.sa_family, af = b->sock->family;
   if (given != af && given != AF_UNSPEC) {
     const char *its = bs_constantname("AF_", given), *own = bs_constantname("AF_", af);
-    mistake(L, &b->at,
-            lua_pushfstring(L, "%s address expected, got %s address",
-                            own != NULL ? own : "another family's",
-                            its != NULL ? its : "another family's"));
+    bs_mistake(L, &b->at,
+               lua_pushfstring(L, "%s address expected, got %s address",
+                               own != NULL ? own : "another family's",
+                               its != NULL ? its : "another family's"));
   }
   x->to = a;
   lua_pushvalue(L, -1);
@@ -639,7 +230,7 @@ static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
 static char *addcontrol (lua_State *L, Builder *b, int level, int type, const void *data,
                          size_t len) {
   if (len > INT_MAX / 2)
-    mistake(L, &b->at, "data too long");
+    bs_mistake(L, &b->at, "data too long");
   size_t need = CMSG_SPACE(len);
   if (b->size - b->len < need) {
     size_t size = 2 * b->size > b->len + need ? 2 * b->size : b->len + need;
@@ -666,7 +257,7 @@ static int getconstant (lua_State *L, Builder *b, int idx, const char *name, con
   lua_getfield(L, idx, name);
   const char *wrong = bs_toconstant(L, lua_gettop(L), prefixes, &value);
   if (wrong != NULL)
-    mistake(L, &b->at, wrong);
+    bs_mistake(L, &b->at, wrong);
   lua_pop(L, 1);
   return value;
 }
@@ -676,29 +267,26 @@ static void addentry (lua_State *L, Builder *b) {
   static const char *const names[] = {"level", "type", "data", "value", NULL};
   int idx = lua_gettop(L);
   size_t len;
-  checkfields(L, &b->at, idx, names);
+  bs_checkfields(L, &b->at, idx, names);
   int level = getconstant(L, b, idx, "level", "SOL_\0IPPROTO_\0");
   int type = getconstant(L, b, idx, "type", "SCM_\0SO_\0IP_\0IPV6_\0UDP_\0SCTP_\0TIPC_\0");
   int hasvalue = lua_getfield(L, idx, "value") != LUA_TNIL;
   int hasdata = lua_getfield(L, idx, "data") != LUA_TNIL;
   b->at.part = NULL;
   if (hasdata == hasvalue)
-    mistake(L, &b->at, "one of the fields 'data' and 'value' expected");
+    bs_mistake(L, &b->at, "one of the fields 'data' and 'value' expected");
   if (hasdata) {
     b->at.part = "data";
     const char *data = bs_todata(L, idx + 2, &len);
     if (data == NULL)
-      unexpected(L, &b->at, idx + 2, "string or buffer");
+      bs_unexpected(L, &b->at, idx + 2, "string or buffer");
     addcontrol(L, b, level, type, data, len);
   }
   else {
-    const Kind *k = findkind(level, type);
-    Datum d;
+    char value[BS_CONTROLVALUE];
     b->at.part = "value";
-    if (k == NULL || k->check == NULL)
-      mistake(L, &b->at, "not known for this level and type; give 'data', the raw bytes");
-    k->check(L, &b->at, idx + 1, &d);
-    addcontrol(L, b, level, type, &d, k->size);
+    len = bs_checkcontrol(L, &b->at, idx + 1, level, type, value);
+    addcontrol(L, b, level, type, value, len);
   }
   b->at.part = NULL;
   lua_settop(L, idx - 1);
@@ -706,7 +294,7 @@ static void addentry (lua_State *L, Builder *b) {
 
 static void getcontrol (lua_State *L, Builder *b, Outgoing *x) {
   int idx = lua_gettop(L);
-  size_t n = checkarray(L, &b->at, idx);
+  size_t n = bs_checkarray(L, &b->at, idx);
   (void)x;
   for (b->at.item = 1; (size_t)b->at.item <= n; b->at.item++) {
     lua_geti(L, idx, b->at.item);
@@ -722,7 +310,7 @@ static void addpassed (lua_State *L, Builder *b, Passed *p) {
   int idx = lua_gettop(L);
   p->fd = bs_tofd(L, idx, &s, &wrong);
   if (wrong != NULL)
-    mistake(L, &b->at, wrong);
+    bs_mistake(L, &b->at, wrong);
   p->sock = s;
   p->file = (const luaL_Stream *)luaL_testudata(L, idx, LUA_FILEHANDLE);
   if (s != NULL)
@@ -734,13 +322,13 @@ static void addpassed (lua_State *L, Builder *b, Passed *p) {
 /* After the field `control`: what is added later may move what was there. */
 static void getfds (lua_State *L, Builder *b, Outgoing *x) {
   int idx = lua_gettop(L);
-  size_t n = checkarray(L, &b->at, idx);
+  size_t n = bs_checkarray(L, &b->at, idx);
   if (n == 0)
     return;
   if (!carries(b->sock))
-    mistake(L, &b->at, "only AF_UNIX sockets pass descriptors");
+    bs_mistake(L, &b->at, "only AF_UNIX sockets pass descriptors");
   if (b->sock->type == SOCK_STREAM && x->npieces == 0)
-    mistake(L, &b->at, "in a stream descriptors go with data, of one byte at least");
+    bs_mistake(L, &b->at, "in a stream descriptors go with data, of one byte at least");
   Passed *fds = (Passed *)newanchored(L, b, n * sizeof(Passed));
   for (b->at.item = 1; (size_t)b->at.item <= n; b->at.item++) {
     lua_geti(L, idx, b->at.item);
@@ -753,7 +341,7 @@ static void getfds (lua_State *L, Builder *b, Outgoing *x) {
 }
 
 static void getflags (lua_State *L, Builder *b, Outgoing *x) {
-  x->flags = checkflags(L, &b->at, -1);
+  x->flags = bs_checkmsgflags(L, &b->at, -1);
 }
 
 static const char *const message_fields[] = {"data", "address", "flags", "control", "fds", NULL};
@@ -770,7 +358,7 @@ static void getmessage (lua_State *L, Builder *b, Header *h, Outgoing *x) {
   b->control = NULL;
   b->len = b->size = 0;
   if (lua_type(L, idx) == LUA_TTABLE) {
-    checkfields(L, &b->at, idx, message_fields);
+    bs_checkfields(L, &b->at, idx, message_fields);
     for (int i = 0; message_fields[i] != NULL; i++) {
       b->at.field = message_fields[i];
       if (lua_getfield(L, idx, message_fields[i]) != LUA_TNIL)
@@ -781,7 +369,7 @@ static void getmessage (lua_State *L, Builder *b, Header *h, Outgoing *x) {
     lua_pop(L, 1);
   }
   else if (b->at.message == 0)
-    unexpected(L, &b->at, idx, "table");
+    bs_unexpected(L, &b->at, idx, "table");
   else
     addpiece(L, b, x, "table, string or buffer");
   if (x->to != NULL) {
@@ -947,12 +535,12 @@ static const bs_kind sendmmsg_kind =
 static int message_sendmmsg (lua_State *L) {
   sendmsg_op m;
   Builder b;
-  Place at = {2, 0, NULL, 0, NULL};
+  bs_place at = {2, 0, NULL, 0, NULL};
   (void)bs_checksocket(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 3);
   int flags = bs_optconstant(L, 3, "MSG_\0", 0), all = flags;
-  size_t n = checkarray(L, &at, 2);
+  size_t n = bs_checkarray(L, &at, 2);
   initsend(L, &m, &b, &sendmmsg_kind, n);
   for (size_t i = 0; i < n; i++) {
     b.at.message = (lua_Integer)i + 1;
@@ -1131,8 +719,7 @@ static int pushentryvalue (lua_State *L, const Inbox *box, struct cmsghdr *c) {
     pushdescriptor(L, c, 0);
     return 1;
   }
-  const Kind *k = findkind(c->cmsg_level, c->cmsg_type);
-  return k != NULL && k->push != NULL && k->push(L, CMSG_DATA(c), entrylength(box, c));
+  return bs_pushcontrol(L, c->cmsg_level, c->cmsg_type, CMSG_DATA(c), entrylength(box, c));
 }
 
 static void pushcontrol (lua_State *L, Inbox *box) {
@@ -1142,8 +729,8 @@ static void pushcontrol (lua_State *L, Inbox *box) {
     if (isrights(c))
       continue;
     lua_createtable(L, 0, 4);
-    setinteger(L, "level", c->cmsg_level);
-    setinteger(L, "type", c->cmsg_type);
+    bs_setinteger(L, "level", c->cmsg_level);
+    bs_setinteger(L, "type", c->cmsg_type);
     lua_pushlstring(L, (const char *)CMSG_DATA(c), entrylength(box, c));
     lua_setfield(L, -2, "data");
     if (pushentryvalue(L, box, c))
@@ -1213,9 +800,8 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
   msg.msg_iovlen = 1;
   msg.msg_control = m->box->size > 0 ? m->box->control : NULL;
   msg.msg_controllen = m->box->size;
-  if (carries(o->sock))
-    flags |=
-      MSG_CMSG_CLOEXEC; /* some others take it for a mistake, and have no descriptors to give */
+  if (carries(o->sock)) /* some others take the flag for a mistake */
+    flags |= MSG_CMSG_CLOEXEC;
   ssize_t got = recvmsg(o->sock->fd, &msg, flags);
   if (got < 0)
     return bs_notreceived(r);
@@ -1248,7 +834,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box);
   lua_setfield(L, -2, "control");
-  setinteger(L, "flags", m->flags);
+  bs_setinteger(L, "flags", m->flags);
   if (r->chunk != NULL)
     bs_handedover(r);
   return 1;
@@ -1261,17 +847,17 @@ static const char *const recvmsg_options[] = {"control", "flags", NULL};
 
 /* The options at 3: gives the size of the inbox. */
 static size_t checkoptions (lua_State *L, bs_receive *r) {
-  Place at = {3, 0, NULL, 0, NULL};
+  bs_place at = {3, 0, NULL, 0, NULL};
   lua_Integer size = CONTROLSIZE;
   if (lua_isnoneornil(L, 3))
     return CONTROLSIZE;
-  checkfields(L, &at, 3, recvmsg_options);
+  bs_checkfields(L, &at, 3, recvmsg_options);
   at.field = "control";
   if (lua_getfield(L, 3, "control") != LUA_TNIL)
-    size = checkinteger(L, &at, -1, 0, INT_MAX);
+    size = bs_checkwithin(L, &at, -1, 0, INT_MAX);
   at.field = "flags";
   if (lua_getfield(L, 3, "flags") != LUA_TNIL)
-    bs_setreceiveflags(r, checkflags(L, &at, -1));
+    bs_setreceiveflags(r, bs_checkmsgflags(L, &at, -1));
   lua_pop(L, 2);
   return size < MOSTCONTROL ? (size_t)size : MOSTCONTROL;
 }

@@ -1,4 +1,4 @@
--- csrc/message.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the kernel, and the receiver compares
+-- csrc/message.c and csrc/control.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the kernel, and the receiver compares
 -- the bytes and the sender's address.
 local helper = require "spec.helper"
 local net = require "spec.net"
