@@ -13,6 +13,8 @@ BUILD ?= build
 # `make test SPEC=spec/x_spec.lua` runs that file only; ARGS are handed to busted as they are.
 SPEC ?=
 ARGS ?=
+# The status of tools/vm/run.sh where the virtual machine cannot be had.
+MISSING ?= 77
 # A program to run the specs under, such as a debugger.
 UNDER ?=
 # `make coverage` fails when fewer per cent of the lines were run.
@@ -46,13 +48,13 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	LUA_CPATH_5_4="$(abspath $(BUILD))/?.so;$${LUA_CPATH_5_4-$${LUA_CPATH-;}}" && \
 	export LUA_PATH_5_4 LUA_CPATH_5_4
 
-.PHONY: all deps demo examples test lint format asan valgrind coverage docs bench-instr install uninstall \
-	clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr FORCE
+.PHONY: all deps demo examples test test-vm lint format asan valgrind coverage docs bench-instr install \
+	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-test-vm FORCE
 
 all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
-ifneq ($(filter deps deps-% lint asan valgrind coverage bench-instr,$(MAKECMDGOALS)),)
+ifneq ($(filter deps deps-% test-vm lint asan valgrind coverage bench-instr,$(MAKECMDGOALS)),)
 $(OBJECTS): | deps
 endif
 
@@ -78,7 +80,7 @@ $(CORE): $(OBJECTS)
 deps: ## install what demo and test need: Lua 5.4, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
-deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr: deps
+deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-test-vm: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
@@ -86,6 +88,7 @@ deps-asan: ## install what asan needs: the sanitizers' libraries
 deps-valgrind: ## install what valgrind needs
 deps-coverage: ## install what coverage needs: gcov
 deps-bench-instr: ## install what bench-instr needs: valgrind
+deps-test-vm: ## install what test-vm needs: qemu, and what packs an image
 
 demo: all ## run the demo: a server and a client talk, step by step
 	@$(CHECKOUT) && "$$LUA" examples/demo.lua
@@ -95,6 +98,9 @@ examples: all ## run every example that can end by itself
 
 test: all ## run the specs; SPEC=spec/x_spec.lua for one file, ARGS="--filter=x" for busted
 	@$(CHECKOUT) && $(UNDER) "$$LUA" spec/run.lua $(ARGS) $(SPEC)
+
+test-vm: deps all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SPEC and ARGS as for test
+	@$(CHECKOUT) && SPEC='$(SPEC)' ARGS='$(ARGS)' MISSING='$(MISSING)' sh tools/vm/run.sh
 
 lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as errors, clang-format
 	@$(CHECKOUT) && FLAGS='$(HOUSE) -Werror' sh tools/lint.sh

@@ -290,15 +290,15 @@ static const char *familyname (int af) {
 int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, double timeout,
                     bs_next next) {
   const bs_address *a = bs_testaddress(L, arg);
-  if (a == NULL) {
-    family f = findfamily(af, sizeof(struct sockaddr_storage));
+  family f = findfamily(af, sizeof(struct sockaddr_storage));
+  if (a == NULL)
     return f.parse(L, arg, call, &f, type, timeout, next);
-  }
   int given = a->u.sa.sa_family;
-  if (given != af && given != AF_UNSPEC)
-    return luaL_argerror(L, arg,
-                         lua_pushfstring(L, "%s address expected, got %s %s", familyname(af),
-                                         familyname(given), "address"));
+  /* a family that is raw bytes to us may well take another's: RDS and SMC take AF_INET's */
+  if (given != af && given != AF_UNSPEC && f.parse != raw_parse)
+    return luaL_argerror(
+      L, arg,
+      lua_pushfstring(L, "%s address expected, got %s address", familyname(af), familyname(given)));
   return next(L, a, 0);
 }
 

@@ -144,25 +144,34 @@ static int transfer_sendall (lua_State *L) {
   return dosend(L, &sendall_kind);
 }
 
-static int dosendto (lua_State *L, const bs_address *to, bs_time began) {
+static int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_time began, int flags) {
   send_op op;
-  initsend(L, lua_gettop(L), &op, &sendto_kind, bs_checksocket(L, 1));
+  initsend(L, lua_gettop(L), &op, &sendto_kind, s);
   op.op.began = began;
   op.to = to;
+  if (flags)
+    checkflags(L, 4, &op);
   return bs_run(L, &op.op);
+}
+
+static int sendtoname (lua_State *L, const bs_address *to, bs_time began) {
+  return dosendto(L, bs_checksocket(L, 1), to, began, 0);
+}
+
+static int sendtoaddress (lua_State *L, const bs_address *to, bs_time began) {
+  return dosendto(L, bs_checksocket(L, 1), to, began, lua_gettop(L) > 3);
 }
 
 /* s:sendto(data, ADDR), s:sendto(data, address, flags) */
 static int transfer_sendto (lua_State *L) {
-  send_op op;
-  initsend(L, lua_gettop(L), &op, &sendto_kind, bs_checksocket(L, 1));
-  op.to = bs_testaddress(L, 3);
-  if (op.to == NULL || op.to->u.sa.sa_family != op.op.sock->family)
-    return bs_withaddress(L, 3, "sendto", op.op.sock->family, op.op.sock->type, op.op.timeout,
-                          dosendto);
-  if (lua_gettop(L) > 3)
-    checkflags(L, 4, &op);
-  return bs_run(L, &op.op);
+  bs_socket *s = bs_checksocket(L, 1);
+  const bs_address *to = bs_testaddress(L, 3);
+  size_t unused;
+  if (to != NULL && to->u.sa.sa_family == s->family)
+    return dosendto(L, s, to, 0, lua_gettop(L) > 3);
+  (void)bs_checkdata(L, 2, &unused); /* before a name is looked up */
+  return bs_withaddress(L, 3, "sendto", s->family, s->type, s->timeout,
+                        to != NULL ? sendtoaddress : sendtoname);
 }
 
 /* ==== chunks: bytes on their way from the kernel to Lua ==== */

@@ -21,9 +21,16 @@ static void handler (int signo) {
     lua_sethook(mainthread, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static void stop (void) {
+  struct itimerval timer;
+  memset(&timer, 0, sizeof(timer));
+  setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 /* Takes itself off, and calls the function that signal.after was given. */
 static void callhook (lua_State *L, lua_Debug *ar) {
   (void)ar;
+  stop();
   lua_sethook(L, NULL, 0, 0);
   if (lua_getfield(L, LUA_REGISTRYINDEX, "signal.function") == LUA_TFUNCTION) {
     lua_pushvalue(L, -1);
@@ -77,7 +84,8 @@ static int after (lua_State *L) {
   lua_settop(L, 2);
   hook = lua_isfunction(L, 2) ? callhook : idlehook;
   lua_setfield(L, LUA_REGISTRYINDEX, "signal.function");
-  set(seconds, 0);
+  /* again and again until the hook has run: a signal may come just before the call begins to wait */
+  set(seconds, hook == callhook ? seconds : 0);
   return 0;
 }
 

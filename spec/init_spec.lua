@@ -116,6 +116,8 @@ describe("socket.connect", function()
     assert.equal("127.0.0.1", s:getsockname().host)
     local message = helper.fails("socket.connect", "EADDRNOTAVAIL",
       connect("127.0.0.1", port, { bind = "192.0.2.1" }))
+    helper.fails("socket.connect", "EADDRINUSE",
+      connect("127.0.0.1", port, { bind = socket.address("AF_INET", "127.0.0.1", port) }))
     assert.equal(("connect 127.0.0.1:%d: Cannot assign requested address"):format(port), message)
     local dir = helper.tmpdir()
     local l = assert(listen(at(dir .. "/s")))

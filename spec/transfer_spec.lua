@@ -326,6 +326,7 @@ describe("sendto", function()
     assert.equal(1, a:sendto("x", b:getsockname(), socket.MSG_DONTWAIT))
     assert.equal(1, a:sendto("x", b:getsockname(), nil))
     helper.raises("s:sendto", "MSG_BOGUS", function() a:sendto("x", b:getsockname(), "MSG_BOGUS") end)
+    helper.raises("s:sendto", "MSG_BOGUS", function() a:sendto("x", socket.address("AF_UNSPEC"), "MSG_BOGUS") end)
   end)
 
   it("takes numbers and buffers as data", function()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
-#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench-instr
+#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench-instr, test-vm
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -26,6 +26,12 @@ lint|?clang-format 14|has_clang_format|clang-format-14|clang14-extra-tools||clan
 asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
 valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
 coverage|gcov|has_gcov|gcc|gcc|gcc|gcc|
+test-vm|qemu-system-x86_64|command -v qemu-system-x86_64|qemu-system-x86||||
+test-vm|busybox|command -v busybox|busybox-static||||
+test-vm|ip, tc, tipc|has_admin ip tc tipc|iproute2||||
+test-vm|modprobe, depmod|has_admin modprobe depmod|kmod||||
+test-vm|cpio|command -v cpio|cpio||||
+test-vm|xz, zstd|has_admin xz zstd|xz-utils zstd||||
 EOF_ROWS
 }
 
@@ -56,6 +62,12 @@ has_clang_format() {
 has_sanitizers() {
   case $(${CC:-cc} -print-file-name=libasan.so) in */*) ;; *) return 1 ;; esac
 }
+
+# What is not on everybody's path.
+has_admin() (
+  PATH=$PATH:/usr/sbin:/sbin
+  for program; do command -v "$program" || exit; done
+)
 
 has_gcov() {
   command -v "$(${CC:-cc} -print-prog-name=gcov)"

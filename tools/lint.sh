@@ -40,7 +40,7 @@ laid_out() {
 }
 
 scripts() {
-  for file in tools/*.sh bench/*.sh; do sh -n "$file" || return; done
+  for file in tools/*.sh tools/vm/*.sh tools/vm/init bench/*.sh; do sh -n "$file" || return; done
   bash -n .ci/run
 }
 
