@@ -234,6 +234,8 @@ const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, sockle
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
+/* NULL where a socket of family `af` may be given this address, else what is wrong with it, pushed. */
+const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 /* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address, began);
 ** `began` is when a look-up began whose time counts in the call's own (0: there was none).
 ** The arguments there are an address, or what follows the family in socket.address(family, ...). */

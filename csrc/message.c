@@ -213,14 +213,9 @@ static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
   const bs_address *a = bs_testaddress(L, -1);
   if (a == NULL)
     bs_unexpected(L, &b->at, -1, "address");
-  int given = a->u.sa.sa_family, af = b->sock->family;
-  if (given != af && given != AF_UNSPEC) {
-    const char *its = bs_constantname("AF_", given), *own = bs_constantname("AF_", af);
-    bs_mistake(L, &b->at,
-               lua_pushfstring(L, "%s address expected, got %s address",
-                               own != NULL ? own : "another family's",
-                               its != NULL ? its : "another family's"));
-  }
+  const char *wrong = bs_otherfamily(L, a, b->sock->family);
+  if (wrong != NULL)
+    bs_mistake(L, &b->at, wrong);
   x->to = a;
   lua_pushvalue(L, -1);
   anchor(L, b);
