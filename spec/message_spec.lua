@@ -1010,11 +1010,7 @@ describe("sendmmsg and recvmmsg", function()
       b:settimeout(0.02)
       helper.fails("s:recv", "timeout", b:recv())
       a:settimeout(0.05)
-      _, bytes = helper.fails("s:sendmmsg", "timeout", net.takes(0.05, function()
-        b:settimeout(0)
-        while b:recv(1 << 20) do end
-        return a:sendmmsg(list)
-      end))
+      _, bytes = helper.fails("s:sendmmsg", "timeout", a:sendmmsg(list))
       assert.is_true(bytes > 0)
     end)
 
