@@ -1242,7 +1242,8 @@ function Socket:sendmmsg(messages, flags) end
 --- end
 --- ```
 ---
---- Where memory runs out, descriptors and control data that came are lost, and closed.
+--- Where memory runs out, descriptors and control data that came are lost, and closed. `MSG_WAITALL` is left to the
+--- system, which keeps it where there is no timeout; `s:recv` always does.
 ---
 --- Errors:
 --- * `EAGAIN`: with a timeout of 0, nothing has arrived.
