@@ -317,18 +317,26 @@ static const char *familyname (int af) {
   return name != NULL ? name : "another family's";
 }
 
+const char *bs_otherfamily (lua_State *L, const bs_address *a, int af) {
+  int given = a->u.sa.sa_family;
+  /* a family that is raw bytes to us may well take another's: RDS and SMC take AF_INET's */
+  if (given == af || given == AF_UNSPEC ||
+      findfamily(af, sizeof(struct sockaddr_storage)).parse == raw_parse)
+    return NULL;
+  return lua_pushfstring(L, "%s address expected, got %s address", familyname(af),
+                         familyname(given));
+}
+
 int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, double timeout,
                     bs_next next) {
   const bs_address *a = bs_testaddress(L, arg);
-  bs_family f = findfamily(af, sizeof(struct sockaddr_storage));
-  if (a == NULL)
+  if (a == NULL) {
+    bs_family f = findfamily(af, sizeof(struct sockaddr_storage));
     return f.parse(L, arg, call, &f, type, timeout, next);
-  int given = a->u.sa.sa_family;
-  /* a family that is raw bytes to us may well take another's: RDS and SMC take AF_INET's */
-  if (given != af && given != AF_UNSPEC && f.parse != raw_parse)
-    return luaL_argerror(
-      L, arg,
-      lua_pushfstring(L, "%s address expected, got %s address", familyname(af), familyname(given)));
+  }
+  const char *wrong = bs_otherfamily(L, a, af);
+  if (wrong != NULL)
+    return luaL_argerror(L, arg, wrong);
   return next(L, a, 0);
 }
 

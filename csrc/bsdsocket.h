@@ -39,6 +39,16 @@
 #define BS_ASIDE
 #endif
 
+#if !defined(MSG_NOSIGNAL)
+#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
+#endif
+#if !defined(MSG_TRUNC)
+#define MSG_TRUNC 0
+#endif
+#if !defined(MSG_ERRQUEUE)
+#define MSG_ERRQUEUE 0
+#endif
+
 typedef int64_t bs_time; /* nanoseconds on the monotonic clock, or a span of them */
 #define BS_NEVER ((bs_time)0)
 #define BS_FOREVER INT64_MAX
@@ -186,6 +196,8 @@ int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int
 /* of an operation; a may be NULL */
 int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
 int bs_memory(lua_State *L); /* raises "not enough memory" */
+/* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
+const char *bs_expected(lua_State *L, int idx, const char *what);
 void bs_openerror(lua_State *L);
 
 /* ---- constant.c ---- */
@@ -196,6 +208,8 @@ const char *bs_constantname(const char *prefix, lua_Integer value); /* first row
 /* Integer or name at arg; prefixes: "AF_\0PF_\0" and so on, each ended by a zero. */
 int bs_checkconstant(lua_State *L, int arg, const char *prefixes);
 int bs_optconstant(lua_State *L, int arg, const char *prefixes, int def);
+/* For what is no argument: NULL, or what is wrong, pushed. idx counts from below. */
+const char *bs_toconstant(lua_State *L, int idx, const char *prefixes, int *value);
 
 /* ---- address.c ---- */
 
@@ -220,6 +234,8 @@ const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, sockle
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
+/* NULL where a socket of family `af` may be given this address, else what is wrong with it, pushed. */
+const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 /* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address, began);
 ** `began` is when a look-up began whose time counts in the call's own (0: there was none).
 ** The arguments there are an address, or what follows the family in socket.address(family, ...). */
@@ -261,6 +277,10 @@ bs_socket *bs_newsocket(lua_State *L, int family, int type, int protocol); /* pu
 /* The descriptor of a socket, an integer, a Lua file, or anything with fileno or getfd; -1 when closed.
 ** *s is the socket if it is one, else NULL. Raises for anything else. */
 int bs_checkfd(lua_State *L, int arg, bs_socket **s);
+/* For what is no argument: puts what is wrong in *wrong instead of raising it. idx counts from below. */
+int bs_tofd(lua_State *L, int idx, bs_socket **s, const char **wrong);
+/* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
+int bs_adopt(bs_socket *s, int fd);
 /* If err says that descriptors ran out, collects garbage: true if it is worth another try. */
 int bs_collect(lua_State *L, int err);
 void bs_opensocket(lua_State *L);
@@ -272,7 +292,70 @@ bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NU
 #define bs_pending(s) (bs_chunkof(s) != NULL)
 int bs_anypending(const bs_state *st); /* does any socket have such bytes? */
 void bs_dropheld(bs_socket *s);        /* the socket gives up what it holds */
+
+/* What a receiving call knows; those of message.c begin with it. */
+typedef struct bs_receive {
+  bs_op op;
+  size_t n;   /* at most so many bytes */
+  char *into; /* recvinto: to here; NULL: to a chunk */
+  size_t got;
+  bs_chunk *chunk; /* where they are, from its start on; NULL with `into` */
+  int flags;
+  unsigned char message; /* not a stream: messages have bounds */
+  unsigned char from;    /* the sender is wanted */
+  unsigned char cut;     /* a message was longer */
+  socklen_t addrlen;
+  struct sockaddr_storage address;
+} bs_receive;
+
+void bs_initreceive(bs_receive *r, const bs_kind *kind, bs_socket *s);
+size_t bs_checkcount(lua_State *L, int arg);       /* its n, 65536 unless given */
+void bs_setreceiveflags(bs_receive *r, int flags); /* the user's */
+void bs_setflags(bs_op *op, int flags);            /* of any call: MSG_DONTWAIT is a timeout of 0 */
+int bs_serveheld(
+  bs_receive *r); /* the bytes that wait for their owner, if the kernel need not be asked */
+int bs_makeroom(bs_receive *r, size_t *n,
+                int flags);        /* room for *n or less; without, a step's answer */
+int bs_notreceived(bs_receive *r); /* a step's answer after errno */
+int bs_notsent(bs_op *op);
+void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */
+void bs_handedover(const bs_receive *r);
+#define bs_dontwait(patience) ((patience) == BS_NEVER ? MSG_DONTWAIT : 0)
 void bs_opentransfer(lua_State *L);
+
+/* ---- control.c ---- */
+
+/* Where in a table that was given as argument `arg` one is: for the errors that it raises. */
+typedef struct bs_place {
+  int arg;
+  lua_Integer message; /* which one; 0: there is just one */
+  const char *field;   /* NULL: not in one yet, and so on */
+  lua_Integer item;    /* of the array in the field; 0: not in one */
+  const char *part;    /* field of the item */
+} bs_place;
+
+/* Raises "bad argument #1 to 'sendmsg' (field 'fds': item 2: <what>)". */
+int bs_mistake(lua_State *L, const bs_place *at, const char *what);
+int bs_unexpected(lua_State *L, const bs_place *at, int idx, const char *expected);
+/* The table at idx has these fields and no others: a typing mistake is not to be ignored. */
+void bs_checkfields(lua_State *L, const bs_place *at, int idx, const char *const *names);
+size_t bs_checkarray(lua_State *L, const bs_place *at, int idx); /* its length */
+int bs_checkmsgflags(lua_State *L, const bs_place *at, int idx);
+lua_Integer bs_checkwithin(lua_State *L, const bs_place *at, int idx, lua_Integer least,
+                           lua_Integer most);
+void bs_setinteger(lua_State *L, const char *name,
+                   lua_Integer value); /* into the table on the top */
+
+#define BS_CONTROLVALUE 64
+/* Puts the value at idx as bytes into `data`, and gives their number. */
+size_t bs_checkcontrol(lua_State *L, bs_place *at, int idx, int level, int type,
+                       char data[BS_CONTROLVALUE]);
+/* Pushes the value of the bytes; false if there is none. */
+int bs_pushcontrol(lua_State *L, int level, int type, const unsigned char *data, size_t len);
+
+/* ---- message.c ---- */
+
+void bs_openmessage(lua_State *L);
 
 /* ---- buffer.c ---- */
 
@@ -284,6 +367,7 @@ typedef struct bs_buffer {
 bs_buffer *bs_testbuffer(lua_State *L, int arg);
 bs_buffer *bs_checkbuffer(lua_State *L, int arg);
 const char *bs_checkdata(lua_State *L, int arg, size_t *len); /* a string, a number or a buffer */
+const char *bs_todata(lua_State *L, int idx, size_t *len);    /* NULL: none of them */
 /* The range i .. j of string.sub, given at arg and arg + 1, of `size` bytes: its length, and its offset. */
 size_t bs_checkrange(lua_State *L, int arg, size_t size, size_t *from);
 void bs_openbuffer(lua_State *L);

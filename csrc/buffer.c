@@ -19,15 +19,22 @@ bs_buffer *bs_checkbuffer (lua_State *L, int arg) {
   return b;
 }
 
-const char *bs_checkdata (lua_State *L, int arg, size_t *len) {
-  const char *data = lua_tolstring(L, arg, len);
+const char *bs_todata (lua_State *L, int idx, size_t *len) {
+  const char *data = lua_tolstring(L, idx, len);
   if (data == NULL) {
-    const bs_buffer *b = bs_testbuffer(L, arg);
+    const bs_buffer *b = bs_testbuffer(L, idx);
     if (b == NULL)
-      luaL_typeerror(L, arg, "string or buffer");
+      return NULL;
     *len = b->size;
     data = b->data;
   }
+  return data;
+}
+
+const char *bs_checkdata (lua_State *L, int arg, size_t *len) {
+  const char *data = bs_todata(L, arg, len);
+  if (data == NULL)
+    luaL_typeerror(L, arg, "string or buffer");
   return data;
 }
 

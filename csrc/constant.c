@@ -77,40 +77,58 @@ const char *bs_constantname (const char *prefix, lua_Integer value) {
   return NULL;
 }
 
-/* Raises: says what the name is not. */
-static int wrongname (lua_State *L, int arg, const char *name, const char *prefixes) {
+/* Says what the name is not. */
+static const char *wrongname (lua_State *L, const char *name, const char *prefixes) {
   lua_Integer value;
   if (!bs_findconstant(name, &value))
-    return luaL_argerror(L, arg, lua_pushfstring(L, "unknown constant '%s'", name));
+    return lua_pushfstring(L, "unknown constant '%s'", name);
   const char *msg = lua_pushfstring(L, "constant '%s' is none of", name);
   for (const char *p = prefixes; *p != '\0'; p += strlen(p) + 1)
     msg = lua_pushfstring(L, "%s%s %s*", msg, p == prefixes ? "" : ",", p);
-  return luaL_argerror(L, arg, msg);
+  return msg;
 }
 
-static lua_Integer checkname (lua_State *L, int arg, const char *prefixes) {
+static const char *toconstant (lua_State *L, int idx, const char *prefixes, lua_Integer *value) {
   size_t len;
-  const char *name = lua_tolstring(L, arg, &len);
+  const char *name = lua_tolstring(L, idx, &len);
   if (strlen(name) == len) { /* else there is a zero in it, and it is no name at all */
     for (const char *p = prefixes; *p != '\0'; p += strlen(p) + 1) {
       const Constant *c = findrow(findgroup(p), name);
-      if (c != NULL)
-        return c->value;
+      if (c != NULL) {
+        *value = c->value;
+        return NULL;
+      }
     }
-    return wrongname(L, arg, name, prefixes);
+    return wrongname(L, name, prefixes);
   }
-  return luaL_argerror(L, arg, lua_pushfstring(L, "unknown constant '%s\\0...'", name));
+  return lua_pushfstring(L, "unknown constant '%s\\0...'", name);
+}
+
+const char *bs_toconstant (lua_State *L, int idx, const char *prefixes, int *value) {
+  lua_Integer n = 0;
+  int isinteger;
+  const char *wrong = NULL;
+  switch (lua_type(L, idx)) {
+    case LUA_TSTRING: wrong = toconstant(L, idx, prefixes, &n); break;
+    case LUA_TNUMBER:
+      n = lua_tointegerx(L, idx, &isinteger);
+      if (!isinteger)
+        wrong = "number has no integer representation";
+      break;
+    default: wrong = bs_expected(L, idx, "integer or name of a constant"); break;
+  }
+  if (wrong == NULL && (n < INT_MIN || n > INT_MAX))
+    wrong = "out of range";
+  *value = (int)n;
+  return wrong;
 }
 
 int bs_checkconstant (lua_State *L, int arg, const char *prefixes) {
-  lua_Integer value;
-  switch (lua_type(L, arg)) {
-    case LUA_TSTRING: value = checkname(L, arg, prefixes); break;
-    case LUA_TNUMBER: value = luaL_checkinteger(L, arg); break;
-    default: return luaL_typeerror(L, arg, "integer or name of a constant");
-  }
-  luaL_argcheck(L, INT_MIN <= value && value <= INT_MAX, arg, "out of range");
-  return (int)value;
+  int value;
+  const char *wrong = bs_toconstant(L, arg, prefixes, &value);
+  if (wrong != NULL)
+    luaL_argerror(L, arg, wrong);
+  return value;
 }
 
 int bs_optconstant (lua_State *L, int arg, const char *prefixes, int def) {

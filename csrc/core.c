@@ -90,6 +90,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opentransfer(L); /* first, for the same reason */
   bs_opensocket(L);
   bs_openconnection(L);
+  bs_openmessage(L);
   bs_openoption(L);
   bs_openaddress(L);
   bs_openbuffer(L);

@@ -26,6 +26,13 @@ int bs_memory (lua_State *L) {
   return lua_error(L);
 }
 
+const char *bs_expected (lua_State *L, int idx, const char *what) {
+  const char *got = lua_islightuserdata(L, idx) ? "light userdata" : luaL_typename(L, idx);
+  if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+    got = lua_tostring(L, -1);
+  return lua_pushfstring(L, "%s expected, got %s", what, got);
+}
+
 static void pushcode (lua_State *L, const char *name, int err) {
   if (name != NULL)
     lua_pushstring(L, name);

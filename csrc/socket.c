@@ -120,28 +120,33 @@ static int hasfields (lua_State *L, int arg) {
 }
 
 /* What the method `name` of the object at arg answers: a descriptor, -1 when closed; -2: no such method. */
-static int askfd (lua_State *L, int arg, const char *name) {
+static int askfd (lua_State *L, int arg, const char *name, const char **wrong) {
   int fd = -2;
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
     int isinteger;
     lua_pushvalue(L, arg);
     lua_call(L, 1, 1);
     lua_Integer n = lua_tointegerx(L, -1, &isinteger);
-    luaL_argcheck(L, lua_isnil(L, -1) || (isinteger && n >= -1 && n <= INT_MAX), arg,
-                  "its descriptor is not an integer in range");
+    if (!lua_isnil(L, -1) && !(isinteger && n >= -1 && n <= INT_MAX))
+      *wrong = "its descriptor is not an integer in range";
     fd = isinteger ? (int)n : -1;
   }
   lua_pop(L, 1);
   return fd;
 }
 
-int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
+int bs_tofd (lua_State *L, int arg, bs_socket **s, const char **wrong) {
+  *wrong = NULL;
   *s = bs_testsocket(L, arg);
   if (*s != NULL)
     return (*s)->fd;
   if (lua_type(L, arg) == LUA_TNUMBER) {
-    lua_Integer fd = luaL_checkinteger(L, arg);
-    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, arg, "descriptor out of range");
+    int isinteger;
+    lua_Integer fd = lua_tointegerx(L, arg, &isinteger);
+    if (!isinteger)
+      *wrong = "number has no integer representation";
+    else if (fd < 0 || fd > INT_MAX)
+      *wrong = "descriptor out of range";
     return (int)fd;
   }
   const luaL_Stream *stream = (const luaL_Stream *)luaL_testudata(L, arg, LUA_FILEHANDLE);
@@ -149,12 +154,20 @@ int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
     return stream->closef == NULL ? -1 : fileno(stream->f);
   int fd = -2;
   if (hasfields(L, arg)) {
-    fd = askfd(L, arg, "fileno");
+    fd = askfd(L, arg, "fileno", wrong);
     if (fd == -2)
-      fd = askfd(L, arg, "getfd");
+      fd = askfd(L, arg, "getfd", wrong);
   }
   if (fd == -2)
-    luaL_typeerror(L, arg, "socket, descriptor, or object with fileno or getfd");
+    *wrong = bs_expected(L, arg, "socket, descriptor, or object with fileno or getfd");
+  return fd;
+}
+
+int bs_checkfd (lua_State *L, int arg, bs_socket **s) {
+  const char *wrong;
+  int fd = bs_tofd(L, arg, s, &wrong);
+  if (wrong != NULL)
+    luaL_argerror(L, arg, wrong);
   return fd;
 }
 
@@ -265,8 +278,7 @@ static int askint (int fd, int name, int *value) {
   return getsockopt(fd, SOL_SOCKET, name, value, &len);
 }
 
-/* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
-static int adopt (bs_socket *s, int fd) {
+int bs_adopt (bs_socket *s, int fd) {
   int type, protocol = 0, family = AF_UNSPEC;
   if (askint(fd, SO_TYPE, &type) != 0)
     return -1;
@@ -304,7 +316,7 @@ static int checkdescriptor (lua_State *L, int arg) {
 static int socket_fromfd (lua_State *L) {
   int fd = checkdescriptor(L, 1);
   bs_socket *s = bs_newsocket(L, AF_UNSPEC, 0, 0);
-  if (adopt(s, fd) != 0)
+  if (bs_adopt(s, fd) != 0)
     return bs_fail(L, "fromfd", errno);
   return 1;
 }
@@ -385,7 +397,7 @@ static int socket_setfd (lua_State *L) {
     return luaL_error(
       L, "setfd: bytes that were read ahead would be lost; read them first, or detach");
   bs_socket fresh = *s;
-  if (fd >= 0 && adopt(&fresh, fd) != 0)
+  if (fd >= 0 && bs_adopt(&fresh, fd) != 0)
     return bs_fail(L, "setfd", errno);
   if (s->fd >= 0) {
     bs_restoreflags(s);

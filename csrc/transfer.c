@@ -11,27 +11,13 @@
 
 #include "bsdsocket.h"
 
-#if !defined(MSG_NOSIGNAL)
-#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
-#endif
-#if !defined(MSG_TRUNC)
-#define MSG_TRUNC 0
-#endif
-#if !defined(MSG_ERRQUEUE)
-#define MSG_ERRQUEUE 0
-#endif
-
 #define DEFAULTSIZE 65536            /* of a receive, and of the chunk */
 #define MOSTATONCE ((size_t)1 << 20) /* one system call is not given more room than this */
 
 /* MSG_DONTWAIT in a user's flags is a timeout of 0 for this call. */
-static void setflags (bs_op *op, int flags) {
+void bs_setflags (bs_op *op, int flags) {
   if (flags & MSG_DONTWAIT)
     op->timeout = 0;
-}
-
-static int dontwait (bs_time patience) {
-  return patience == BS_NEVER ? MSG_DONTWAIT : 0;
 }
 
 static int isagain (int err) {
@@ -60,7 +46,7 @@ typedef struct send_op {
 } send_op;
 
 static ssize_t sendonce (const send_op *op, bs_time patience) {
-  int flags = op->flags | MSG_NOSIGNAL | dontwait(patience);
+  int flags = op->flags | MSG_NOSIGNAL | bs_dontwait(patience);
   const char *data = op->data + op->sent;
   size_t len = op->len - op->sent;
   if (op->to == NULL)
@@ -69,7 +55,7 @@ static ssize_t sendonce (const send_op *op, bs_time patience) {
 }
 
 /* why a step did not send */
-static int notsent (bs_op *o) {
+int bs_notsent (bs_op *o) {
   if (isagain(errno))
     return BS_WRITE;
   if (errno == EINTR)
@@ -82,7 +68,7 @@ static int send_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
-    return notsent(o);
+    return bs_notsent(o);
   op->sent = (size_t)n;
   return BS_DONE;
 }
@@ -99,7 +85,7 @@ static int sendall_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
-    return notsent(o);
+    return bs_notsent(o);
   op->sent += (size_t)n;
   return op->sent < op->len ? BS_AGAIN : BS_DONE; /* a signal may have cut it short */
 }
@@ -119,7 +105,7 @@ static const bs_kind sendall_kind = BS_KIND("sendall", send_op, 0, sendall_step,
 
 static void checkflags (lua_State *L, int arg, send_op *op) {
   op->flags = bs_optconstant(L, arg, "MSG_\0", 0);
-  setflags(&op->op, op->flags);
+  bs_setflags(&op->op, op->flags);
 }
 
 static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind,
@@ -275,22 +261,10 @@ static bs_chunk *enlarge (bs_socket *s, bs_chunk *c, size_t size) {
 
 /* ==== receiving ==== */
 
-typedef struct receive_op {
-  bs_op op;
-  size_t n;   /* at most so many bytes */
-  char *into; /* recvinto: to here; NULL: to a chunk */
-  size_t got;
-  bs_chunk *chunk; /* where they are, from its start on; NULL with `into` */
-  int flags;
-  unsigned char message; /* not a stream: messages have bounds */
-  unsigned char from;    /* the sender is wanted */
-  unsigned char cut;     /* a message was longer */
-  socklen_t addrlen;
-  struct sockaddr_storage address;
-} receive_op;
+typedef bs_receive receive_op;
 
 /* what the kernel has nothing of */
-static int notreceived (receive_op *r) {
+int bs_notreceived (receive_op *r) {
   if (isagain(errno))
     return r->flags & MSG_OOB ? BS_URGENT : r->flags & MSG_ERRQUEUE ? BS_ERROR : BS_READ;
   if (errno == EINTR)
@@ -338,19 +312,19 @@ static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
 
 /* Room in the state's chunk for what one call should ask for; *n is cut to that. Without, r->chunk is
 ** NULL, and this is the step's answer. */
-static BS_ASIDE int makeroom (receive_op *r, size_t *n, int flags) {
+BS_ASIDE int bs_makeroom (receive_op *r, size_t *n, int flags) {
   r->chunk = NULL;
   if (r->op.sock->fd < 0) { /* no room for it: when a state ends, nobody would free that */
     r->op.error = EBADF;
     return BS_DONE;
   }
-  if (*n > MOSTATONCE && !r->message)
+  if (*n > MOSTATONCE && (!r->message || (flags & MSG_ERRQUEUE))) /* that cannot be peeked at */
     *n = MOSTATONCE;
   else if (*n > MOSTATONCE) { /* no more than the next message needs */
     char byte;
     ssize_t length = recv(r->op.sock->fd, &byte, 1, flags | MSG_PEEK | MSG_TRUNC);
     if (length < 0)
-      return notreceived(r);
+      return bs_notreceived(r);
     if (length < DEFAULTSIZE) /* where it does not tell, no message is longer */
       length = DEFAULTSIZE;
     if ((size_t)length < *n)
@@ -362,9 +336,17 @@ static BS_ASIDE int makeroom (receive_op *r, size_t *n, int flags) {
   return BS_DONE;
 }
 
+int bs_serveheld (bs_receive *r) {
+  bs_chunk *c = bs_chunkof(r->op.sock);
+  if (c == NULL || (r->flags & (MSG_OOB | MSG_ERRQUEUE)))
+    return 0;
+  receiveheld(r, c);
+  return 1;
+}
+
 static int receive_step (bs_op *o, bs_time patience) {
   receive_op *r = (receive_op *)o;
-  int flags = r->flags | dontwait(patience);
+  int flags = r->flags | bs_dontwait(patience);
   size_t n = r->n;
   char *data = r->into;
   ssize_t got;
@@ -378,7 +360,7 @@ static int receive_step (bs_op *o, bs_time patience) {
     data = c->data;
   }
   else if (data == NULL) {
-    int want = makeroom(r, &n, flags);
+    int want = bs_makeroom(r, &n, flags);
     if (r->chunk == NULL)
       return want;
     data = r->chunk->data;
@@ -388,7 +370,7 @@ static int receive_step (bs_op *o, bs_time patience) {
   else
     got = recv(o->sock->fd, data, n, flags);
   if (got < 0)
-    return notreceived(r);
+    return bs_notreceived(r);
   r->got = (size_t)got;
   return BS_DONE;
 }
@@ -431,6 +413,14 @@ static inline void handedover (const receive_op *r) {
     leavescratch(s->st);
   else
     bs_dropheld(s);
+}
+
+void bs_mark (const bs_receive *r) {
+  mark(r);
+}
+
+void bs_handedover (const bs_receive *r) {
+  handedover(r);
 }
 
 static int pushcut (lua_State *L, const receive_op *r) {
@@ -497,9 +487,9 @@ static int waitall_step (bs_op *o, bs_time patience) {
     c->cut = 0;
     c->addrlen = 0;
   }
-  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | dontwait(patience));
+  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
   if (got < 0)
-    return notreceived(r);
+    return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
   c->owner = s;
@@ -539,7 +529,7 @@ static const bs_kind waitall_kind =
 static const bs_kind waitallinto_kind =
   BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
-static void initreceive (receive_op *r, const bs_kind *kind, bs_socket *s) {
+void bs_initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
   r->n = DEFAULTSIZE;
   r->into = NULL;
@@ -551,7 +541,7 @@ static void initreceive (receive_op *r, const bs_kind *kind, bs_socket *s) {
   r->addrlen = 0;
 }
 
-static size_t checkcount (lua_State *L, int arg) {
+size_t bs_checkcount (lua_State *L, int arg) {
   int isinteger;
   lua_Integer n = lua_tointegerx(L, arg, &isinteger);
   if (!isinteger)
@@ -560,15 +550,19 @@ static size_t checkcount (lua_State *L, int arg) {
   return (size_t)n;
 }
 
+void bs_setreceiveflags (bs_receive *r, int flags) {
+  bs_setflags(&r->op, flags);
+  if (!r->message)
+    flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
+  r->flags = flags;
+}
+
 /* Flags at arg; MSG_WAITALL on a stream is another operation. */
 static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
-  r->flags = bs_optconstant(L, arg, "MSG_\0", 0);
-  setflags(&r->op, r->flags);
-  if (!r->message) {
-    r->flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
-    if (waitall != NULL && (r->flags & MSG_WAITALL) && !(r->flags & (MSG_PEEK | MSG_OOB)))
-      r->op.kind = waitall;
-  }
+  bs_setreceiveflags(r, bs_optconstant(L, arg, "MSG_\0", 0));
+  if (waitall != NULL && !r->message && (r->flags & MSG_WAITALL) &&
+      !(r->flags & (MSG_PEEK | MSG_OOB)))
+    r->op.kind = waitall;
 }
 
 /* The answer to a request for no bytes: at once, but not from a closed socket. */
@@ -586,9 +580,9 @@ static int nothing (lua_State *L, const receive_op *r, int text) {
 static int transfer_recv (lua_State *L) {
   receive_op r;
   int top = lua_gettop(L);
-  initreceive(&r, &recv_kind, self(L));
+  bs_initreceive(&r, &recv_kind, self(L));
   if (top > 1)
-    r.n = checkcount(L, 2);
+    r.n = bs_checkcount(L, 2);
   if (top > 2)
     checkreceiveflags(L, 3, &r, &waitall_kind);
   if (r.n == 0)
@@ -599,9 +593,9 @@ static int transfer_recv (lua_State *L) {
 /* s:recvfrom([n [, flags]]) */
 static int transfer_recvfrom (lua_State *L) {
   receive_op r;
-  initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
+  bs_initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
   r.from = 1;
-  r.n = checkcount(L, 2);
+  r.n = bs_checkcount(L, 2);
   if (lua_gettop(L) > 2)
     checkreceiveflags(L, 3, &r, NULL);
   if (r.n == 0 && !r.message)
@@ -612,7 +606,7 @@ static int transfer_recvfrom (lua_State *L) {
 /* s:recvinto(buffer [, n [, i [, flags]]]) */
 static int transfer_recvinto (lua_State *L) {
   receive_op r;
-  initreceive(&r, &recvinto_kind, bs_checksocket(L, 1));
+  bs_initreceive(&r, &recvinto_kind, bs_checksocket(L, 1));
   bs_buffer *b = bs_checkbuffer(L, 2);
   lua_Integer size = (lua_Integer)b->size, i = luaL_optinteger(L, 4, 1);
   luaL_argcheck(L, i >= 1 && i <= size + 1, 4, "position outside the buffer");

@@ -80,6 +80,20 @@ return {
   ["s:recvfrom"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
   },
+  ["s:sendmsg"] = {
+    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "timeout",
+    "EBADF", "argument",
+  },
+  ["s:sendmmsg"] = {
+    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "timeout",
+    "EBADF", "argument",
+  },
+  ["s:recvmsg"] = {
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+  },
+  ["s:recvmmsg"] = {
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+  },
   ["s:sockatmark"] = {"ENOTTY", "EBADF"},
   ["s:settimeout"] = {"EBADF", "argument"},
   ["s:gettimeout"] = {"EBADF"},

@@ -286,6 +286,7 @@ describe("a closed socket", function()
     gettimeout = {}, getblocking = {}, sockatmark = {},
     send = { "x" }, sendall = { "x" }, sendto = { "x", "127.0.0.1", 1 }, recv = {}, recvfrom = {},
     recvinto = { socket.buffer(1) }, setsockopt = { "SO_REUSEADDR", true }, getsockopt = { "SO_REUSEADDR" },
+    sendmsg = { { data = "x" } }, sendmmsg = { { "x" } }, recvmsg = {}, recvmmsg = { 1, 1 },
   }
   local gives = {
     close = true, getfd = -1, pollfd = -1, dirty = false, events = "r",

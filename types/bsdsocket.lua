@@ -1138,6 +1138,216 @@ function Socket:recvfrom(n, flags) end
 ---@return bsdsocket.Code? code
 function Socket:sockatmark() end
 
+-- ## Messages
+--
+-- With a message more can travel than its bytes: an address, *control data* such as the time of its arrival, and, between
+-- sockets of the family `AF_UNIX`, descriptors. These four calls give and take all of it.
+--
+-- Each entry of control data has a `level` and a `type`, integers or names, and `data`, its raw bytes. Where the kind is
+-- known, it has a `value` too. To send one, give either `data` or `value`.
+--
+-- | level | type | `value` | sent |
+-- |---|---|---|---|
+-- | `SOL_SOCKET` | `SCM_CREDENTIALS` | `{pid=, uid=, gid=}` of the sender; what is left out is the process's own | yes |
+-- | `SOL_SOCKET` | `SO_TIMESTAMP`, `SO_TIMESTAMPNS`, `SCM_TIMESTAMPING` | when it came: seconds since 1970 with a fraction | no |
+-- | `SOL_SOCKET` | `SO_RXQ_OVFL` | integer: how many messages were lost for want of room | no |
+-- | `SOL_SOCKET` | `SCM_PIDFD` | a Lua file: the descriptor of the sending process | no |
+-- | `IPPROTO_IP` | `IP_TTL`, `IP_TOS` | integer | yes |
+-- | `IPPROTO_IP` | `IP_PKTINFO` | `{ifindex=, address=}`: the interface, and where it was sent to; sent, what it comes from | yes |
+-- | `IPPROTO_IP` | `IP_RECVERR` | an error, see below | no |
+-- | `IPPROTO_IPV6` | `IPV6_HOPLIMIT`, `IPV6_TCLASS` | integer | yes |
+-- | `IPPROTO_IPV6` | `IPV6_PKTINFO` | as `IP_PKTINFO` | yes |
+-- | `IPPROTO_IPV6` | `IPV6_RECVERR` | an error, see below | no |
+-- | `IPPROTO_UDP` | `UDP_SEGMENT` | integer: the size of the datagrams that the data is cut into | yes |
+-- | `IPPROTO_UDP` | `UDP_GRO` | integer: the size of the datagrams that were put together | no |
+--
+-- Nearly all that can be received has to be asked for first, by an option: `SO_PASSCRED`, `SO_TIMESTAMP`, `IP_RECVTTL`,
+-- `IP_RECVTOS`, `IP_PKTINFO`, `IPV6_RECVPKTINFO`, `IP_RECVERR` and so on. The address of a packet information has the
+-- port 0; to send, its host as text will do.
+--
+-- With the option `IP_RECVERR` (`IPV6_RECVERR`) what routers and hosts say of packets that were sent waits in the error
+-- queue, which `recvmsg` reads with the flag `MSG_ERRQUEUE`: `data` is the packet's, `address` where it went, and the
+-- `value` a table `{errno=, origin=, type=, code=, info=, data=, offender=}`: the code of the error (`"ECONNREFUSED"`),
+-- who noticed it (`SO_EE_ORIGIN_ICMP` is 2), type and code of the ICMP message, and the address of who sent that.
+--
+-- ### Descriptors
+--
+-- `fds` passes descriptors to another process, which gets descriptors of its own for the same open files: sockets, Lua
+-- files, integers, anything with a method `fileno`. At most 253 go with one message, and in a stream they need at least
+-- one byte of data to go with. Who sends them keeps them, and may close them at once.
+--
+-- Only `recvmsg` receives them, as sockets if they are sockets, else as Lua's files; all are close-on-exec. The other
+-- receiving calls leave them behind, closed. None leaks: those for which there is no room (in `control` bytes, or among
+-- the descriptors of the process) are closed by the system, which sets `MSG_CTRUNC` in `flags`.
+--
+-- ```lua
+-- local file <close> = assert(io.open("log.txt", "a"))
+-- assert(s:sendmsg{data = "log", fds = {file}})
+-- -- and in the other process
+-- local m = assert(s:recvmsg())
+-- m.fds[1]:write("it works\n")
+-- ```
+
+--- A message to send. Other fields raise an error.
+---@class bsdsocket.Message
+---@field data? bsdsocket.Data|bsdsocket.Data[] what to send; the pieces of an array go together, in their order; default: nothing
+---@field address? bsdsocket.Address where to, for a socket that is not connected
+---@field flags? integer|string `MSG_*`, combined with `|`; default 0
+---@field control? bsdsocket.Control[] control data
+---@field fds? bsdsocket.Pollable[] descriptors to pass (`AF_UNIX`)
+
+--- One entry of control data.
+---@class bsdsocket.Control
+---@field level integer|string `SOL_*` or `IPPROTO_*`
+---@field type integer|string `SCM_*`, `IP_*`, `IPV6_*` ...
+---@field data? string raw bytes
+---@field value? any where the kind is known: see [Messages](#messages)
+
+--- A message that was received.
+---@class bsdsocket.Received
+---@field data string
+---@field address? bsdsocket.Address the sender's; nil where the system tells none, as for TCP
+---@field truncated boolean the message was longer than asked for, and its rest is lost
+---@field flags integer `MSG_EOR`, `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_OOB`, `MSG_ERRQUEUE`, or 0; of `recvmsg` only
+---@field control bsdsocket.Control[] control data, but for descriptors; of `recvmsg` only
+---@field fds (bsdsocket.Socket|file*)[] descriptors that came along; of `recvmsg` only
+
+--- Sends a message: the pieces of `data` one after the other, to the address, with control data and descriptors.
+---
+--- ```lua
+--- assert(s:sendmsg{data = {header, body}, address = address})
+--- assert(s:sendmsg{data = "x", control = {{level = "IPPROTO_IP", type = "IP_TTL", value = 3}}})
+--- assert(s:sendmsg{data = "here you are", fds = {connection, io.stdout}})
+--- ```
+---
+--- An array of any length is taken: of a stream, which may always send less than it was given, the first pieces
+--- are sent; where messages have bounds, all go as one.
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to.
+--- * `ECONNREFUSED`: nobody has the path open (`AF_UNIX`); an earlier datagram met nobody.
+--- * `EDESTADDRREQ`: a datagram socket is not connected, and there is no address.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EMSGSIZE`: the message is larger than the protocol carries.
+--- * `EINVAL`: there are more than 253 descriptors; the system does not take this control data.
+--- * `EAGAIN`: with a timeout of 0, there is no room for it.
+--- * `timeout`: there was no room within the timeout.
+--- * `EBADF`: the socket is closed; a descriptor to pass is.
+--- * raises: an unknown field, a field of a wrong type, an address of another family, descriptors where none can go.
+---
+--- Also `EISCONN`, `EPERM` (credentials of another process), `ETOOMANYREFS` (too many descriptors are under way).
+---
+--- See sendmsg(2), POSIX `sendmsg`, cmsg(3), unix(7).
+---@param message bsdsocket.Message
+---@return integer? sent bytes, perhaps fewer than given
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:sendmsg(message) end
+
+--- Sends several messages, where the system can in one system call. It waits until at least one is sent; with
+--- a timeout it then sends as many more as go without waiting.
+---
+--- ```lua
+--- local sent = assert(s:sendmmsg{"one", "two", {data = "three", address = address}})
+--- ```
+---
+--- A failure after the first message is not told, but the number is smaller: the next call, with the rest,
+--- tells it. In a stream a message is never left half sent, unless the call fails: then the fourth value is the number
+--- of bytes taken of all messages.
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to.
+--- * `ECONNREFUSED`: nobody has the path open (`AF_UNIX`); an earlier datagram met nobody.
+--- * `EDESTADDRREQ`: a datagram socket is not connected, and there is no address.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EMSGSIZE`: the first message is larger than the protocol carries.
+--- * `EINVAL`: there are more than 253 descriptors; the system does not take this control data.
+--- * `EAGAIN`: with a timeout of 0, there is no room for the first.
+--- * `timeout`: there was no room within the timeout.
+--- * `EBADF`: the socket is closed; a descriptor to pass is.
+--- * raises: as `s:sendmsg`, of any message, before one is sent; an unknown flag.
+---
+--- See sendmmsg(2).
+---@param messages (bsdsocket.Message|bsdsocket.Data)[]
+---@param flags? integer|string `MSG_*`, combined with `|`, for all of them; default 0
+---@return integer? sent number of messages
+---@return string? message
+---@return bsdsocket.Code? code
+---@return integer? bytes where a stream took part of a message
+function Socket:sendmmsg(messages, flags) end
+
+--- Receives a message with all that came along, and waits until there is one.
+---
+--- ```lua
+--- assert(s:setsockopt("IP_PKTINFO", true))
+--- local m = assert(s:recvmsg())
+--- print(m.data, m.address, m.truncated)
+--- for _, c in ipairs(m.control) do
+---   if c.level == socket.IPPROTO_IP and c.type == socket.IP_PKTINFO then print(c.value.address) end
+--- end
+--- ```
+---
+--- Where memory runs out, descriptors and control data that came are lost, and closed. `MSG_WAITALL` is left to the
+--- system, which keeps it where there is no timeout; `s:recv` always does.
+---
+--- Errors:
+--- * `EAGAIN`: with a timeout of 0, nothing has arrived.
+--- * `timeout`: nothing arrived within the timeout.
+--- * `ECONNRESET`: the peer has broken the connection off.
+--- * `ECONNREFUSED`: a datagram that was sent met nobody.
+--- * `ENOTCONN`: the socket is of a stream, and not connected.
+--- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBADF`: the socket is closed.
+--- * raises: a negative count, an unknown option, an unknown flag.
+---
+--- See recvmsg(2), POSIX `recvmsg`, cmsg(3), unix(7).
+---@param n? integer at most so many bytes, default 65536; of a stream 0 gives an empty message at once
+---@param options? bsdsocket.RecvmsgOptions
+---@return bsdsocket.Received? received at the end of the stream its `data` is `""`
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:recvmsg(n, options) end
+
+--- What `s:recvmsg` may be told.
+---@class bsdsocket.RecvmsgOptions
+---@field control? integer bytes of room for control data; default 2048, enough for 253 descriptors and more; 0: it is left behind
+---@field flags? integer|string `MSG_*`, combined with `|`; default 0
+
+--- Receives several messages, where the system can in one system call: waits for the first, and takes what else is
+--- there. Descriptors and control data are left behind.
+---
+--- ```lua
+--- local list, count
+--- repeat
+---   list, count = assert(s:recvmmsg(64, 2048, nil, list))
+---   for i = 1, count do print(list[i].data, list[i].address) end
+--- until count == 0
+--- ```
+---
+--- With `into` no new tables are made: the earlier result is filled again, with the tables in it, and made
+--- shorter or longer. With `MSG_PEEK` there is just one message.
+---
+--- Errors:
+--- * `EAGAIN`: with a timeout of 0, nothing has arrived.
+--- * `timeout`: nothing arrived within the timeout.
+--- * `ECONNRESET`: the peer has broken the connection off.
+--- * `ECONNREFUSED`: a datagram that was sent met nobody.
+--- * `ENOTCONN`: the socket is of a stream, and not connected.
+--- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBADF`: the socket is closed.
+--- * raises: a number of messages that is not 1 to 1024, a negative count of bytes, room for more than 256 MiB in
+---   all, an unknown flag.
+---
+--- See recvmmsg(2).
+---@param count integer at most so many messages, 1 to 1024
+---@param n integer at most so many bytes of each
+---@param flags? integer|string `MSG_*`, combined with `|`; default 0
+---@param into? bsdsocket.Received[] an earlier result
+---@return bsdsocket.Received[]? messages each with `data`, `address` and `truncated`
+---@return integer|string? count how many there are; or the message of a failure
+---@return bsdsocket.Code? code
+function Socket:recvmmsg(count, n, flags, into) end
+
 -- ## Its timeout
 
 --- Sets how long, in seconds, each call on this socket may take in all. nil and `math.huge` mean for ever, which
@@ -1427,7 +1637,7 @@ function Socket:setsockopt(level, name, value) end
 ---@field interface? string|integer|bsdsocket.Address name, number or address; default: the system's choice
 ---@field source? string|bsdsocket.Address only what this host sends
 
---- The process at the other end of a unix socket.
+--- A process: the one at the other end of a unix socket, or the one that sent a message.
 ---@class bsdsocket.Credentials
 ---@field pid integer
 ---@field uid integer

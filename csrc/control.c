@@ -1,0 +1,423 @@
+/*
+** control.c: control data of messages, as it looks in C and in Lua. A kind that has a value in Lua is one row
+** of `kinds`: how the value becomes bytes, and the bytes a value; all others are bytes. Also the checks of the
+** tables that message.c is given. Nothing is sent or received here.
+*/
+#include "prefix.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bsdsocket.h"
+#include "netheaders.h"
+
+/* ==== what is wrong with a table that was given ==== */
+
+int bs_mistake (lua_State *L, const bs_place *at, const char *what) {
+  if (at->part != NULL)
+    what = lua_pushfstring(L, "field '%s': %s", at->part, what);
+  if (at->item != 0)
+    what = lua_pushfstring(L, "item %I: %s", (LUAI_UACINT)at->item, what);
+  if (at->field != NULL)
+    what = lua_pushfstring(L, "field '%s': %s", at->field, what);
+  if (at->message != 0)
+    what = lua_pushfstring(L, "message %I: %s", (LUAI_UACINT)at->message, what);
+  return luaL_argerror(L, at->arg, what);
+}
+
+int bs_unexpected (lua_State *L, const bs_place *at, int idx, const char *expected) {
+  return bs_mistake(L, at, bs_expected(L, lua_absindex(L, idx), expected));
+}
+
+void bs_checkfields (lua_State *L, const bs_place *at, int idx, const char *const *names) {
+  if (lua_type(L, idx) != LUA_TTABLE)
+    bs_unexpected(L, at, idx, "table");
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    size_t len;
+    const char *const *name = names;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      bs_mistake(L, at,
+                 lua_pushfstring(L, "its fields have names, and no %s", luaL_typename(L, -1)));
+    const char *key = lua_tolstring(L, -1, &len);
+    while (*name != NULL && !(strlen(*name) == len && memcmp(*name, key, len) == 0))
+      name++;
+    if (*name == NULL)
+      bs_mistake(L, at, lua_pushfstring(L, "unknown field '%s'", key));
+  }
+}
+
+size_t bs_checkarray (lua_State *L, const bs_place *at, int idx) {
+  if (lua_type(L, idx) != LUA_TTABLE)
+    bs_unexpected(L, at, idx, "array");
+  lua_Integer n = luaL_len(L, idx);
+  if (n < 0 || (lua_Unsigned)n > SIZE_MAX / 1024)
+    bs_mistake(L, at, "length out of range");
+  if (n == 0) { /* with elements all the same, it is something else */
+    lua_pushnil(L);
+    if (lua_next(L, idx))
+      bs_mistake(L, at, "array expected, got a table without element 1");
+  }
+  return (size_t)n;
+}
+
+int bs_checkmsgflags (lua_State *L, const bs_place *at, int idx) {
+  int flags;
+  const char *wrong = bs_toconstant(L, lua_absindex(L, idx), "MSG_\0", &flags);
+  if (wrong != NULL)
+    bs_mistake(L, at, wrong);
+  return flags;
+}
+
+lua_Integer bs_checkwithin (lua_State *L, const bs_place *at, int idx, lua_Integer least,
+                            lua_Integer most) {
+  int isinteger;
+  lua_Integer n = lua_tointegerx(L, idx, &isinteger);
+  if (!isinteger && lua_type(L, idx) == LUA_TNUMBER)
+    bs_mistake(L, at, "number has no integer representation");
+  if (!isinteger)
+    bs_unexpected(L, at, idx, "integer");
+  if (n < least || n > most)
+    bs_mistake(L, at,
+               lua_pushfstring(L, "out of range: integer from %I to %I expected",
+                               (LUAI_UACINT)least, (LUAI_UACINT)most));
+  return n;
+}
+
+/* ==== the kinds ==== */
+
+/* Of one in the kernel's form. */
+typedef union Datum {
+  int i;
+  uint16_t u16;
+  uint32_t u32;
+  struct timeval time;
+  struct timespec times[3];
+  int64_t pair[2];
+#if defined(SCM_CREDENTIALS)
+  struct ucred cred;
+#endif
+#if defined(IP_PKTINFO)
+  struct in_pktinfo info;
+#endif
+#if defined(IPV6_PKTINFO)
+  struct in6_pktinfo info6;
+#endif
+} Datum;
+
+/* check: the Lua value at idx into *d, its size is `size`; NULL: it is never sent, or as bytes.
+** push: leaves the Lua value of the `len` bytes of data, false if they do not look like it; NULL: bytes. */
+typedef struct Kind {
+  int level, type;
+  size_t size;
+  void (*check)(lua_State *L, bs_place *at, int idx, Datum *d);
+  int (*push)(lua_State *L, const unsigned char *data, size_t len);
+} Kind;
+
+/* ---- integers ---- */
+
+static void int_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  d->i = (int)bs_checkwithin(L, at, idx, INT_MIN, INT_MAX);
+}
+
+/* Some systems give TOS in a byte. */
+static int int_push (lua_State *L, const unsigned char *data, size_t len) {
+  int i;
+  if (len == 1)
+    i = data[0];
+  else if (len == sizeof(i))
+    memcpy(&i, data, sizeof(i));
+  else
+    return 0;
+  lua_pushinteger(L, i);
+  return 1;
+}
+
+#if defined(UDP_SEGMENT)
+static void u16_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  d->u16 = (uint16_t)bs_checkwithin(L, at, idx, 0, UINT16_MAX);
+}
+#endif
+
+#if defined(SO_RXQ_OVFL)
+static int u32_push (lua_State *L, const unsigned char *data, size_t len) {
+  uint32_t u;
+  if (len != sizeof(u))
+    return 0;
+  memcpy(&u, data, sizeof(u));
+  lua_pushinteger(L, (lua_Integer)u);
+  return 1;
+}
+#endif
+
+/* ---- times: seconds ---- */
+
+#if defined(SCM_TIMESTAMP)
+static int time_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct timeval tv;
+  if (len != sizeof(tv))
+    return 0;
+  memcpy(&tv, data, sizeof(tv));
+  lua_pushnumber(L, (lua_Number)tv.tv_sec + (lua_Number)tv.tv_usec / 1e6);
+  return 1;
+}
+#endif
+
+#if defined(SCM_TIMESTAMPNS) || defined(SCM_TIMESTAMPING)
+/* One, or three of which those that there is none of are 0. */
+static int times_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct timespec ts;
+  lua_Number seconds = 0;
+  if (len % sizeof(ts) != 0)
+    return 0;
+  for (size_t at = 0; at < len && seconds <= 0; at += sizeof(ts)) {
+    memcpy(&ts, data + at, sizeof(ts));
+    seconds = (lua_Number)ts.tv_sec + (lua_Number)ts.tv_nsec / 1e9;
+  }
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+#endif
+
+/* ---- tables ---- */
+
+void bs_setinteger (lua_State *L, const char *name, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+#if defined(SCM_CREDENTIALS)
+static lua_Integer getid (lua_State *L, bs_place *at, int idx, const char *name, lua_Integer most,
+                          lua_Integer own) {
+  at->part = name;
+  if (lua_getfield(L, idx, name) != LUA_TNIL)
+    own = bs_checkwithin(L, at, -1, 0, most);
+  lua_pop(L, 1);
+  return own;
+}
+
+static void cred_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  static const char *const names[] = {"pid", "uid", "gid", NULL};
+  bs_checkfields(L, at, idx, names);
+  d->cred.pid = (pid_t)getid(L, at, idx, "pid", INT_MAX, getpid());
+  d->cred.uid = (uid_t)getid(L, at, idx, "uid", UINT32_MAX, getuid());
+  d->cred.gid = (gid_t)getid(L, at, idx, "gid", UINT32_MAX, getgid());
+}
+
+static int cred_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct ucred cred;
+  if (len != sizeof(cred))
+    return 0;
+  memcpy(&cred, data, sizeof(cred));
+  lua_createtable(L, 0, 3);
+  bs_setinteger(L, "pid", cred.pid);
+  bs_setinteger(L, "uid", cred.uid);
+  bs_setinteger(L, "gid", cred.gid);
+  return 1;
+}
+#endif
+
+#if defined(IP_PKTINFO) || defined(IPV6_PKTINFO)
+/* ifindex, and into `ip` the address: an object of the family, or its host as text */
+static lua_Integer checkinfo (lua_State *L, bs_place *at, int idx, int family, void *ip,
+                              size_t size) {
+  static const char *const names[] = {"ifindex", "address", NULL};
+  lua_Integer ifindex = 0;
+  bs_checkfields(L, at, idx, names);
+  memset(ip, 0, size);
+  at->part = "ifindex";
+  if (lua_getfield(L, idx, "ifindex") != LUA_TNIL)
+    ifindex = bs_checkwithin(L, at, -1, 0, INT_MAX);
+  at->part = "address";
+  if (lua_getfield(L, idx, "address") == LUA_TSTRING) {
+    if (inet_pton(family, lua_tostring(L, -1), ip) != 1 ||
+        strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+      bs_mistake(L, at, "a numeric host of the socket's family expected");
+  }
+  else if (!lua_isnil(L, -1)) {
+    const bs_address *a = bs_testaddress(L, -1);
+    if (a == NULL || a->u.sa.sa_family != family)
+      bs_unexpected(L, at, -1, family == AF_INET ? "AF_INET address" : "AF_INET6 address");
+    else if (family == AF_INET)
+      memcpy(ip, &a->u.in.sin_addr, size);
+    else
+      memcpy(ip, &a->u.in6.sin6_addr, size);
+  }
+  lua_pop(L, 2);
+  return ifindex;
+}
+
+/* {ifindex=, address=}, the address without a port */
+static void pushinfo (lua_State *L, lua_Integer ifindex, const bs_address *a) {
+  lua_createtable(L, 0, 2);
+  bs_setinteger(L, "ifindex", ifindex);
+  bs_pushaddress(L, &a->u.sa, a->len, a->u.sa.sa_family);
+  lua_setfield(L, -2, "address");
+}
+#endif
+
+#if defined(IP_PKTINFO)
+static void info_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  struct in_addr ip;
+  memset(&d->info, 0, sizeof(d->info));
+  d->info.ipi_ifindex = (int)checkinfo(L, at, idx, AF_INET, &ip, sizeof(ip));
+  d->info.ipi_spec_dst = ip; /* what the packet is sent from */
+}
+
+static int info_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct in_pktinfo info;
+  bs_address a;
+  if (len != sizeof(info))
+    return 0;
+  memcpy(&info, data, sizeof(info));
+  memset(&a, 0, sizeof(a));
+  a.len = sizeof(a.u.in);
+  a.u.in.sin_family = AF_INET;
+  a.u.in.sin_addr = info.ipi_addr;
+  pushinfo(L, info.ipi_ifindex, &a);
+  return 1;
+}
+#endif
+
+#if defined(IPV6_PKTINFO)
+static void info6_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  struct in6_addr ip;
+  memset(&d->info6, 0, sizeof(d->info6));
+  d->info6.ipi6_ifindex = (unsigned)checkinfo(L, at, idx, AF_INET6, &ip, sizeof(ip));
+  d->info6.ipi6_addr = ip;
+}
+
+static int info6_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct in6_pktinfo info;
+  bs_address a;
+  if (len != sizeof(info))
+    return 0;
+  memcpy(&info, data, sizeof(info));
+  memset(&a, 0, sizeof(a));
+  a.len = sizeof(a.u.in6);
+  a.u.in6.sin6_family = AF_INET6;
+  a.u.in6.sin6_addr = info.ipi6_addr;
+  if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&info.ipi6_addr))
+    a.u.in6.sin6_scope_id = (uint32_t)info.ipi6_ifindex;
+  pushinfo(L, (lua_Integer)info.ipi6_ifindex, &a);
+  return 1;
+}
+#endif
+
+#if defined(SO_EE_ORIGIN_LOCAL)
+/* What is in the error queue; who said so stands behind it. */
+static int error_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct sock_extended_err err;
+  bs_address a;
+  if (len < sizeof(err))
+    return 0;
+  memcpy(&err, data, sizeof(err));
+  memset(&a, 0, sizeof(a));
+  len -= sizeof(err);
+  memcpy(&a.u, data + sizeof(err), len < sizeof(a.u) ? len : sizeof(a.u));
+  switch (a.u.sa.sa_family) {
+    case AF_INET: a.len = sizeof(a.u.in); break;
+    case AF_INET6: a.len = sizeof(a.u.in6); break;
+    default: a.len = 0; break;
+  }
+  lua_createtable(L, 0, 7);
+  if (bs_errname((int)err.ee_errno) != NULL)
+    lua_pushstring(L, bs_errname((int)err.ee_errno));
+  else
+    lua_pushfstring(L, "%d", (int)err.ee_errno);
+  lua_setfield(L, -2, "errno");
+  bs_setinteger(L, "origin", err.ee_origin);
+  bs_setinteger(L, "type", err.ee_type);
+  bs_setinteger(L, "code", err.ee_code);
+  bs_setinteger(L, "info", err.ee_info);
+  bs_setinteger(L, "data", err.ee_data);
+  if (a.len > 0 && a.len <= len) {
+    bs_pushaddress(L, &a.u.sa, a.len, a.u.sa.sa_family);
+    lua_setfield(L, -2, "offender");
+  }
+  return 1;
+}
+#endif
+
+/* clang-format off */
+static const Kind kinds[] = {
+#if defined(SCM_CREDENTIALS)
+  {SOL_SOCKET, SCM_CREDENTIALS, sizeof(struct ucred), cred_check, cred_push},
+#endif
+#if defined(SCM_TIMESTAMP)
+  {SOL_SOCKET, SCM_TIMESTAMP, 0, NULL, time_push},
+#endif
+#if defined(SO_TIMESTAMP_NEW) && defined(SCM_TIMESTAMP)
+  {SOL_SOCKET, SO_TIMESTAMP_NEW, 0, NULL, time_push},
+#endif
+#if defined(SCM_TIMESTAMPNS)
+  {SOL_SOCKET, SCM_TIMESTAMPNS, 0, NULL, times_push},
+#endif
+#if defined(SO_TIMESTAMPNS_NEW) && defined(SCM_TIMESTAMPNS)
+  {SOL_SOCKET, SO_TIMESTAMPNS_NEW, 0, NULL, times_push},
+#endif
+#if defined(SCM_TIMESTAMPING)
+  {SOL_SOCKET, SCM_TIMESTAMPING, 0, NULL, times_push},
+#endif
+#if defined(SO_TIMESTAMPING_NEW) && defined(SCM_TIMESTAMPING)
+  {SOL_SOCKET, SO_TIMESTAMPING_NEW, 0, NULL, times_push},
+#endif
+#if defined(SO_RXQ_OVFL)
+  {SOL_SOCKET, SO_RXQ_OVFL, 0, NULL, u32_push},
+#endif
+  {IPPROTO_IP, IP_TTL, sizeof(int), int_check, int_push},
+  {IPPROTO_IP, IP_TOS, sizeof(int), int_check, int_push},
+#if defined(IP_PKTINFO)
+  {IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo), info_check, info_push},
+#endif
+#if defined(IP_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
+  {IPPROTO_IP, IP_RECVERR, 0, NULL, error_push},
+#endif
+#if defined(IPV6_HOPLIMIT)
+  {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), int_check, int_push},
+#endif
+#if defined(IPV6_TCLASS)
+  {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), int_check, int_push},
+#endif
+#if defined(IPV6_PKTINFO)
+  {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo), info6_check, info6_push},
+#endif
+#if defined(IPV6_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
+  {IPPROTO_IPV6, IPV6_RECVERR, 0, NULL, error_push},
+#endif
+#if defined(UDP_SEGMENT)
+  {IPPROTO_UDP, UDP_SEGMENT, sizeof(uint16_t), u16_check, NULL},
+#endif
+#if defined(UDP_GRO)
+  {IPPROTO_UDP, UDP_GRO, 0, NULL, int_push},
+#endif
+};
+/* clang-format on */
+
+static const Kind *findkind (int level, int type) {
+  for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    if (kinds[i].level == level && kinds[i].type == type)
+      return &kinds[i];
+  return NULL;
+}
+
+size_t bs_checkcontrol (lua_State *L, bs_place *at, int idx, int level, int type,
+                        char data[BS_CONTROLVALUE]) {
+  const Kind *k = findkind(level, type);
+  Datum d;
+  if (k == NULL || k->check == NULL)
+    bs_mistake(L, at, "not known for this level and type; give 'data', the raw bytes");
+  k->check(L, at, idx, &d);
+  memcpy(data, &d, k->size);
+  return k->size;
+}
+
+int bs_pushcontrol (lua_State *L, int level, int type, const unsigned char *data, size_t len) {
+  const Kind *k = findkind(level, type);
+  return k != NULL && k->push != NULL && k->push(L, data, len);
+}
