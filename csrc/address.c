@@ -287,9 +287,10 @@ static void raw_text (const bs_address *a, char *text) {
 }
 
 static const bs_family families[] = {
-  {AF_INET, sizeof(struct sockaddr_in), inet_parse, inet_field, inet_unpack, inet_text, NULL},
-  {AF_INET6, sizeof(struct sockaddr_in6), inet_parse, inet6_field, inet6_unpack, inet6_text, NULL},
-  {AF_UNIX, PATHOFFSET, unix_parse, unix_field, unix_unpack, unix_text, NULL},
+  {AF_INET, sizeof(struct sockaddr_in), 2, inet_parse, inet_field, inet_unpack, inet_text, NULL},
+  {AF_INET6, sizeof(struct sockaddr_in6), 4, inet_parse, inet6_field, inet6_unpack, inet6_text,
+   NULL},
+  {AF_UNIX, PATHOFFSET, 1, unix_parse, unix_field, unix_unpack, unix_text, NULL},
 };
 
 static bs_family findfamily (int af, socklen_t len) {
@@ -299,8 +300,12 @@ static bs_family findfamily (int af, socklen_t len) {
   const bs_family *f = bs_linuxfamily(af);
   if (f != NULL && len >= f->need)
     return *f;
-  bs_family raw = {af, 0, raw_parse, raw_field, raw_unpack, raw_text, NULL};
+  bs_family raw = {af, 0, 1, raw_parse, raw_field, raw_unpack, raw_text, NULL};
   return raw;
+}
+
+int bs_addressargs (int family) {
+  return findfamily(family, sizeof(struct sockaddr_storage)).args;
 }
 
 static bs_family familyof (const bs_address *a) {

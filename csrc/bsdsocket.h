@@ -102,6 +102,7 @@ struct bs_socket {
   bs_reg *regs;         /* its places in pollers (poller.c) */
   unsigned char flags;  /* BS_CONNECTING ... */
   unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
+  uint32_t target;      /* while BS_CONNECTING: tells the address from others */
 };
 
 /* The userdata at arg if its metatable is the upvalue `meta`, else NULL. Inline, since every call begins so;
@@ -140,7 +141,8 @@ typedef struct bs_kind {
   const char *again, *progress, *timeout;
   size_t size;     /* of the whole operation struct */
   unsigned traits; /* BS_RECEIVES ... */
-  /* Try once. patience 0: must not wait; else it may wait in the kernel (BS_TIMED: so long). */
+  /* Try once. patience 0: must not wait; else it may wait in the kernel (BS_TIMED: so long). A driver that
+  ** keeps a copy of the operation anchors it off the stack of the call: finish may cut that. */
   int (*step)(bs_op *op, bs_time patience);
   /* Push the results, or nil, message, code; gives their number. May run a further operation. */
   int (*finish)(lua_State *L, bs_op *op);
@@ -158,6 +160,14 @@ typedef struct bs_kind {
 #define BS_OPENS 4u    /* opens a descriptor: when none is left, collects garbage and tries again */
 #define BS_PERSISTS 8u /* rests and goes on after a passing failure */
 #define BS_TIMED 16u   /* its step waits by itself, up to `patience` */
+
+/* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
+** they send, not at MSG_DONTWAIT. */
+#if defined(SO_NOSIGPIPE) && !defined(SOCK_CLOEXEC)
+#define BS_SENDTRAITS BS_NEEDSFLAG
+#else
+#define BS_SENDTRAITS 0
+#endif
 
 struct bs_op {
   const bs_kind *kind;
@@ -242,6 +252,7 @@ const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 typedef int (*bs_next)(lua_State *L, const bs_address *a, bs_time began);
 int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type, double timeout,
                    bs_next next);
+int bs_addressargs(int family); /* how many arguments ADDR may be */
 void bs_openaddress(lua_State *L);
 
 /* ---- linuxaddress.c ---- */
@@ -249,6 +260,7 @@ void bs_openaddress(lua_State *L);
 typedef struct bs_family {
   int family;
   socklen_t need; /* shorter ones are treated as raw bytes */
+  int args;       /* how many arguments may stand for an address */
   /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
   int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f, int type,
                double timeout, bs_next next);
@@ -271,6 +283,7 @@ void bs_openresolve(lua_State *L);
 
 /* ---- socket.c: life of the object; connection.c: what is done with it before data flows ---- */
 
+int bs_syssocket(int family, int type, int protocol); /* socket(2), close-on-exec from birth */
 bs_socket *bs_checksocket(lua_State *L, int arg);
 bs_socket *bs_testsocket(lua_State *L, int arg);
 bs_socket *bs_newsocket(lua_State *L, int family, int type, int protocol); /* pushes a closed one */
@@ -384,7 +397,7 @@ void bs_openutil(lua_State *L);
 
 /* ---- unixpath.c ---- */
 
-void bs_openunixpath(lua_State *L); /* core.bindpath, for socket.listen */
+void bs_openunixpath(lua_State *L); /* core.listenpath, for socket.listen */
 
 /* ---- select.c, poller.c ---- */
 

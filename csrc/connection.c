@@ -163,6 +163,14 @@ static const bs_kind connect_kind =
 static const bs_kind associate_kind = /* where connect only notes the address it never waits */
   BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
 
+/* FNV-1a of its bytes: the object may be another one when a call is repeated. */
+static uint32_t hash (const bs_address *a) {
+  uint32_t h = 2166136261u;
+  for (socklen_t i = 0; i < a->len; i++)
+    h = (h ^ ((const unsigned char *)&a->u)[i]) * 16777619u;
+  return h;
+}
+
 static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
   bs_socket *s = bs_checksocket(L, 1);
   int waits = s->type != SOCK_DGRAM && s->type != SOCK_RAW;
@@ -172,6 +180,10 @@ static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
   op.to = a;
   if (a->u.sa.sa_family == AF_UNSPEC)
     s->flags &= (unsigned char)~BS_CONNECTING;
+  else if (!(s->flags & BS_CONNECTING))
+    s->target = hash(a);
+  else if (s->target != hash(a)) /* an attempt to reach somebody else is under way */
+    return bs_failat(L, "connect", a, EALREADY);
   return bs_run(L, &op.op);
 }
 

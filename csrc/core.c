@@ -71,6 +71,7 @@ BS_EXPORT int luaopen_bsdsocket_core(lua_State *L);
 int luaopen_bsdsocket_core (lua_State *L) {
   luaL_checkversion(L);
   lua_settop(L, 0);
+  luaL_checkstack(L, 4 * BS_NUP, NULL);
   newmetatable(L, "socket"); /* in the order of BS_AT_* */
   newstate(L);
   newmetatable(L, "address");
@@ -87,7 +88,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   lua_createtable(L, 0, 128); /* the sockets' methods */
   lua_pushvalue(L, BS_AT_METHODS);
   lua_setfield(L, BS_AT_SOCKET, "__index");
-  bs_opentransfer(L); /* first, for the same reason */
+  bs_opentransfer(L); /* first, so that send and recv find their places in the table free */
   bs_opensocket(L);
   bs_openconnection(L);
   bs_openmessage(L);

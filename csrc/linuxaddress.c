@@ -442,21 +442,22 @@ static void tipc_text (const bs_address *a, char *text) {
 
 static const bs_family families[] = {
 #if defined(AF_PACKET) && defined(PACKET_HOST)
-  {AF_PACKET, LLOFFSET, packet_parse, packet_field, packet_unpack, packet_text, packet_normalize},
+  {AF_PACKET, LLOFFSET, 3, packet_parse, packet_field, packet_unpack, packet_text,
+   packet_normalize},
 #endif
 #if defined(AF_NETLINK) && defined(NETLINK_ROUTE)
-  {AF_NETLINK, sizeof(struct sockaddr_nl), netlink_parse, netlink_field, netlink_unpack,
+  {AF_NETLINK, sizeof(struct sockaddr_nl), 2, netlink_parse, netlink_field, netlink_unpack,
    netlink_text, netlink_normalize},
 #endif
 #if defined(AF_VSOCK) && defined(VMADDR_CID_ANY)
-  {AF_VSOCK, sizeof(struct sockaddr_vm), vsock_parse, vsock_field, vsock_unpack, vsock_text,
+  {AF_VSOCK, sizeof(struct sockaddr_vm), 2, vsock_parse, vsock_field, vsock_unpack, vsock_text,
    vsock_normalize},
 #endif
 #if defined(AF_TIPC) && defined(TIPC_SERVICE_ADDR)
-  {AF_TIPC, sizeof(struct sockaddr_tipc), tipc_parse, tipc_field, tipc_unpack, tipc_text,
+  {AF_TIPC, sizeof(struct sockaddr_tipc), 1, tipc_parse, tipc_field, tipc_unpack, tipc_text,
    tipc_normalize},
 #endif
-  {AF_UNSPEC, 0, NULL, NULL, NULL, NULL, NULL},
+  {AF_UNSPEC, 0, 0, NULL, NULL, NULL, NULL, NULL},
 };
 
 const bs_family *bs_linuxfamily (int af) {

@@ -438,7 +438,8 @@ static int sendmsg_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind sendmsg_kind = BS_KIND("sendmsg", sendmsg_op, 0, sendmsg_step, sendmsg_finish);
+static const bs_kind sendmsg_kind =
+  BS_KIND("sendmsg", sendmsg_op, BS_SENDTRAITS, sendmsg_step, sendmsg_finish);
 
 /* s:sendmsg{...} */
 static int message_sendmsg (lua_State *L) {
@@ -524,7 +525,7 @@ static int sendmmsg_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind sendmmsg_kind =
-  BS_KIND("sendmmsg", sendmsg_op, 0, sendmmsg_step, sendmmsg_finish);
+  BS_KIND("sendmmsg", sendmsg_op, BS_SENDTRAITS, sendmmsg_step, sendmmsg_finish);
 
 /* s:sendmmsg(messages [, flags]) */
 static int message_sendmmsg (lua_State *L) {

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,14 +169,31 @@ static void sethost (query *q, const char *host, size_t len) {
     q->hints.ai_flags |= AI_NUMERICHOST;
 }
 
-/* What a step answers after the system did; `err` is errno, which was 0 before. Without a
-** descriptor to read its files by, the C library says that names and services are not there: errno
-** knows better. */
+/* EMFILE or ENFILE if there is no descriptor left, else 0. */
+static int shortage (void) {
+  int fd = open("/", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno == EMFILE || errno == ENFILE ? errno : 0;
+  close(fd);
+  return 0;
+}
+
+/* What a step answers after the system did; `err` is errno, which was 0 before. Without a descriptor to read
+** its files by, the C library says that names and services are not there, or asks to try again, and errno
+** need not know better. */
 static int answer (bs_op *op, int eai, int err) {
+  if (eai != 0 && err != EMFILE && err != ENFILE) {
+    int lack = shortage();
+    err = lack != 0 ? lack : err;
+  }
+#if defined(EAI_SYSTEM)
   if (eai == EAI_SYSTEM && err == EINTR)
     return BS_AGAIN;
-  if (eai == EAI_SYSTEM || err == EMFILE || err == ENFILE)
+  if (eai == EAI_SYSTEM)
     op->error = err != 0 ? err : EIO;
+#endif
+  if (err == EMFILE || err == ENFILE)
+    op->error = err;
   return BS_DONE;
 }
 

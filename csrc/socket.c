@@ -22,7 +22,7 @@
 
 #define TYPEFLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
 
-static int sys_socket (int family, int type, int protocol) {
+int bs_syssocket (int family, int type, int protocol) {
   return socket(family, type | SOCK_CLOEXEC, protocol);
 }
 
@@ -45,7 +45,7 @@ static int birth (int fd) {
   return fd;
 }
 
-static int sys_socket (int family, int type, int protocol) {
+int bs_syssocket (int family, int type, int protocol) {
   return birth(socket(family, type, protocol));
 }
 
@@ -246,9 +246,9 @@ static const char *pushwhat (lua_State *L, const making *m, int err) {
 static int socket_socket (lua_State *L) {
   making m = checkmaking(L, AF_INET);
   bs_socket *s = pushmaking(L, &m);
-  s->fd = sys_socket(m.family, m.type, m.protocol);
+  s->fd = bs_syssocket(m.family, m.type, m.protocol);
   if (s->fd < 0 && bs_collect(L, errno))
-    s->fd = sys_socket(m.family, m.type, m.protocol);
+    s->fd = bs_syssocket(m.family, m.type, m.protocol);
   if (s->fd < 0) {
     int err = errno;
     return bs_failtext(L, "socket", pushwhat(L, &m, err), err);
@@ -333,6 +333,7 @@ static int socket_dup (lua_State *L) {
   s->flags |= BS_SHARED;
   twin->flags = s->flags; /* either may be the one that puts back what was found */
   twin->foundrcvtimeo = s->foundrcvtimeo;
+  twin->target = s->target;
   twin->rcvtimeo = -1;
   twin->timeout = s->timeout;
   return 1;

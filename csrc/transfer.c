@@ -99,9 +99,11 @@ static int sendall_finish (lua_State *L, bs_op *o) {
   return n + 1;
 }
 
-static const bs_kind send_kind = BS_KIND("send", send_op, 0, send_step, send_finish);
-static const bs_kind sendto_kind = BS_KIND("sendto", send_op, 0, send_step, send_finish);
-static const bs_kind sendall_kind = BS_KIND("sendall", send_op, 0, sendall_step, sendall_finish);
+static const bs_kind send_kind = BS_KIND("send", send_op, BS_SENDTRAITS, send_step, send_finish);
+static const bs_kind sendto_kind =
+  BS_KIND("sendto", send_op, BS_SENDTRAITS, send_step, send_finish);
+static const bs_kind sendall_kind =
+  BS_KIND("sendall", send_op, BS_SENDTRAITS, sendall_step, sendall_finish);
 
 static void checkflags (lua_State *L, int arg, send_op *op) {
   op->flags = bs_optconstant(L, arg, "MSG_\0", 0);
@@ -171,6 +173,10 @@ static int transfer_sendto (lua_State *L) {
   if (to != NULL && to->u.sa.sa_family == s->family)
     return dosendto(L, s, to, 0, lua_gettop(L) > 3);
   (void)bs_checkdata(L, 2, &unused); /* before a name is looked up */
+  if (to == NULL) {                  /* flags would be dropped without a word */
+    int after = 3 + bs_addressargs(s->family);
+    luaL_argcheck(L, lua_isnoneornil(L, after), after, "flags can only follow an address object");
+  }
   return bs_withaddress(L, 3, "sendto", s->family, s->type, s->timeout,
                         to != NULL ? sendtoaddress : sendtoname);
 }
@@ -344,6 +350,25 @@ int bs_serveheld (bs_receive *r) {
   return 1;
 }
 
+/* What was taken out of the kernel, and so must not get lost. */
+static inline int consumes (const receive_op *r) {
+  return !(r->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE));
+}
+
+/* Until the values exist, the bytes belong to the socket: if memory runs out, or if a driver does
+** something else before it calls finish, they are still there. */
+static inline void mark (const receive_op *r) {
+  bs_chunk *c = r->chunk;
+  if (c->owner == NULL && consumes(r)) {
+    c->owner = r->op.sock;
+    c->end = r->got;
+    c->cut = r->cut;
+    c->addrlen = r->addrlen;
+    if (r->addrlen > 0)
+      memcpy(&c->address, &r->address, r->addrlen);
+  }
+}
+
 static int receive_step (bs_op *o, bs_time patience) {
   receive_op *r = (receive_op *)o;
   int flags = r->flags | bs_dontwait(patience);
@@ -372,29 +397,13 @@ static int receive_step (bs_op *o, bs_time patience) {
   if (got < 0)
     return bs_notreceived(r);
   r->got = (size_t)got;
+  if (r->into == NULL)
+    mark(r);
   return BS_DONE;
 }
 
-/* What was taken out of the kernel, and so must not get lost. */
-static inline int consumes (const receive_op *r) {
-  return !(r->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE));
-}
-
-/* Until the values exist, the bytes belong to the socket: if memory runs out, they are still there. */
-static inline void mark (const receive_op *r) {
-  bs_chunk *c = r->chunk;
-  if (c->owner == NULL && consumes(r)) {
-    c->owner = r->op.sock;
-    c->end = r->got;
-    c->cut = r->cut;
-    c->addrlen = r->addrlen;
-    if (r->addrlen > 0)
-      memcpy(&c->address, &r->address, r->addrlen);
-  }
-}
-
-/* They exist. Pushing them may have run the collector, and so anything: the chunk may have moved to its
-** owner, or be gone. */
+/* The values exist. Pushing them may have run the collector, and so anything: the chunk may have moved to
+** its owner, or be gone. (A finalizer that received from this very socket got these bytes, too.) */
 static inline void handedover (const receive_op *r) {
   bs_socket *s = r->op.sock;
   bs_chunk *c = r->chunk;
@@ -434,7 +443,6 @@ static int recv_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
-  mark(r);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
   handedover(r);
   return 1 + pushcut(L, r);
@@ -444,7 +452,6 @@ static int recvfrom_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
-  mark(r);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
   bs_pushaddress(L, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
   handedover(r);
@@ -547,7 +554,7 @@ size_t bs_checkcount (lua_State *L, int arg) {
   if (!isinteger)
     n = luaL_optinteger(L, arg, DEFAULTSIZE);
   luaL_argcheck(L, n >= 0, arg, "count must not be negative");
-  return (size_t)n;
+  return (lua_Unsigned)n > SIZE_MAX ? SIZE_MAX : (size_t)n;
 }
 
 void bs_setreceiveflags (bs_receive *r, int flags) {
@@ -560,8 +567,7 @@ void bs_setreceiveflags (bs_receive *r, int flags) {
 /* Flags at arg; MSG_WAITALL on a stream is another operation. */
 static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
   bs_setreceiveflags(r, bs_optconstant(L, arg, "MSG_\0", 0));
-  if (waitall != NULL && !r->message && (r->flags & MSG_WAITALL) &&
-      !(r->flags & (MSG_PEEK | MSG_OOB)))
+  if (waitall != NULL && !r->message && (r->flags & MSG_WAITALL) && consumes(r))
     r->op.kind = waitall;
 }
 

@@ -29,9 +29,10 @@ static int util_inet_pton (lua_State *L) {
   luaL_checktype(L, 2, LUA_TSTRING);
   const char *text = lua_tolstring(L, 2, &len);
   size_t size = addresssize(family);
+  luaL_argcheck(L, strlen(text) == len, 2, "string contains zeros");
   if (size == 0)
-    return bs_fail(L, "inet_pton", EAFNOSUPPORT);
-  if (strlen(text) != len || inet_pton(family, text, &bytes) != 1)
+    return bs_failtext(L, "inet_pton", text, EAFNOSUPPORT);
+  if (inet_pton(family, text, &bytes) != 1)
     return bs_failtext(L, "inet_pton", text, EINVAL);
   lua_pushlstring(L, (const char *)&bytes, size);
   return 1;

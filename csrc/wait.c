@@ -336,6 +336,8 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
     if (op->error != 0)
       return;
     checkhooks(L, op->st->main, known);
+    if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
+      (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
     want = op->kind->step(op, patience);
   }
 }

@@ -53,8 +53,8 @@ return {
   ["s:accept"] = {"EAGAIN", "timeout", "EINVAL", "EOPNOTSUPP", "EMFILE", "EBADF"},
   ["s:clients"] = {"argument"},
   ["s:connect"] = {
-    "ECONNREFUSED", "EINPROGRESS", "EAGAIN", "timeout", "EISCONN", "ENOENT", "EPROTOTYPE", "EINVAL",
-    "EAI_NONAME", "EAI_SERVICE", "EBADF", "argument",
+    "ECONNREFUSED", "EINPROGRESS", "EAGAIN", "timeout", "EISCONN", "EALREADY", "ENOENT",
+    "EPROTOTYPE", "EINVAL", "EAI_NONAME", "EAI_SERVICE", "EBADF", "argument",
   },
   ["s:getsockname"] = {"EBADF"},
   ["s:getpeername"] = {"ENOTCONN", "EBADF"},

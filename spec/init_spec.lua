@@ -189,11 +189,24 @@ describe("socket.connect", function()
     assert.equal("connect name.invalid:80: Name or service not known",
       helper.fails("socket.connect", "EAI_NONAME", connect("name.invalid", 80)))
     helper.fails("socket.connect", "EAI_SERVICE", connect("127.0.0.1", "no-such-service"))
-    helper.fails("socket.connect", "EAI_NONAME", connect("", 80))
     helper.fails("socket.connect", "EAI_FAMILY", connect("127.0.0.1", 80, { family = 12345 }))
     assert.match("^connect %[::1%]:80: ", helper.fails("socket.connect", "EAI_ADDRFAMILY",
       connect("::1", 80, { family = "AF_INET" })))
     helper.fails("socket.connect", "EAFNOSUPPORT", connect(socket.address "AF_UNSPEC"))
+  end)
+
+  it("takes any host for this machine", function()
+    for _, any in ipairs { "*", "" } do
+      local s <close> = assert(connect(any, port, { family = "AF_INET" }))
+      assert.equal(socket.address("AF_INET", "127.0.0.1", port), s:getpeername())
+    end
+  end)
+
+  it("raises for a family that is not the address's", function()
+    local address = socket.address("AF_INET", "127.0.0.1", port)
+    for name, call in pairs { ["socket.connect"] = connect, ["socket.listen"] = listen } do
+      helper.raises(name, "option 'family' is not the address's", call, address, { family = "AF_INET6" })
+    end
   end)
 
   describe("of several addresses", function()

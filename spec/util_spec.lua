@@ -25,13 +25,16 @@ describe("inet_pton and inet_ntop", function()
 
   it("fail for text that is no address", function()
     for _, text in ipairs {
-      "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "127.1", "::1", "localhost", " 1.2.3.4", "1.2.3.4\0",
+      "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "127.1", "::1", "localhost", " 1.2.3.4",
     } do
       local message = helper.fails("socket.inet_pton", "EINVAL", socket.inet_pton("AF_INET", text))
       assert.match("^inet_pton .*: " .. socket.strerror "EINVAL" .. "$", message)
     end
-    for _, text in ipairs { "", "1.2.3.4", ":", ":::", "1::2::3", "g::", "fe80::1%1", "::1\0", ("0"):rep(1 << 20) } do
+    for _, text in ipairs { "", "1.2.3.4", ":", ":::", "1::2::3", "g::", "fe80::1%1", ("0"):rep(1 << 20) } do
       helper.fails("socket.inet_pton", "EINVAL", socket.inet_pton("AF_INET6", text))
+    end
+    for _, text in ipairs { "1.2.3.4\0", "\0", "1.2.3.4\0evil" } do
+      helper.raises("socket.inet_pton", "#2 to '.*inet_pton' %(string contains zeros", socket.inet_pton, "AF_INET", text)
     end
     assert.equal("inet_pton 1.2.3: " .. socket.strerror "EINVAL", (select(2, socket.inet_pton("AF_INET", "1.2.3"))))
   end)

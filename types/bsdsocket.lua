@@ -870,6 +870,7 @@ function Socket:clients() end
 --- * `EAGAIN`: with a timeout of 0, the name would have to be looked up, or the queue of the listening socket is full (`AF_UNIX`).
 --- * `timeout`: the timeout passed.
 --- * `EISCONN`: the socket is connected already.
+--- * `EALREADY`: an attempt to reach another address is under way.
 --- * `ENOENT`: there is no such path (`AF_UNIX`).
 --- * `EPROTOTYPE`: a socket of another type has the path (`AF_UNIX`).
 --- * `EINVAL`: the path is `""`, and so nobody's (`AF_UNIX`).

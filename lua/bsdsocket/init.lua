@@ -77,14 +77,16 @@ local function target(call, known, host, port, opts)
   return host, port, checkoptions(opts, 3, call, known), ("%s:%s"):format(name, port)
 end
 
---- The family that the options ask for as an integer; nil if they do not.
-local function checkfamily(family, n, call)
+--- The family that the options ask for as an integer; nil if they do not. `address`: what they are about, if it
+--- is one.
+local function checkfamily(family, n, call, address)
   local number = math.tointeger(family)
   if type(family) == "string" then
     number = family:find "^[AP]F_" and core[family]
     argcheck(number, n, call, ("unknown constant '%s' for option 'family'"):format(family), 1)
   end
   argcheck(family == nil or number and number >= 0 and number <= 65535, n, call, "option 'family' out of range", 1)
+  argcheck(not (number and address) or number == address.family, n, call, "option 'family' is not the address's", 1)
   return number or nil
 end
 
@@ -100,6 +102,7 @@ end
 
 --- Addresses to try for a host and a port.
 local function resolve(call, host, port, family, flags, timeout)
+  if host == "*" or host == "" then host = nil end -- to connect to any is to connect to this machine
   local list, message, code = core.getaddrinfo(host, port,
     {family = family, type = core.SOCK_STREAM, flags = flags, timeout = timeout})
   if not list then return nil, message:gsub("^getaddrinfo", call), code end
@@ -213,7 +216,7 @@ function socket.connect(host, port, opts)
   local subject
   host, port, opts, subject = target("connect", connect_options, host, port, opts)
   local n = port and 3 or 2
-  local timeout, bind, family = opts.timeout, opts.bind, checkfamily(opts.family, n, "connect")
+  local timeout, bind, family = opts.timeout, opts.bind, checkfamily(opts.family, n, "connect", not port and host)
   argcheck(not timeout or timeout >= 0, n, "connect", "timeout must not be negative or NaN")
   if isaddress(bind) then -- only its own family is reached from there
     family = family or bind.family
@@ -289,7 +292,7 @@ local unavailable = set("EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT")
 function socket.listen(host, port, opts)
   host, port, opts = target("listen", listen_options, host, port, opts)
   local n = port and 3 or 2
-  local family, mode = checkfamily(opts.family, n, "listen"), checkmode(opts.mode, n)
+  local family, mode = checkfamily(opts.family, n, "listen", not port and host), checkmode(opts.mode, n)
   local backlog = math.tointeger(opts.backlog or core.SOMAXCONN)
   argcheck(backlog and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
   if backlog < 0 then backlog = core.SOMAXCONN end
