@@ -399,7 +399,7 @@ static void checkfield (lua_State *L, int arg, const Field *f, char *at) {
   lua_Integer n = lua_tointegerx(L, -1, &whole);
   if (!whole || lua_type(L, -1) != LUA_TNUMBER)
     mistake(L, arg, f->name, "integer expected");
-  if (n < 0 || (f->size < sizeof(n) && n >> (8 * f->size) != 0))
+  if ((lua_Unsigned)n >> (8 * f->size) != 0) /* negative too; none is as wide as n */
     mistake(L, arg, f->name, "out of range");
   switch (f->size) {
     case 1: *at = (char)n; break;

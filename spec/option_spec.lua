@@ -558,6 +558,8 @@ describe("setsockopt raises", function()
     ["value for what takes none"] = { "SO_DETACH_FILTER", "udp", true, 1, {} },
     record = { "SO_TXTIME", "udp", true, 1, { clock = 1 }, { clockid = -1 }, { clockid = 2 ^ 32 }, { clockid = 1.5 },
       { clockid = nan }, { clockid = "1" }, { flags = true }, { 11, 0 }, { [true] = 1 }, { ["clockid\0"] = 1 } },
+    ["record of two bytes each"] = { "SCTP_INITMSG", "tcp", { num_ostreams = 2 ^ 16 }, { max_instreams = -1 } },
+    ["record of a byte each"] = { "SCTP_EVENTS", "tcp", { association = 256 }, { association = 2 ^ 53 } },
     frames = { "PACKET_ADD_MEMBERSHIP", "packet", true, 1, {}, { interface = "lo" }, { type = 1 },
       { interface = "lo", type = -1 }, { interface = "lo", type = 2 ^ 16 }, { interface = "lo", type = "PACKET_MR_" },
       { interface = "lo", type = 1.5 }, { interface = "lo", type = 0, address = "123456789" },
