@@ -890,18 +890,23 @@ static int option_getsockopt (lua_State *L) {
   if (s->fd < 0)
     return bs_fail(L, "getsockopt", EBADF);
   memset(&v, 0, sizeof(v));
-  /* Linux counts a program's instructions here, and would write eight times as many bytes. */
-  socklen_t unit = t.kind->check == checkprogram ? INSTRUCTION : 1;
-  v.len = (size >= 0 ? (socklen_t)size : t.kind->size) / unit;
-  socklen_t room = v.len * unit;
+  /* Linux counts a program's instructions here, and writes eight times as many bytes: whatever the
+  ** size is, there is room for the longest. */
+  int program = t.kind->check == checkprogram;
+  socklen_t room = size >= 0 && !program ? (socklen_t)size : t.kind->size;
+  v.len = program ? room / INSTRUCTION : room;
   if (room > sizeof(v.u))
     data = memset(lua_newuserdatauv(L, room, 0), 0, room);
   if (getsockopt(s->fd, t.level, t.optname, data, &v.len) != 0)
     return fail(L, "getsockopt", &t, errno);
-  if (v.len > room / unit) /* some tell how much there would have been */
-    v.len = room / unit;
+  if (program)
+    v.len *= INSTRUCTION;
+  if (size >= 0 && size < room)
+    room = (socklen_t)size;
+  if (v.len > room) /* some tell how much there would have been */
+    v.len = room;
   if (size >= 0 || t.kind->push == NULL)
-    lua_pushlstring(L, data, v.len * unit);
+    lua_pushlstring(L, data, v.len);
   else
     t.kind->push(L, t.kind, &v);
   return 1;

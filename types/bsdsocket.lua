@@ -1318,7 +1318,8 @@ function Socket:timeout() end
 --
 -- None is out of reach: an option that the tables do not have takes and gives integers (and takes booleans); a string
 -- for an option that takes no strings is its raw bytes; and `s:getsockopt(level, name, size)` reads raw bytes.
--- (Programs are their instructions there too, never the C struct with a pointer to them.)
+-- Programs are their instructions there too, never the C struct with a pointer to them. The few options that are read
+-- for something, by a struct that says for what (`IP_MSFILTER`, an SCTP association's), are read as if it were all zeros.
 --
 -- The library owns `SO_RCVTIMEO`, `SO_SNDTIMEO` and `O_NONBLOCK` of its sockets: use `s:settimeout`.
 
@@ -1613,7 +1614,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "IPV6_DSTOPTS" # bytes; destination options
 ---| "IPV6_FLOWINFO" # boolean; control data has the flow label
 ---| "IPV6_FLOWINFO_SEND" # boolean; the flow label of addresses is sent
----| "IPV6_FLOWLABEL_MGR" # bytes; `struct in6_flowlabel_req`: rent a flow label, or give it back (write only)
+---| "IPV6_FLOWLABEL_MGR" # bytes; `struct in6_flowlabel_req`: rent a flow label of one's own choice, or give it back (write only)
 ---| "IPV6_FREEBIND" # boolean; bind to addresses that are not there yet
 ---| "IPV6_HDRINCL" # boolean; the data begins with the IPv6 header (raw sockets)
 ---| "IPV6_HOPOPTS" # bytes; hop-by-hop options
