@@ -1728,6 +1728,15 @@ BS_GROUP(UDP)
 {"UDP_SEGMENT", UDP_SEGMENT},
 #endif
 
+/* UDPLITE_*: options of UDP-Lite */
+BS_GROUP(UDPLITE)
+#ifdef UDPLITE_RECV_CSCOV
+{"UDPLITE_RECV_CSCOV", UDPLITE_RECV_CSCOV},
+#endif
+#ifdef UDPLITE_SEND_CSCOV
+{"UDPLITE_SEND_CSCOV", UDPLITE_SEND_CSCOV},
+#endif
+
 /* IP_*: options of IPv4 */
 BS_GROUP(IP)
 #ifdef IP_ADD_MEMBERSHIP
@@ -2551,6 +2560,12 @@ BS_GROUP(IPV6)
 #endif
 #ifdef IPV6_XFRM_POLICY
 {"IPV6_XFRM_POLICY", IPV6_XFRM_POLICY},
+#endif
+
+/* ICMP_*: the option of raw ICMP sockets */
+BS_GROUP(ICMP)
+#ifdef ICMP_FILTER
+{"ICMP_FILTER", ICMP_FILTER},
 #endif
 
 /* ICMP6_*: ICMPv6: its option, types and codes */

@@ -162,4 +162,15 @@
 #define SOL_UDPLITE 136
 #endif
 
+/* Of no header that programs could include. */
+#ifdef SOL_UDPLITE
+#ifndef UDPLITE_SEND_CSCOV
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
+#endif
+#endif
+#if defined SOL_RAW && defined SOL_TIPC && !defined ICMP_FILTER
+#define ICMP_FILTER 1 /* linux/icmp.h, which does not stand beside netinet/ip_icmp.h */
+#endif
+
 #endif

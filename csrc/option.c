@@ -16,10 +16,13 @@
 #include "netheaders.h"
 
 #define LEVELS "SOL_\0IPPROTO_\0"
-#define NAMES "SO_\0TCP_\0UDP_\0IP_\0IPV6_\0ICMP6_\0PACKET_\0NETLINK_\0TIPC_\0SCTP_\0"
+#define NAMES                                                                                      \
+  "SO_\0TCP_\0UDP_\0UDPLITE_\0IP_\0IPV6_\0ICMP_\0ICMP6_\0PACKET_\0NETLINK_\0TIPC_\0SCTP_\0"
 
 #define NAMESIZE 16 /* of interfaces, congestion controls, protocols above TCP; the zero too */
 #define MAXSIZE (1 << 20) /* no option is longer */
+#define INSTRUCTION 8     /* the bytes of one, in a filter's program */
+#define MAXPROGRAM (4096 * INSTRUCTION)
 
 /* An option's value in C. */
 typedef struct Value {
@@ -43,6 +46,13 @@ typedef struct Value {
 #ifdef SCM_CREDENTIALS
     struct ucred cred;
 #endif
+#ifdef PACKET_MR_PROMISC
+    struct packet_mreq packet;
+#endif
+    struct {
+      unsigned short len;
+      const void *filter;
+    } program; /* Linux's struct sock_fprog */
     char bytes[1024];
   } u;
 } Value;
@@ -51,8 +61,9 @@ typedef struct Kind Kind;
 
 /* `size` is that of the value; the most that is read. Without check it cannot be set, without push
 ** it is read as bytes. `detail` is for times the units in a second, for interfaces the family of
-** their addresses, for memberships the option with a source, 0 if there is none. `strings` says
-** that its values are strings; for all others a string is raw bytes. */
+** their addresses, for memberships the option with a source, 0 if there is none, for records which
+** of them it is, for programs whether a descriptor may stand for one. `strings` says that its values
+** are strings; for all others a string is raw bytes. */
 struct Kind {
   socklen_t size;
   void (*check)(lua_State *L, int arg, const Kind *k, Value *v);
@@ -199,25 +210,74 @@ static void pushname (lua_State *L, const Kind *k, const Value *v) {
   lua_pushlstring(L, v->u.bytes, end != NULL ? (size_t)(end - v->u.bytes) : v->len);
 }
 
-static void pushbytes (lua_State *L, const Kind *k, const Value *v) {
-  (void)k;
-  lua_pushlstring(L, v->u.bytes, v->len);
-}
-
 static void checkbytes (lua_State *L, int arg, const Kind *k, Value *v) {
   (void)k;
   (void)v;
   luaL_typeerror(L, arg, "string"); /* a string would not have come here */
 }
 
-/* ---- tables to read ---- */
+/* What the kernel does at once and has no value. */
+static void checknothing (lua_State *L, int arg, const Kind *k, Value *v) {
+  (void)k;
+  (void)v;
+  luaL_argcheck(L, lua_isnoneornil(L, arg), arg, "this option takes no value");
+}
 
-#ifdef SCM_CREDENTIALS
+/* A program's bytes. The kernel takes a struct that points to them, and would read wherever bytes of
+** Lua's in its place said: so these never are the struct. */
+static void checkprogram (lua_State *L, int arg, const Kind *k, Value *v) {
+  if (k->detail && lua_type(L, arg) == LUA_TNUMBER) {
+    checkinteger(L, arg, k, v);
+    v->len = sizeof(v->u.i);
+    return;
+  }
+  size_t len;
+  luaL_checktype(L, arg, LUA_TSTRING);
+  v->u.program.filter = lua_tolstring(L, arg, &len);
+  luaL_argcheck(L, len % INSTRUCTION == 0, arg, "instructions of 8 bytes each expected");
+  luaL_argcheck(L, len <= MAXPROGRAM, arg, "program too long");
+  v->u.program.len = (unsigned short)(len / INSTRUCTION);
+  v->len = sizeof(v->u.program);
+}
+
+/* ---- lists to read ---- */
+
+static void pushlist (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  lua_newtable(L);
+  for (socklen_t at = 0; at + sizeof(v->u.u32) <= v->len; at += (socklen_t)sizeof(v->u.u32)) {
+    uint32_t n;
+    memcpy(&n, v->u.bytes + at, sizeof(n));
+    lua_pushinteger(L, n);
+    lua_rawseti(L, -2, (lua_Integer)(at / sizeof(n)) + 1);
+  }
+}
+
+/* The numbers of the bits that are set, from 1; words are in the machine's byte order. */
+static void pushbitlist (lua_State *L, const Kind *k, const Value *v) {
+  lua_Integer count = 0;
+  (void)k;
+  lua_newtable(L);
+  for (socklen_t at = 0; at + sizeof(v->u.u32) <= v->len; at += (socklen_t)sizeof(v->u.u32)) {
+    uint32_t word;
+    memcpy(&word, v->u.bytes + at, sizeof(word));
+    for (int bit = 0; bit < 32; bit++) {
+      if (word >> bit & 1) {
+        lua_pushinteger(L, (lua_Integer)at * 8 + bit + 1);
+        lua_rawseti(L, -2, ++count);
+      }
+    }
+  }
+}
+
+/* ---- records: tables of integers ---- */
+
 static void setinteger (lua_State *L, const char *name, lua_Integer n) {
   lua_pushinteger(L, n);
   lua_setfield(L, -2, name);
 }
 
+#ifdef SCM_CREDENTIALS
 static void pushcredentials (lua_State *L, const Kind *k, const Value *v) {
   (void)k;
   lua_createtable(L, 0, 3);
@@ -227,13 +287,15 @@ static void pushcredentials (lua_State *L, const Kind *k, const Value *v) {
 }
 #endif
 
-#ifdef TCP_REPAIR
-/* clang-format off */
-/* Linux's struct tcp_info: it has no holes and only grows, while the C library's stays as it is. */
-static const struct Field {
+/* The structs of the kernel's, field by field. They only grow, while those of the C library stay as
+** they are. A field without a name is no integer, or a hole. */
+typedef struct Field {
   const char *name;
-  size_t size;
-} fields[] = {
+  size_t size; /* 0: the end */
+} Field;
+
+/* clang-format off */
+static const Field infofields[] = { /* struct tcp_info */
   {"state", 1}, {"ca_state", 1}, {"retransmits", 1}, {"probes", 1}, {"backoff", 1},
   {"options", 1}, {NULL, 1}, {NULL, 1}, /* two bytes of bits */
   {"rto", 4}, {"ato", 4}, {"snd_mss", 4}, {"rcv_mss", 4}, {"unacked", 4}, {"sacked", 4},
@@ -249,29 +311,135 @@ static const struct Field {
   {"snd_wnd", 4}, {"rcv_wnd", 4}, {"rehash", 4}, {"total_rto", 2}, {"total_rto_recoveries", 2},
   {"total_rto_time", 4}, {"received_ce", 4}, {"delivered_e1_bytes", 4},
   {"delivered_e0_bytes", 4}, {"delivered_ce_bytes", 4}, {"received_e1_bytes", 4},
-  {"received_e0_bytes", 4}, {"received_ce_bytes", 4},
+  {"received_e0_bytes", 4}, {"received_ce_bytes", 4}, {NULL, 0},
+};
+static const Field meminfofields[] = { /* SK_MEMINFO_ */
+  {"rmem_alloc", 4}, {"rcvbuf", 4}, {"wmem_alloc", 4}, {"sndbuf", 4}, {"fwd_alloc", 4},
+  {"wmem_queued", 4}, {"optmem", 4}, {"backlog", 4}, {"drops", 4}, {NULL, 0},
+};
+static const Field txtimefields[] = { /* struct sock_txtime */
+  {"clockid", 4}, {"flags", 4}, {NULL, 0},
+};
+static const Field windowfields[] = { /* struct tcp_repair_window */
+  {"snd_wl1", 4}, {"snd_wnd", 4}, {"max_window", 4}, {"rcv_wnd", 4}, {"rcv_wup", 4}, {NULL, 0},
+};
+static const Field statisticsfields[] = { /* struct tpacket_stats_v3 */
+  {"packets", 4}, {"drops", 4}, {"freeze_q_cnt", 4}, {NULL, 0},
+};
+static const Field rolloverfields[] = { /* struct tpacket_rollover_stats */
+  {"all", 8}, {"huge", 8}, {"failed", 8}, {NULL, 0},
+};
+static const Field groupfields[] = { /* struct tipc_group_req */
+  {"type", 4}, {"instance", 4}, {"scope", 4}, {"flags", 4}, {NULL, 0},
+};
+static const Field initfields[] = { /* struct sctp_initmsg */
+  {"num_ostreams", 2}, {"max_instreams", 2}, {"max_attempts", 2}, {"max_init_timeo", 2}, {NULL, 0},
+};
+static const Field rtofields[] = { /* struct sctp_rtoinfo */
+  {"assoc_id", 4}, {"initial", 4}, {"max", 4}, {"min", 4}, {NULL, 0},
+};
+static const Field assocfields[] = { /* struct sctp_assocparams */
+  {"assoc_id", 4}, {"asocmaxrxt", 2}, {"number_peer_destinations", 2}, {"peer_rwnd", 4},
+  {"local_rwnd", 4}, {"cookie_life", 4}, {NULL, 0},
+};
+static const Field sackfields[] = { /* struct sctp_sack_info */
+  {"assoc_id", 4}, {"delay", 4}, {"freq", 4}, {NULL, 0},
+};
+static const Field valuefields[] = { /* struct sctp_assoc_value */
+  {"assoc_id", 4}, {"value", 4}, {NULL, 0},
+};
+static const Field eventfields[] = { /* struct sctp_event */
+  {"assoc_id", 4}, {"type", 2}, {"on", 1}, {NULL, 1}, {NULL, 0},
+};
+static const Field eventsfields[] = { /* struct sctp_event_subscribe */
+  {"data_io", 1}, {"association", 1}, {"address", 1}, {"send_failure", 1}, {"peer_error", 1},
+  {"shutdown", 1}, {"partial_delivery", 1}, {"adaptation_layer", 1}, {"authentication", 1},
+  {"sender_dry", 1}, {"stream_reset", 1}, {"assoc_reset", 1}, {"stream_change", 1},
+  {"send_failure_event", 1}, {NULL, 0},
+};
+
+enum {
+  R_INFO, R_MEMINFO, R_TXTIME, R_WINDOW, R_STATISTICS, R_ROLLOVER, R_GROUP, R_INIT, R_RTO, R_ASSOC,
+  R_SACK, R_VALUE, R_EVENT, R_EVENTS
+};
+
+static const Field *const records[] = {
+  [R_INFO] = infofields, [R_MEMINFO] = meminfofields, [R_TXTIME] = txtimefields,
+  [R_WINDOW] = windowfields, [R_STATISTICS] = statisticsfields, [R_ROLLOVER] = rolloverfields,
+  [R_GROUP] = groupfields, [R_INIT] = initfields, [R_RTO] = rtofields, [R_ASSOC] = assocfields,
+  [R_SACK] = sackfields, [R_VALUE] = valuefields, [R_EVENT] = eventfields,
+  [R_EVENTS] = eventsfields,
 };
 /* clang-format on */
 
-#define NFIELDS (sizeof(fields) / sizeof(fields[0]))
+/* Raises: about an argument, or a field of it. */
+static int mistake (lua_State *L, int arg, const char *field, const char *what) {
+  if (field != NULL)
+    what = lua_pushfstring(L, "field '%s': %s", field, what);
+  return luaL_argerror(L, arg, what);
+}
 
+/* The fields that are there; a kernel may know fewer. */
+static void pushrecord (lua_State *L, const Kind *k, const Value *v) {
+  size_t at = 0;
+  lua_newtable(L);
+  for (const Field *f = records[k->detail]; f->size != 0 && at + f->size <= v->len; f++) {
+    Value field;
+    field.len = (socklen_t)f->size;
+    memcpy(&field.u, v->u.bytes + at, f->size);
+    at += f->size;
+    if (f->name != NULL)
+      setinteger(L, f->name, f->size == 4 ? field.u.u32 : tointeger(&field));
+  }
+}
+
+/* Writes the integer on the top of the stack into the field. */
+static void checkfield (lua_State *L, int arg, const Field *f, char *at) {
+  int whole;
+  lua_Integer n = lua_tointegerx(L, -1, &whole);
+  if (!whole || lua_type(L, -1) != LUA_TNUMBER)
+    mistake(L, arg, f->name, "integer expected");
+  if ((lua_Unsigned)n >> (8 * f->size) != 0) /* negative too; none is as wide as n */
+    mistake(L, arg, f->name, "out of range");
+  switch (f->size) {
+    case 1: *at = (char)n; break;
+    case 2: memcpy(at, &(uint16_t){(uint16_t)n}, f->size); break;
+    default: memcpy(at, &(uint32_t){(uint32_t)n}, f->size);
+  }
+}
+
+static int isname (lua_State *L, int idx, const char *name) {
+  size_t len;
+  if (name == NULL || lua_type(L, idx) != LUA_TSTRING)
+    return 0;
+  const char *s = lua_tolstring(L, idx, &len);
+  return strlen(name) == len && memcmp(s, name, len) == 0;
+}
+
+/* Fields that the table does not have are 0. */
+static void checkrecord (lua_State *L, int arg, const Kind *k, Value *v) {
+  luaL_checktype(L, arg, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    const Field *f = records[k->detail];
+    size_t at = 0;
+    while (f->size != 0 && !isname(L, -2, f->name))
+      at += f++->size;
+    if (f->size == 0)
+      mistake(L, arg, luaL_tolstring(L, -2, NULL), "there is no such field");
+    checkfield(L, arg, f, v->u.bytes + at);
+    lua_pop(L, 1);
+  }
+}
+
+#ifdef TCP_REPAIR
 /* C begins the bits of a byte where the byte order begins. */
 static int bits (int byte, int first, int n) {
   return byte >> (htonl(1) == 1 ? 8 - first - n : first) & ((1 << n) - 1);
 }
 
 static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
-  (void)k;
-  lua_createtable(L, 0, NFIELDS + 2);
-  size_t at = 0;
-  for (size_t i = 0; i < NFIELDS && at + fields[i].size <= v->len; i++) {
-    Value field;
-    field.len = (socklen_t)fields[i].size;
-    memcpy(&field.u, v->u.bytes + at, fields[i].size);
-    at += fields[i].size;
-    if (fields[i].name != NULL)
-      setinteger(L, fields[i].name, fields[i].size == 4 ? field.u.u32 : tointeger(&field));
-  }
+  pushrecord(L, k, v);
   const unsigned char *byte = (const unsigned char *)v->u.bytes;
   setinteger(L, "snd_wscale", bits(byte[6], 0, 4));
   setinteger(L, "rcv_wscale", bits(byte[6], 4, 4));
@@ -281,13 +449,6 @@ static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
 #endif
 
 /* ---- interfaces ---- */
-
-/* Raises: about an argument, or a field of it. */
-static int mistake (lua_State *L, int arg, const char *field, const char *what) {
-  if (field != NULL)
-    what = lua_pushfstring(L, "field '%s': %s", field, what);
-  return luaL_argerror(L, arg, what);
-}
 
 /* True if a numeric address of the family is at `idx`, as a string or as an object. */
 static int toip (lua_State *L, int idx, int family, void *ip) {
@@ -476,6 +637,33 @@ static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
     mistake(L, arg, "source", "numeric IPv4 address expected");
 }
 
+#ifdef PACKET_MR_PROMISC
+/* Of a packet socket: {interface =, type = [, address = bytes]} */
+static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
+  lua_Integer type = 0;
+  int known;
+  size_t len;
+  (void)k;
+  luaL_checktype(L, arg, LUA_TTABLE);
+  lua_getfield(L, arg, "interface");
+  v->u.packet.mr_ifindex =
+    (int)checkinterface(L, lua_gettop(L), arg, "interface", AF_UNSPEC, NULL, v);
+  if (lua_getfield(L, arg, "type") == LUA_TSTRING)
+    known = bs_findconstant(lua_tostring(L, -1), &type);
+  else
+    type = lua_tointegerx(L, -1, &known);
+  if (!known || type < 0 || type > USHRT_MAX)
+    mistake(L, arg, "type", "one of PACKET_MR_* expected");
+  v->u.packet.mr_type = (unsigned short)type;
+  if (lua_getfield(L, arg, "address") != LUA_TNIL) {
+    if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) > sizeof(v->u.packet.mr_address))
+      mistake(L, arg, "address", "string of at most 8 bytes expected");
+    memcpy(v->u.packet.mr_address, lua_tolstring(L, -1, &len), lua_rawlen(L, -1));
+    v->u.packet.mr_alen = (unsigned short)len;
+  }
+}
+#endif
+
 /* ---- the tables ---- */
 
 #ifndef MCAST_JOIN_SOURCE_GROUP
@@ -489,7 +677,9 @@ static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
 enum {
   SWITCH, INTEGER, UNSIGNED, INTEGER64, RATE, SECONDS, MILLISECONDS, MICROSECONDS, TIME, LINGER,
   NAME, BYTES, CREDENTIALS, INFO, INDEX, INDEX6, NETINDEX4, NETINDEX6, INTERFACE4,
-  JOIN4, LEAVE4, JOINSOURCE4, LEAVESOURCE4, BLOCK4, UNBLOCK4, JOIN6, LEAVE6, ANYCAST, UNKNOWN
+  JOIN4, LEAVE4, JOINSOURCE4, LEAVESOURCE4, BLOCK4, UNBLOCK4, JOIN6, LEAVE6, ANYCAST, FRAMES,
+  PROGRAM, PROGRAMORFD, DETACH, COMMAND, LIST, BITLIST, MEMINFO, TXTIME, WINDOW, STATISTICS,
+  ROLLOVER, GROUP, INITMSG, RTOINFO, ASSOCINFO, SACK, ASSOCVALUE, EVENT, EVENTS, UNKNOWN
 };
 /* clang-format on */
 
@@ -507,12 +697,12 @@ static const Kind kinds[] = {
   [TIME] = {SIZE(time), checktime, pushtime, 1000000, 0},
   [LINGER] = {SIZE(linger), checklinger, pushlinger, 0, 0},
   [NAME] = {NAMESIZE, checkname, pushname, 0, 1},
-  [BYTES] = {SIZE(bytes), checkbytes, pushbytes, 0, 0},
+  [BYTES] = {SIZE(bytes), checkbytes, NULL, 0, 0},
 #ifdef SCM_CREDENTIALS
   [CREDENTIALS] = {SIZE(cred), NULL, pushcredentials, 0, 0},
 #endif
 #ifdef TCP_REPAIR
-  [INFO] = {SIZE(bytes), NULL, pushinfo, 0, 0},
+  [INFO] = {SIZE(bytes), NULL, pushinfo, R_INFO, 0},
 #endif
   [INDEX] = {SIZE(u32), checkindex, pushunsigned, AF_UNSPEC, 1},
   [INDEX6] = {SIZE(u32), checkindex, pushunsigned, AF_INET6, 1},
@@ -528,6 +718,28 @@ static const Kind kinds[] = {
   [JOIN6] = {SIZE(join6), checkmember6, NULL, MCAST_JOIN_SOURCE_GROUP, 0},
   [LEAVE6] = {SIZE(join6), checkmember6, NULL, MCAST_LEAVE_SOURCE_GROUP, 0},
   [ANYCAST] = {SIZE(join6), checkmember6, NULL, 0, 0},
+#ifdef PACKET_MR_PROMISC
+  [FRAMES] = {SIZE(packet), checkframes, NULL, 0, 0},
+#endif
+  [PROGRAM] = {MAXPROGRAM, checkprogram, NULL, 0, 1},
+  [PROGRAMORFD] = {MAXPROGRAM, checkprogram, NULL, 1, 1},
+  [DETACH] = {SIZE(i), checknothing, NULL, 0, 0},
+  [COMMAND] = {0, checknothing, NULL, 0, 0},
+  [LIST] = {SIZE(bytes), NULL, pushlist, 0, 0},
+  [BITLIST] = {SIZE(bytes), NULL, pushbitlist, 0, 0},
+  [MEMINFO] = {SIZE(bytes), NULL, pushrecord, R_MEMINFO, 0},
+  [TXTIME] = {8, checkrecord, pushrecord, R_TXTIME, 0},
+  [WINDOW] = {20, checkrecord, pushrecord, R_WINDOW, 0},
+  [STATISTICS] = {12, NULL, pushrecord, R_STATISTICS, 0},
+  [ROLLOVER] = {24, NULL, pushrecord, R_ROLLOVER, 0},
+  [GROUP] = {16, checkrecord, pushrecord, R_GROUP, 0},
+  [INITMSG] = {8, checkrecord, pushrecord, R_INIT, 0},
+  [RTOINFO] = {16, checkrecord, pushrecord, R_RTO, 0},
+  [ASSOCINFO] = {20, checkrecord, pushrecord, R_ASSOC, 0},
+  [SACK] = {12, checkrecord, pushrecord, R_SACK, 0},
+  [ASSOCVALUE] = {8, checkrecord, pushrecord, R_VALUE, 0},
+  [EVENT] = {8, checkrecord, pushrecord, R_EVENT, 0},
+  [EVENTS] = {14, checkrecord, pushrecord, R_EVENTS, 0},
   [UNKNOWN] = {SIZE(u64), checkunknown, pushinteger, 0, 0},
 };
 
@@ -627,7 +839,7 @@ static int option_setsockopt (lua_State *L) {
   int arg = named ? 3 : 4;
   Target t;
   Value v;
-  const void *data = &v.u;
+  void *data = &v.u;
   size_t len;
   if (named)
     checknamed(L, &t);
@@ -637,14 +849,19 @@ static int option_setsockopt (lua_State *L) {
   v.optname = t.optname;
   v.len = t.kind->size;
   if (lua_type(L, arg) == LUA_TSTRING && !t.kind->strings) {
-    data = lua_tolstring(L, arg, &len);
+    const char *bytes = lua_tolstring(L, arg, &len);
     luaL_argcheck(L, len <= MAXSIZE, arg, "string too long");
     v.len = (socklen_t)len;
+    if (len > sizeof(v.u))
+      data = lua_newuserdatauv(L, len, 0);
+    memcpy(data, bytes, len); /* Linux answers some options (IPV6_FLOWLABEL_MGR) in their place */
   }
   else if (t.kind->check != NULL)
     t.kind->check(L, arg, t.kind, &v);
   else
     return luaL_argerror(L, arg, lua_pushfstring(L, "%s can only be read", t.name));
+  if (v.len == 0)
+    data = NULL; /* options that take no value want to see that */
   if (s->fd < 0)
     return bs_fail(L, "setsockopt", EBADF);
   if (v.err != 0)
@@ -673,19 +890,25 @@ static int option_getsockopt (lua_State *L) {
   if (s->fd < 0)
     return bs_fail(L, "getsockopt", EBADF);
   memset(&v, 0, sizeof(v));
-  socklen_t room = v.len = size >= 0 ? (socklen_t)size : t.kind->size;
+  /* Linux counts a program's instructions here, and writes eight times as many bytes: whatever the
+  ** size is, there is room for the longest. */
+  int program = t.kind->check == checkprogram;
+  socklen_t room = size >= 0 && !program ? (socklen_t)size : t.kind->size;
+  v.len = program ? room / INSTRUCTION : room;
   if (room > sizeof(v.u))
-    data = lua_newuserdatauv(L, room, 0);
+    data = memset(lua_newuserdatauv(L, room, 0), 0, room);
   if (getsockopt(s->fd, t.level, t.optname, data, &v.len) != 0)
     return fail(L, "getsockopt", &t, errno);
+  if (program)
+    v.len *= INSTRUCTION;
+  if (size >= 0 && size < room)
+    room = (socklen_t)size;
   if (v.len > room) /* some tell how much there would have been */
     v.len = room;
-  if (size >= 0)
+  if (size >= 0 || t.kind->push == NULL)
     lua_pushlstring(L, data, v.len);
-  else if (t.kind->push != NULL)
-    t.kind->push(L, t.kind, &v);
   else
-    pushbytes(L, t.kind, &v);
+    t.kind->push(L, t.kind, &v);
   return 1;
 }
 

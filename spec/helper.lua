@@ -11,6 +11,7 @@
 --   helper.lua(...)                    runs it to its end: its output (stdout and stderr) and its status
 --   helper.shell(command)              the same for any shell command
 --   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
+--   helper.macros(source)              iterates over the names of the macros that C source has, as the compiler sees it
 --   helper.quote(text)                 text as one word of a shell command
 --   helper.root                        the checkout's directory
 --   helper.instrumented                "asan" or "valgrind" where one of them watches, which takes time and memory
@@ -231,6 +232,18 @@ local bounded = capture "command -v timeout" ~= "" and "timeout -k 5 240 " or ""
 
 function helper.shell(command)
   return capture("exec " .. bounded .. "sh -c " .. quote(command) .. " </dev/null 2>&1")
+end
+
+function helper.macros(source)
+  local name = helper.tmpname()
+  local file <close> = assert(io.open(name, "w"))
+  file:write('#include "prefix.h"\n', source)
+  file:close()
+  local cc = os.getenv "CC"
+  local command = ("%s -std=c99 -I csrc -x c -dM -E %s"):format(cc and cc ~= "" and cc or "cc", quote(name))
+  local output, status = helper.shell(command)
+  assert(status == 0, output)
+  return output:gmatch "#define (%w[%w_]*) "
 end
 
 function helper.lua(...)

@@ -12,6 +12,8 @@ local makers = {
   tcp6 = function() return socket.socket("AF_INET6", "SOCK_STREAM") end,
   udp = function() return socket.socket("AF_INET", "SOCK_DGRAM") end,
   udp6 = function() return socket.socket("AF_INET6", "SOCK_DGRAM") end,
+  udplite = function() return socket.socket("AF_INET", "SOCK_DGRAM", "IPPROTO_UDPLITE") end,
+  icmp = function() return socket.socket("AF_INET", "SOCK_RAW", "IPPROTO_ICMP") end,
   unix = function() return socket.socket("AF_UNIX", "SOCK_STREAM") end,
   raw = function() return socket.socket("AF_INET", "SOCK_RAW", "IPPROTO_RAW") end,
   raw6 = function() return socket.socket("AF_INET6", "SOCK_RAW", 253) end, -- for experiments
@@ -24,6 +26,7 @@ local makers = {
 local function make(kind)
   local s, message, code = makers[kind]()
   if not s and (code == "EPERM" or code == "EAFNOSUPPORT") then helper.skip(NOTALLOWED) end
+  if not s and code == "EPROTONOSUPPORT" then helper.skip("no UDP-Lite here") end
   return assert(s, message)
 end
 
@@ -64,7 +67,7 @@ local switches = {
     "IP_BIND_ADDRESS_NO_PORT", "IP_CHECKSUM", "IP_FREEBIND", "IP_MULTICAST_ALL", "IP_MULTICAST_LOOP",
     "IP_PASSSEC", "IP_PKTINFO", "IP_RECVERR", "IP_RECVERR_RFC4884", "IP_RECVFRAGSIZE", "IP_RECVOPTS",
     "IP_RECVORIGDSTADDR", "IP_RECVTOS", "IP_RECVTTL", "IP_RETOPTS", "IP_TRANSPARENT", "IP_BINDANY",
-    "IP_DONTFRAG", "IP_ONESBCAST", "IP_RECVDSTADDR", "IP_RECVIF",
+    "IP_DONTFRAG", "IP_ONESBCAST", "IP_RECVRETOPTS", "IP_RECVDSTADDR", "IP_RECVIF",
   },
   raw = { "IP_HDRINCL", "IP_NODEFRAG" },
   udp6 = {
@@ -73,13 +76,14 @@ local switches = {
     "IPV6_MULTICAST_ALL", "IPV6_MULTICAST_LOOP", "IPV6_RECVDSTOPTS", "IPV6_RECVERR", "IPV6_RECVERR_RFC4884",
     "IPV6_RECVFRAGSIZE", "IPV6_RECVHOPLIMIT", "IPV6_RECVHOPOPTS", "IPV6_RECVORIGDSTADDR", "IPV6_RECVPATHMTU",
     "IPV6_RECVPKTINFO", "IPV6_RECVRTHDR", "IPV6_RECVTCLASS", "IPV6_ROUTER_ALERT_ISOLATE", "IPV6_TRANSPARENT",
-    "IPV6_V6ONLY", "IPV6_BINDANY",
+    "IPV6_V6ONLY", "IPV6_BINDANY", "IPV6_2292DSTOPTS", "IPV6_2292HOPLIMIT", "IPV6_2292HOPOPTS", "IPV6_2292PKTINFO",
+    "IPV6_2292RTHDR",
   },
   raw6 = { "IPV6_HDRINCL" },
   unix = { "SO_PASSCRED", "SO_PASSPIDFD", "SO_PASSRIGHTS", "SO_PASSSEC", "SO_INQ" },
   packet = {
     "PACKET_AUXDATA", "PACKET_IGNORE_OUTGOING", "PACKET_LOSS", "PACKET_ORIGDEV", "PACKET_QDISC_BYPASS",
-    "PACKET_VNET_HDR",
+    "PACKET_VNET_HDR", "PACKET_TX_HAS_OFF",
   },
   netlink = {
     "NETLINK_BROADCAST_ERROR", "NETLINK_CAP_ACK", "NETLINK_EXT_ACK", "NETLINK_GET_STRICT_CHK",
@@ -131,6 +135,10 @@ add("packet", "PACKET_COPY_THRESH", 5, 0)
 add("packet", "PACKET_RESERVE", 64, 0)
 add("packet", "PACKET_TIMESTAMP", 1 << 4, 0)
 add("packet", "PACKET_VERSION", 2, 0)
+add("packet", "PACKET_VNET_HDR_SZ", 12, 0)
+add("udplite", "UDPLITE_RECV_CSCOV", 20, 8, 0)
+add("udplite", "UDPLITE_SEND_CSCOV", 20, 8, 0)
+add("icmp", "ICMP_FILTER", 1 << 8, 2 ^ 32 - 1, 0)
 
 -- Seconds.
 add("tcp", "SO_BUSY_POLL", 0.00005, 0)
@@ -159,6 +167,14 @@ add("raw6", "IPV6_HOPOPTS", "\0\0\1\4\0\0\0\0", "")
 add("udp6", "IPV6_RTHDRDSTOPTS", "\0\0\1\4\0\0\0\0", "")
 add("icmp6", "ICMP6_FILTER", ("\255"):rep(32), ("\0"):rep(32))
 
+-- Programs of the filter machine, and records.
+local function instruction(code, jt, jf, k) return string.pack("=I2BBI4", code, jt, jf, k) end
+local function ret(n) return instruction(0x06, 0, 0, n) end
+
+add("udp", "SO_ATTACH_FILTER", ret(0), instruction(0x00, 0, 0, 77) .. ret(9):rep(4095))
+add("udp", "SO_GET_FILTER", ret(0), ret(1):rep(2))
+add("udp", "SO_TXTIME", { clockid = 11, flags = 0 }, { clockid = 1, flags = 2 })
+
 -- Interfaces.
 add("udp", "SO_BINDTOIFINDEX", loopback, 0)
 add("udp", "IP_MULTICAST_IF", "127.0.0.1", "0.0.0.0")
@@ -175,7 +191,13 @@ for name in ([[
   TCP_REPAIR_QUEUE TCP_SAVED_SYN TCP_THIN_DUPACK TCP_TIMESTAMP TCP_ULP IP_MTU IP_PROTOCOL IP_ROUTER_ALERT
   IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP IP_ADD_SOURCE_MEMBERSHIP IP_DROP_SOURCE_MEMBERSHIP IP_BLOCK_SOURCE
   IP_UNBLOCK_SOURCE IPV6_JOIN_GROUP IPV6_LEAVE_GROUP IPV6_ADD_MEMBERSHIP IPV6_DROP_MEMBERSHIP IPV6_JOIN_ANYCAST
-  IPV6_LEAVE_ANYCAST IPV6_MTU IPV6_RTHDR NETLINK_ADD_MEMBERSHIP NETLINK_DROP_MEMBERSHIP
+  IPV6_LEAVE_ANYCAST IPV6_MTU IPV6_RTHDR NETLINK_ADD_MEMBERSHIP NETLINK_DROP_MEMBERSHIP NETLINK_LIST_MEMBERSHIPS
+  SO_ATTACH_BPF SO_ATTACH_REUSEPORT_CBPF SO_ATTACH_REUSEPORT_EBPF SO_BPF_EXTENSIONS SO_BSDCOMPAT SO_CNX_ADVICE
+  SO_DETACH_BPF SO_DETACH_FILTER SO_DETACH_REUSEPORT_BPF SO_DEVMEM_DONTNEED SO_MEMINFO SO_PEERGROUPS SO_PEERSEC
+  TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO TCP_AO_REPAIR TCP_CC_INFO TCP_MD5SIG TCP_MD5SIG_EXT TCP_REPAIR_OPTIONS
+  TCP_REPAIR_WINDOW IP_IPSEC_POLICY IP_MSFILTER IP_PKTOPTIONS IP_XFRM_POLICY IPV6_2292PKTOPTIONS IPV6_ADDRFORM
+  IPV6_FLOWLABEL_MGR IPV6_IPSEC_POLICY IPV6_PATHMTU IPV6_PKTINFO IPV6_XFRM_POLICY PACKET_ADD_MEMBERSHIP
+  PACKET_DROP_MEMBERSHIP PACKET_FANOUT PACKET_FANOUT_DATA PACKET_HDRLEN PACKET_ROLLOVER_STATS PACKET_STATISTICS
 ]]):gmatch "%S+" do others[name] = true end
 
 -- A kernel may lack an option or forbid it; then there is nothing to see.
@@ -196,7 +218,7 @@ describe("an option reads back what was written:", function()
         for _, value in ipairs(row.values) do
           assert.equal(s, try(s:setsockopt(name, value)))
           local read = s:getsockopt(name)
-          assert.equal(value, read)
+          assert.same(value, read)
           if type(value) ~= "number" then assert.equal(type(value), type(read)) end
         end
       end)
@@ -206,6 +228,10 @@ end)
 
 it("every option of csrc/options.h has a test here", function()
   local missing, count = {}, 0
+  -- Of what this machine's kernel may lack the test is in the virtual machine, where it is there.
+  for line in io.lines "spec/vm/option_spec.lua" do
+    for name in line:gmatch '"([%u%d_]+)"' do others[name] = true end
+  end
   for line in io.lines "csrc/options.h" do
     local name = line:match '^{"([%u%d_]+)"'
     if name then
@@ -214,7 +240,81 @@ it("every option of csrc/options.h has a test here", function()
     end
   end
   assert.same({}, missing)
-  assert.is_true(count > 150)
+  assert.is_true(count > 300)
+end)
+
+-- Names of the headers that begin like an option's and have no row.
+local norow = {}
+for reason, names in pairs {
+  ["a value, not an option"] = [[
+    SO_EE_CODE_TXTIME_INVALID_PARAM SO_EE_CODE_TXTIME_MISSED SO_EE_CODE_ZEROCOPY_COPIED SO_EE_OFFENDER
+    SO_EE_ORIGIN_ICMP SO_EE_ORIGIN_ICMP6 SO_EE_ORIGIN_LOCAL SO_EE_ORIGIN_NONE SO_EE_ORIGIN_TIMESTAMPING
+    SO_EE_ORIGIN_TXSTATUS SO_EE_ORIGIN_TXTIME SO_EE_ORIGIN_ZEROCOPY SO_EE_RFC4884_FLAG_INVALID
+    TCP_CLOSE TCP_CLOSE_WAIT TCP_CLOSING TCP_COOKIE_IN_ALWAYS TCP_COOKIE_MAX TCP_COOKIE_MIN TCP_COOKIE_OUT_NEVER
+    TCP_COOKIE_PAIR_SIZE TCP_ESTABLISHED TCP_FIN_WAIT1 TCP_FIN_WAIT2 TCP_LAST_ACK TCP_LISTEN TCP_MAXWIN
+    TCP_MAX_WINSHIFT TCP_MD5SIG_FLAG_IFINDEX TCP_MD5SIG_FLAG_PREFIX TCP_MD5SIG_MAXKEYLEN TCP_MSS TCP_MSS_DEFAULT
+    TCP_MSS_DESIRED TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT TCP_REPAIR_OFF TCP_REPAIR_OFF_NO_WP TCP_REPAIR_ON
+    TCP_SYN_RECV TCP_SYN_SENT TCP_S_DATA_IN TCP_S_DATA_OUT TCP_TIME_WAIT TCP_ENCAP_ESPINTCP
+    UDP_ENCAP_ESPINUDP UDP_ENCAP_ESPINUDP_NON_IKE UDP_ENCAP_GTP0 UDP_ENCAP_GTP1U UDP_ENCAP_L2TPINUDP
+    UDP_ENCAP_RXRPC UDP_MAX_SEGMENTS
+    IP_DEFAULT_MULTICAST_LOOP IP_DEFAULT_MULTICAST_TTL IP_DF IP_MAXPACKET IP_MAX_MEMBERSHIPS IP_MF IP_MSFILTER_SIZE
+    IP_MSS IP_OFFMASK IP_RF IP_PMTUDISC_DO IP_PMTUDISC_DONT IP_PMTUDISC_INTERFACE IP_PMTUDISC_OMIT IP_PMTUDISC_PROBE
+    IP_PMTUDISC_WANT
+    IPV6_FLOWINFO_FLOWLABEL IPV6_FLOWINFO_PRIORITY IPV6_FL_A_GET IPV6_FL_A_PUT IPV6_FL_A_RENEW IPV6_FL_F_CREATE
+    IPV6_FL_F_EXCL IPV6_FL_F_REFLECT IPV6_FL_F_REMOTE IPV6_FL_S_ANY IPV6_FL_S_EXCL IPV6_FL_S_NONE IPV6_FL_S_PROCESS
+    IPV6_FL_S_USER IPV6_MIN_MTU IPV6_OPT_ROUTERALERT_MLD IPV6_PMTUDISC_DO IPV6_PMTUDISC_DONT
+    IPV6_PMTUDISC_INTERFACE IPV6_PMTUDISC_OMIT IPV6_PMTUDISC_PROBE IPV6_PMTUDISC_WANT IPV6_PREFER_SRC_CGA
+    IPV6_PREFER_SRC_COA IPV6_PREFER_SRC_HOME IPV6_PREFER_SRC_NONCGA IPV6_PREFER_SRC_PUBLIC
+    IPV6_PREFER_SRC_PUBTMP_DEFAULT IPV6_PREFER_SRC_TMP IPV6_PRIORITY_8 IPV6_PRIORITY_9 IPV6_PRIORITY_10
+    IPV6_PRIORITY_11 IPV6_PRIORITY_12 IPV6_PRIORITY_13 IPV6_PRIORITY_14 IPV6_PRIORITY_15 IPV6_PRIORITY_BULK
+    IPV6_PRIORITY_CONTROL IPV6_PRIORITY_FILLER IPV6_PRIORITY_INTERACTIVE IPV6_PRIORITY_RESERVED1
+    IPV6_PRIORITY_RESERVED2 IPV6_PRIORITY_UNATTENDED IPV6_PRIORITY_UNCHARACTERIZED IPV6_RTHDR_LOOSE
+    IPV6_RTHDR_STRICT IPV6_RTHDR_TYPE_0 IPV6_SRCRT_STRICT IPV6_SRCRT_TYPE_0 IPV6_SRCRT_TYPE_2 IPV6_SRCRT_TYPE_3
+    IPV6_SRCRT_TYPE_4 IPV6_TLV_CALIPSO IPV6_TLV_HAO IPV6_TLV_IOAM IPV6_TLV_JUMBO IPV6_TLV_PAD1 IPV6_TLV_PADN
+    IPV6_TLV_ROUTERALERT
+  ]],
+  ["names control data, whose option is the one with RECV in its name, or TCP_INQ"] =
+    "IP_ORIGDSTADDR IPV6_ORIGDSTADDR IPV6_HOPLIMIT IPV6_NEXTHOP TCP_CM_INQ SO_DEVMEM_LINEAR SO_DEVMEM_DMABUF",
+  ["the form that an option of the plain name has for one width of its times"] = [[
+    SO_RCVTIMEO_NEW SO_RCVTIMEO_OLD SO_SNDTIMEO_NEW SO_SNDTIMEO_OLD SO_TIMESTAMPING_NEW SO_TIMESTAMPING_OLD
+    SO_TIMESTAMPNS_NEW SO_TIMESTAMPNS_OLD SO_TIMESTAMP_NEW SO_TIMESTAMP_OLD SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW
+    SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD
+  ]],
+  ["a number that no kernel makes anything of"] = [[
+    SO_SECURITY_AUTHENTICATION SO_SECURITY_ENCRYPTION_NETWORK SO_SECURITY_ENCRYPTION_TRANSPORT
+    SO_VM_SOCKETS_NONBLOCK_TXRX TCP_COOKIE_TRANSACTIONS IPV6_AUTHHDR
+  ]],
+  ["an old name that now means another option than it did"] = "IP_PMTUDISC IPV6_RXHOPOPTS IPV6_RXDSTOPTS",
+  ["s:getpeername gives it; the kernel wants to know its length before"] = "SO_PEERNAME",
+  ["would give a descriptor that is no socket, which Lua could not close"] = "SO_PEERPIDFD",
+  ["is about memory that has to be mapped; its struct has addresses of it"] = "TCP_ZEROCOPY_RECEIVE",
+  ["can only be read, for a struct that says which keys"] = "TCP_AO_GET_KEYS",
+} do
+  for name in names:gmatch "%S+" do norow[name] = reason end
+end
+
+it("every option that the headers name has its row, or a reason why it has none", function()
+  local isrow, missing, count = {}, {}, 0
+  for line in io.lines "csrc/options.h" do
+    local name = line:match '^{"([%u%d_]+)"'
+    if name then isrow[name] = true end
+  end
+  for _, source in ipairs {
+    '#include "netheaders.h"\n', "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n",
+    "#ifdef __linux__\n#include <linux/udp.h>\n#endif\n",
+  } do
+    for name in helper.macros(source) do
+      local prefix = name:match "^([%u%d]+)_"
+      if prefix == "SO" or prefix == "TCP" or prefix == "UDP" or prefix == "IP" or prefix == "IPV6" then
+        count = count + 1
+        if not isrow[name] and not norow[name] then missing[#missing + 1] = name end
+      end
+    end
+  end
+  table.sort(missing)
+  assert.same({}, missing)
+  for name in pairs(norow) do assert.is_nil(isrow[name], name) end
+  assert.is_true(count > 300)
 end)
 
 ---------------------------------------------------------------------------------------------------
@@ -248,15 +348,15 @@ describe("setsockopt", function()
   end)
 
   it("takes integers and booleans for a pair that the library does not know", function()
-    local udplite = { 136, 10 } -- UDPLITE_SEND_CSCOV
-    local t, message = socket.socket("AF_INET", "SOCK_DGRAM", udplite[1])
-    if not t then helper.skip("no UDP-Lite here") end
-    local _ <close> = assert(t, message)
-    assert.equal(t, t:setsockopt(udplite[1], udplite[2], 20))
-    assert.equal(20, t:getsockopt(udplite[1], udplite[2]))
-    assert.equal("integer", math.type(t:getsockopt(udplite[1], udplite[2])))
-    assert.equal(t, t:setsockopt(udplite[1], udplite[2], false))
-    assert.equal(0, t:getsockopt(udplite[1], udplite[2]))
+    local option = socket.SO_TIMESTAMP_NEW
+    if not option then helper.skip(NOSUCH) end
+    assert.equal(s, s:setsockopt("SOL_SOCKET", option, 1))
+    assert.equal(1, s:getsockopt("SOL_SOCKET", option))
+    assert.equal("integer", math.type(s:getsockopt(socket.SOL_SOCKET, "SO_TIMESTAMP_NEW")))
+    assert.equal(s, s:setsockopt("SOL_SOCKET", "SO_TIMESTAMP_NEW", false))
+    assert.equal(0, s:getsockopt("SOL_SOCKET", option))
+    assert.equal(s, s:setsockopt("SOL_SOCKET", option, true))
+    assert.equal(1, s:getsockopt("SOL_SOCKET", option))
   end)
 
   it("takes raw bytes as a string, for any option that is none itself", function()
@@ -266,6 +366,11 @@ describe("setsockopt", function()
     assert.equal(9, s:getsockopt "SO_LINGER")
     assert.equal(s, s:setsockopt(1, 13, string.pack("ii", 0, 0)))
     assert.is_false(s:getsockopt "SO_LINGER")
+    for _, size in ipairs { 0, 1020, 1021, 2000, 2 ^ 20 - 4 } do -- Linux looks at the first four bytes
+      local on = size % 8 == 0
+      assert.equal(s, s:setsockopt("SO_KEEPALIVE", string.pack("i", on and 1 or 0) .. ("\0"):rep(size)))
+      assert.equal(on, s:getsockopt "SO_KEEPALIVE")
+    end
     helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_KEEPALIVE", "1"))
     helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_KEEPALIVE", ""))
     local u <close> = make "udp"
@@ -454,6 +559,16 @@ describe("setsockopt raises", function()
     linger = { "SO_LINGER", "tcp", true, -1, 1.5, 2 ^ 31, inf, nan, {} },
     name = { "TCP_CONGESTION", "tcp", true, 1, {}, "reno\0", ("x"):rep(16), ("x"):rep(100000) },
     ["name of an interface"] = { "SO_BINDTODEVICE", "udp", true, 1, {}, "lo\0", "\0", ("x"):rep(16) },
+    program = { "SO_ATTACH_FILTER", "udp", true, 1, {}, "1234567", ("x"):rep(4097 * 8), io.stdout },
+    ["value for what takes none"] = { "SO_DETACH_FILTER", "udp", true, 1, {} },
+    record = { "SO_TXTIME", "udp", true, 1, { clock = 1 }, { clockid = -1 }, { clockid = 2 ^ 32 }, { clockid = 1.5 },
+      { clockid = nan }, { clockid = "1" }, { flags = true }, { 11, 0 }, { [true] = 1 }, { ["clockid\0"] = 1 } },
+    ["record of two bytes each"] = { "SCTP_INITMSG", "tcp", { num_ostreams = 2 ^ 16 }, { max_instreams = -1 } },
+    ["record of a byte each"] = { "SCTP_EVENTS", "tcp", { association = 256 }, { association = 2 ^ 53 } },
+    frames = { "PACKET_ADD_MEMBERSHIP", "packet", true, 1, {}, { interface = "lo" }, { type = 1 },
+      { interface = "lo", type = -1 }, { interface = "lo", type = 2 ^ 16 }, { interface = "lo", type = "PACKET_MR_" },
+      { interface = "lo", type = 1.5 }, { interface = "lo", type = 0, address = "123456789" },
+      { interface = "lo", type = 0, address = 1 }, { interface = {}, type = 0 } },
     bytes = { "IP_OPTIONS", "udp", true, 1, {} },
     ["what can only be read"] = { "TCP_INFO", "tcp", true, 1, {} },
     ["interface of IPv4"] = { "IP_MULTICAST_IF", "udp", true, -1, 1.5, 2 ^ 31, nan, inf, {}, io.stdout, "lo\0",
@@ -480,7 +595,7 @@ describe("setsockopt raises", function()
       for i = 3, #row do
         refuses("bad argument #2 to 'setsockopt'", t, name, row[i])
       end
-      refuses("bad argument #2 to 'setsockopt'", t, name, nil)
+      if name ~= "SO_DETACH_FILTER" then refuses("bad argument #2 to 'setsockopt'", t, name, nil) end
       refuses("bad argument #2 to 'setsockopt'", t, name, print)
     end)
   end
@@ -801,7 +916,10 @@ describe("a membership", function()
     local s <close> = make "netlink"
     assert.equal(s, s:setsockopt("NETLINK_ADD_MEMBERSHIP", 1))
     assert.equal(1, (string.unpack("I4", s:getsockopt("SOL_NETLINK", socket.NETLINK_LIST_MEMBERSHIPS or 9, 4))))
-    assert.equal(s, s:setsockopt("NETLINK_DROP_MEMBERSHIP", 1))
+    assert.equal(s, s:setsockopt("NETLINK_ADD_MEMBERSHIP", 32):setsockopt("NETLINK_ADD_MEMBERSHIP", 33))
+    assert.same({ 1, 32, 33 }, s:getsockopt "NETLINK_LIST_MEMBERSHIPS")
+    for _, group in ipairs { 1, 32, 33 } do assert.equal(s, s:setsockopt("NETLINK_DROP_MEMBERSHIP", group)) end
+    assert.same({}, s:getsockopt "NETLINK_LIST_MEMBERSHIPS")
   end)
 end)
 
@@ -830,4 +948,330 @@ describe("an interface", function()
       assert.equal("lo", u:getsockopt "SO_BINDTODEVICE")
     end
   end)
+end)
+
+---------------------------------------------------------------------------------------------------
+
+describe("a filter", function()
+  -- The first byte of a datagram is at 8, behind the UDP header: 'x' is dropped, of others come three bytes.
+  local program = instruction(0x30, 0, 0, 8) .. instruction(0x15, 0, 1, ("x"):byte()) .. ret(0) .. ret(8 + 3)
+
+  -- A socket with a port, and one connected to it.
+  local function pair()
+    local receiver, sender = make "udp", make "udp"
+    assert(receiver:bind("127.0.0.1", 0))
+    assert(sender:connect(receiver:getsockname()))
+    return receiver:settimeout(5), sender
+  end
+
+  it("drops and cuts what comes, until it is taken away", function()
+    local receiver <close>, sender = pair()
+    local _ <close> = sender
+    assert.equal(receiver, receiver:setsockopt("SO_ATTACH_FILTER", program))
+    for _, data in ipairs { "xylophone", "trumpet", "xx", "bassoon", "oh" } do assert(sender:send(data)) end
+    for _, data in ipairs { "tru", "bas", "oh" } do assert.equal(data, receiver:recv()) end
+    assert.equal(receiver, receiver:setsockopt "SO_DETACH_FILTER")
+    for _, data in ipairs { "xylophone", "trumpet" } do assert(sender:send(data)) end
+    for _, data in ipairs { "xylophone", "trumpet" } do assert.equal(data, receiver:recv()) end
+    helper.fails("s:setsockopt", "ENOENT", receiver:setsockopt "SO_DETACH_FILTER")
+    helper.fails("s:setsockopt", "ENOENT", receiver:setsockopt("SOL_SOCKET", "SO_DETACH_BPF", nil))
+  end)
+
+  it("is the same bytes however the option is named", function()
+    local receiver <close>, sender = pair()
+    local _ <close> = sender
+    for _, level in ipairs { "SOL_SOCKET", socket.SOL_SOCKET } do
+      for _, name in ipairs { "SO_ATTACH_FILTER", "SO_GET_FILTER", socket.SO_ATTACH_FILTER } do
+        assert.equal("", receiver:getsockopt(level, name))
+        assert.equal(receiver, receiver:setsockopt(level, name, program))
+        assert.equal(program, receiver:getsockopt(level, name))
+        assert(sender:send "x")
+        assert(sender:send "yes")
+        assert.equal("yes", receiver:recv())
+        assert.equal(receiver, receiver:setsockopt("SO_DETACH_FILTER"))
+      end
+    end
+  end)
+
+  it("is read into as many bytes as were asked for, not as many instructions", function()
+    local receiver <close>, sender = pair()
+    local _ <close> = sender
+    local long = ret(1):rep(4096)
+    assert.equal("", receiver:getsockopt("SOL_SOCKET", "SO_GET_FILTER", 100))
+    receiver:setsockopt("SO_ATTACH_FILTER", long)
+    assert.equal(long, receiver:getsockopt("SOL_SOCKET", "SO_GET_FILTER", #long))
+    assert.equal(long, receiver:getsockopt("SOL_SOCKET", "SO_GET_FILTER", #long + 7))
+    assert.equal(long, receiver:getsockopt("SOL_SOCKET", "SO_GET_FILTER", 1 << 20))
+    for _, size in ipairs { 0, 1, 7, 8, 100, 1024, 4096, #long - 1 } do -- 4096 are enough in the kernel's count
+      assert.equal(long:sub(1, size), receiver:getsockopt("SOL_SOCKET", "SO_GET_FILTER", size))
+    end
+  end)
+
+  it("is refused by the kernel where it makes no sense", function()
+    local s <close> = make "udp"
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_ATTACH_FILTER", ""))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_ATTACH_FILTER", ("\255"):rep(8)))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_ATTACH_FILTER", instruction(0x05, 0, 0, 1000) .. ret(0)))
+    -- what C programs pass: a struct with a pointer
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_ATTACH_FILTER", string.pack("!HT", 1, 0x1000)))
+    helper.fails("s:setsockopt", "EBADF", s:setsockopt("SO_ATTACH_BPF", 2 ^ 31 - 1))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("SO_ATTACH_BPF", 0)) -- a descriptor, of something else
+    assert.equal(s, s:setsockopt("SO_ATTACH_FILTER", program):setsockopt("SO_LOCK_FILTER", true))
+    local _, _, code = s:setsockopt "SO_DETACH_FILTER"
+    assert.equal("EPERM", code)
+  end)
+
+  it("chooses among sockets that share a port", function()
+    local first <close> = make "udp"
+    local second <close> = make "udp"
+    local sender <close> = make "udp"
+    for _, s in ipairs { first, second } do
+      s:setsockopt("SO_REUSEPORT", true):settimeout(5)
+      assert(s:bind(s == first and socket.address("AF_INET", "127.0.0.1", 0) or first:getsockname()))
+    end
+    assert(sender:connect(first:getsockname()))
+    for i, receiver in ipairs { first, second } do
+      assert.equal(first, first:setsockopt("SO_ATTACH_REUSEPORT_CBPF", ret(i - 1)))
+      for k = 1, 5 do assert(sender:send(i .. " " .. k)) end
+      for k = 1, 5 do assert.equal(i .. " " .. k, receiver:recv()) end
+    end
+    assert.equal(first, try(first:setsockopt "SO_DETACH_REUSEPORT_BPF"))
+    helper.fails("s:setsockopt", "ENOENT", first:setsockopt "SO_DETACH_REUSEPORT_BPF")
+    helper.fails("s:setsockopt", "EBADF", first:setsockopt("SO_ATTACH_REUSEPORT_EBPF", 2 ^ 31 - 1))
+  end)
+end)
+
+describe("a packet socket", function()
+  local PROTOCOL <const> = socket.htons(0x88b5) -- for experiments: nobody sends it
+
+  local function packet()
+    local s, message, code = socket.socket("AF_PACKET", "SOCK_RAW", PROTOCOL)
+    if code == "EPERM" or code == "EAFNOSUPPORT" then helper.skip(NOTALLOWED) end
+    return assert(s, message)
+  end
+
+  it("joins and leaves addresses of an interface", function()
+    local s <close> = packet()
+    for _, interface in ipairs { "lo", loopback, "127.0.0.1", "::1" } do
+      for _, type in ipairs { "PACKET_MR_MULTICAST", socket.PACKET_MR_MULTICAST } do
+        local value = { interface = interface, type = type, address = "\1\0\x5e\0\0\x4d" }
+        local function listed()
+          local file <close> = assert(io.open "/proc/net/dev_mcast")
+          return file:read "a":find "%slo%s+%d+%s+%d+%s+01005e00004d%s" ~= nil
+        end
+        assert.is_false(listed())
+        assert.equal(s, s:setsockopt("PACKET_ADD_MEMBERSHIP", value))
+        assert.is_true(listed())
+        assert.equal(s, s:setsockopt("PACKET_DROP_MEMBERSHIP", value))
+        assert.is_false(listed())
+      end
+    end
+    local all = { interface = "lo", type = "PACKET_MR_ALLMULTI" }
+    assert.equal(s, s:setsockopt("PACKET_ADD_MEMBERSHIP", all):setsockopt("PACKET_DROP_MEMBERSHIP", all))
+    local elsewhere = { interface = "no-such-if", type = "PACKET_MR_PROMISC" }
+    helper.fails("s:setsockopt", "ENODEV", s:setsockopt("PACKET_ADD_MEMBERSHIP", elsewhere))
+  end)
+
+  it("counts in a record", function()
+    local s <close> = packet()
+    assert.same({ packets = 0, drops = 0 }, s:getsockopt "PACKET_STATISTICS")
+    s:setsockopt("PACKET_VERSION", 2) -- the third
+    assert.same({ packets = 0, drops = 0, freeze_q_cnt = 0 }, s:getsockopt "PACKET_STATISTICS")
+    assert.is_true(s:getsockopt "PACKET_HDRLEN" > 16)
+  end)
+
+  it("shares with others in a group", function()
+    local a <close> = packet()
+    local b <close> = packet()
+    local id = 0x4d5a
+    helper.fails("s:getsockopt", "EINVAL", a:getsockopt "PACKET_ROLLOVER_STATS")
+    local group = id | socket.PACKET_FANOUT_CBPF << 16
+    for _, s in ipairs { a, b } do
+      assert.equal(s, s:setsockopt("PACKET_FANOUT", group))
+      assert.equal(group, s:getsockopt "PACKET_FANOUT")
+      assert.equal(s, s:setsockopt("PACKET_FANOUT_DATA", ret(0)))
+    end
+    helper.fails("s:setsockopt", "EINVAL", a:setsockopt("PACKET_FANOUT_DATA", ("\255"):rep(8)))
+    helper.fails("s:setsockopt", "EINVAL", a:setsockopt("PACKET_FANOUT_DATA", 0))
+    local c <close> = packet()
+    c:setsockopt("PACKET_FANOUT", id + 1 | socket.PACKET_FANOUT_EBPF << 16)
+    helper.fails("s:setsockopt", "EBADF", c:setsockopt("PACKET_FANOUT_DATA", 2 ^ 31 - 1))
+    local d <close> = packet()
+    d:setsockopt("PACKET_FANOUT", id + 2 | socket.PACKET_FANOUT_ROLLOVER << 16)
+    assert.same({ all = 0, huge = 0, failed = 0 }, d:getsockopt "PACKET_ROLLOVER_STATS")
+  end)
+end)
+
+describe("of options that are seldom used", function()
+  it("some can be read, some be written, some do nothing", function()
+    local s <close> = make "tcp"
+    assert.is_true(s:getsockopt "SO_BPF_EXTENSIONS" > 0)
+    assert.equal(s, s:setsockopt("SO_BSDCOMPAT", true))
+    assert.is_false(s:getsockopt "SO_BSDCOMPAT")
+    assert.equal(s, s:setsockopt("SO_CNX_ADVICE", 1))
+    helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt "SO_CNX_ADVICE")
+    helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt "SO_DETACH_FILTER")
+    helper.fails("s:getsockopt", "ENOPROTOOPT", s:getsockopt "SO_ATTACH_REUSEPORT_CBPF")
+    assert.equal("string", type(s:getsockopt "TCP_CC_INFO"))
+    if socket.SO_DEVMEM_DONTNEED then
+      assert.is_nil((s:setsockopt("SO_DEVMEM_DONTNEED", ("\0"):rep(8)))) -- there is no such memory
+    end
+  end)
+
+  it("SO_MEMINFO tells what memory a socket has", function()
+    local s <close> = make "udp"
+    local info = s:getsockopt "SO_MEMINFO"
+    assert.equal(s:getsockopt "SO_RCVBUF", info.rcvbuf)
+    assert.equal(s:getsockopt "SO_SNDBUF", info.sndbuf)
+    assert.equal(0, info.drops)
+    for name, value in pairs(info) do assert.equal("integer", math.type(value), name) end
+  end)
+
+  it("SO_PEERGROUPS lists the peer's groups", function()
+    local a <close>, b = assert(socket.socketpair())
+    local _ <close> = b
+    local groups = {}
+    for line in io.lines "/proc/self/status" do
+      for group in (line:match "^Groups:(.*)" or ""):gmatch "%d+" do groups[#groups + 1] = tonumber(group) end
+    end
+    assert.same(groups, try(a:getsockopt "SO_PEERGROUPS"))
+  end)
+
+  it("SO_PEERSEC has the peer's security context, where there are any", function()
+    local a <close>, b = assert(socket.socketpair())
+    local _ <close> = b
+    assert.equal("string", type(try(a:getsockopt "SO_PEERSEC")))
+  end)
+
+  it("TCP_MD5SIG makes keys that both ends must have", function()
+    local key = "a key of ours"
+    local function sign(s, from)
+      local host = string.pack("=I2 >I2 BBBB", socket.AF_INET, 0, 127, 0, 0, 1)
+      local text = key .. ("\0"):rep(80 - #key)
+      return s:setsockopt(from, host .. ("\0"):rep(128 - #host) .. string.pack("=BBI2I4", 0, 0, #key, 0) .. text)
+    end
+    local server <close> = make "tcp"
+    local client <close> = make "tcp"
+    assert(assert(server:bind("127.0.0.1", 0)):listen())
+    assert.equal(server, try(sign(server, "TCP_MD5SIG")))
+    assert.equal(client, sign(client, "TCP_MD5SIG_EXT"))
+    assert(client:connect(server:getsockname()))
+    local conn <close> = assert(server:accept())
+    assert(client:send "signed")
+    assert.equal("signed", conn:recv())
+    local stranger <close> = make "tcp"
+    helper.fails("s:connect", "timeout", stranger:settimeout(0.05):connect(server:getsockname()))
+  end)
+
+  it("those of TCP-AO take the structs of the kernel", function()
+    local s <close> = make "tcp"
+    for _, name in ipairs { "TCP_AO_ADD_KEY", "TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_REPAIR" } do
+      local _, _, code = s:setsockopt(name, "x")
+      assert.is_true(code == "ENOPROTOOPT" or code == "EINVAL" or code == "EPERM", code)
+    end
+    try(s:getsockopt "TCP_AO_INFO")
+  end)
+
+  it("TCP_REPAIR_WINDOW and TCP_REPAIR_OPTIONS mend a connection", function()
+    local client <close>, server = connected()
+    local _ <close> = server
+    try(client:setsockopt("TCP_REPAIR", 1))
+    local window = client:getsockopt "TCP_REPAIR_WINDOW"
+    assert.is_true(window.snd_wnd > 0 and window.rcv_wnd > 0)
+    window.max_window = window.max_window + 5
+    assert.equal(client, client:setsockopt("TCP_REPAIR_WINDOW", window))
+    assert.same(window, client:getsockopt "TCP_REPAIR_WINDOW")
+    assert.equal(client, client:setsockopt("TCP_REPAIR_OPTIONS", string.pack("=I4I4", 2, 1000))) -- the segment's size
+    client:setsockopt("TCP_REPAIR", 0)
+    assert(server:send "back")
+    assert.equal("back", client:recv())
+  end)
+
+  it("IP_MSFILTER sets the sources of a group", function()
+    local s <close> = make "udp"
+    s:setsockopt("IP_ADD_MEMBERSHIP", { group = "232.0.0.78", interface = "127.0.0.1" })
+    local address = "BBBB"
+    local filter = string.pack(address .. address .. "=I4I4" .. address:rep(2), 232, 0, 0, 78, 127, 0, 0, 1,
+      1, 2, 127, 0, 0, 2, 127, 0, 0, 3) -- MCAST_INCLUDE
+    assert.equal(s, s:setsockopt("IP_MSFILTER", filter))
+    for _, source in ipairs { "127.0.0.2", "127.0.0.3" } do
+      local value = { group = "232.0.0.78", interface = "127.0.0.1", source = source }
+      helper.fails("s:setsockopt", "EADDRNOTAVAIL", s:setsockopt("IP_ADD_SOURCE_MEMBERSHIP", value)) -- is there
+    end
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("IP_MSFILTER", filter:sub(1, 15)))
+  end)
+
+  it("IP_PKTOPTIONS and IPV6_2292PKTOPTIONS have control data", function()
+    local client <close>, server = connected()
+    local _ <close> = server
+    assert.equal("", client:getsockopt "IP_PKTOPTIONS")
+    client:setsockopt("IP_RECVTTL", true)
+    local data = client:getsockopt "IP_PKTOPTIONS"
+    assert.is_true(#data >= 16)
+    local s <close> = make "tcp6"
+    assert.equal("", s:getsockopt "IPV6_2292PKTOPTIONS")
+    local u <close> = make "udp6"
+    assert.equal(u, u:setsockopt("IPV6_2292PKTOPTIONS", ""))
+  end)
+
+  it("policies of IPsec are bytes", function()
+    local s <close> = make "udp"
+    local s6 <close> = make "udp6"
+    for _, row in ipairs {
+      { s, "IP_IPSEC_POLICY" }, { s, "IP_XFRM_POLICY" }, { s6, "IPV6_IPSEC_POLICY" }, { s6, "IPV6_XFRM_POLICY" },
+    } do
+      local _, _, code = row[1]:setsockopt(row[2], "x")
+      assert.is_true(code == "EPERM" or code == "EINVAL" or code == "ENOPROTOOPT" or code == "EOPNOTSUPP", code)
+    end
+  end)
+
+  it("IPV6_ADDRFORM makes an IPv4 socket of one that speaks it already", function()
+    local peer <close> = make "udp"
+    local s <close> = make "udp6"
+    assert(peer:bind("127.0.0.1", 0))
+    local _, port = peer:getsockname():unpack()
+    assert(s:connect("::ffff:127.0.0.1", port))
+    assert.equal(socket.AF_INET6, s:getsockopt "IPV6_ADDRFORM")
+    assert.equal(s, s:setsockopt("IPV6_ADDRFORM", socket.AF_INET))
+    assert.equal(socket.AF_INET, s:getsockopt "SO_DOMAIN")
+  end)
+
+  it("IPV6_FLOWLABEL_MGR rents labels", function()
+    local s <close> = make "udp6"
+    local lo = ("\0"):rep(15) .. "\1"
+    local function request(label, share)
+      return lo .. string.pack(">I4 =BBI2I2I2I4", label, 0, share, 1 | 2, 0, 0, 0) -- make it, if it is not there
+    end
+    local label, code = socket.monotime() * 1000 % 0xfffff // 1 + 1
+    assert.equal(s, try(s:setsockopt("IPV6_FLOWLABEL_MGR", request(label, 1))))
+    code = select(3, s:setsockopt("IPV6_FLOWLABEL_MGR", request(label, 1)))
+    assert.equal("EEXIST", code)
+    -- Which one Linux chose it writes into what it was given: that must not be the string.
+    local any = request(0, 1)
+    assert.equal(s, s:setsockopt("IPV6_FLOWLABEL_MGR", any))
+    assert.equal("\0\0\0\0", any:sub(17, 20))
+  end)
+
+  it("IPV6_PATHMTU and IPV6_PKTINFO know the way", function()
+    local s <close> = make "udp6"
+    helper.fails("s:getsockopt", "ENOTCONN", s:getsockopt "IPV6_PATHMTU")
+    assert(s:bind("::1", 0))
+    assert(s:connect(s:getsockname()))
+    assert.equal(s:getsockopt "IPV6_MTU", (string.unpack("=I4", s:getsockopt "IPV6_PATHMTU", 29)))
+    local lo = ("\0"):rep(15) .. "\1"
+    assert.equal(s, s:setsockopt("IPV6_PKTINFO", lo .. string.pack("=I4", loopback)))
+    helper.fails("s:setsockopt", "EINVAL", s:setsockopt("IPV6_PKTINFO", "x"))
+  end)
+end)
+
+it("a record's message says which field is wrong", function()
+  local s <close> = make "udp"
+  for pattern, value in pairs {
+    ["field 'clock': there is no such field"] = { clock = 1 },
+    ["field '1': there is no such field"] = { 1 },
+    ["field 'flags': out of range"] = { flags = -1 },
+    ["field 'clockid': integer expected"] = { clockid = 0.5 },
+  } do
+    helper.raises("s:setsockopt", pattern, function() return s:setsockopt("SO_TXTIME", value) end)
+  end
 end)

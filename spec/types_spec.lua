@@ -282,10 +282,15 @@ describe("types/bsdsocket.lua", function()
       INDEX = "interface", INDEX6 = "interface", NETINDEX4 = "interface", NETINDEX6 = "interface",
       INTERFACE4 = "interface", JOIN4 = "membership", LEAVE4 = "membership", JOINSOURCE4 = "membership",
       LEAVESOURCE4 = "membership", BLOCK4 = "membership", UNBLOCK4 = "membership", JOIN6 = "membership",
-      LEAVE6 = "membership", ANYCAST = "membership",
+      LEAVE6 = "membership", ANYCAST = "membership", FRAMES = "frames", PROGRAM = "program",
+      PROGRAMORFD = "program", DETACH = "nothing", COMMAND = "nothing", LIST = "list", BITLIST = "list",
+      MEMINFO = "record", TXTIME = "record", WINDOW = "record", STATISTICS = "record", ROLLOVER = "record",
+      GROUP = "record", INITMSG = "record", RTOINFO = "record", ASSOCINFO = "record", SACK = "record",
+      ASSOCVALUE = "record", EVENT = "record", EVENTS = "record",
     }
     local levels = {
       SO = "SOL_SOCKET", TCP = "IPPROTO_TCP", UDP = "IPPROTO_UDP", IP = "IPPROTO_IP", IPV6 = "IPPROTO_IPV6",
+      ICMP = "SOL_RAW", UDPLITE = "SOL_UDPLITE", TIPC = "SOL_TIPC", SCTP = "SOL_SCTP",
       ICMP6 = "IPPROTO_ICMPV6", PACKET = "SOL_PACKET", NETLINK = "SOL_NETLINK",
     }
     local known, documented, explained = {}, {}, {}
@@ -298,7 +303,8 @@ describe("types/bsdsocket.lua", function()
         local name = v.value:match '^"([%w_]+)"$'
         local kind, text = v.text:match "^(.-); (.+)$"
         assert(kind and text, v.value)
-        documented[name] = ("%s: %s"):format(level, kind)
+        local vsock = name:find "^SO_VM_SOCKETS_" -- whose level is the family's number
+        documented[name] = ("%s: %s"):format(vsock and "AF_VSOCK" or level, kind)
       end
       if e.title == "Options" then
         for kind in e.text:gmatch "\n| ([%l ]+) |" do explained[kind] = true end

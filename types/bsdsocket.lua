@@ -1566,9 +1566,16 @@ function Socket:timeout() end
 -- | membership | a table `{group=, interface=, source=}`; written only |
 -- | credentials | a table `{pid=, uid=, gid=}`; read only |
 -- | info | a table of integers; read only |
+-- | record | a table of integers, by the names that are there; those that are not written are 0 |
+-- | list | a list of integers; read only |
+-- | frames | a table `{interface=, type=, address=}`: `type` is a `PACKET_MR_*`, `address` raw bytes; written only |
+-- | program | a string: instructions of classic BPF, 8 bytes each: `string.pack("=I2BBI4", code, jt, jf, k)` |
+-- | nothing | none: `s:setsockopt("SO_DETACH_FILTER")` |
 --
 -- None is out of reach: an option that the tables do not have takes and gives integers (and takes booleans); a string
 -- for an option that takes no strings is its raw bytes; and `s:getsockopt(level, name, size)` reads raw bytes.
+-- Programs are their instructions there too, never the C struct with a pointer to them. The few options that are read
+-- for something, by a struct that says for what (`IP_MSFILTER`, an SCTP association's), are read as if it were all zeros.
 --
 -- The library owns `SO_RCVTIMEO`, `SO_SNDTIMEO` and `O_NONBLOCK` of its sockets: use `s:settimeout`.
 
@@ -1645,22 +1652,34 @@ function Socket:setsockopt(level, name, value) end
 ---@field gid integer
 
 --- Every option by its name.
----@alias bsdsocket.Option bsdsocket.Option.SO|bsdsocket.Option.TCP|bsdsocket.Option.UDP|bsdsocket.Option.IP|bsdsocket.Option.IPV6|bsdsocket.Option.ICMP6|bsdsocket.Option.PACKET|bsdsocket.Option.NETLINK|string
+---@alias bsdsocket.Option bsdsocket.Option.SO|bsdsocket.Option.TCP|bsdsocket.Option.UDP|bsdsocket.Option.UDPLITE|bsdsocket.Option.IP|bsdsocket.Option.IPV6|bsdsocket.Option.ICMP|bsdsocket.Option.ICMP6|bsdsocket.Option.PACKET|bsdsocket.Option.NETLINK|bsdsocket.Option.TIPC|bsdsocket.Option.SCTP|string
 
 --- Options of every socket, level `SOL_SOCKET`. See socket(7).
 ---@alias bsdsocket.Option.SO
 ---| "SO_ACCEPTCONN" # boolean; it listens (read only)
+---| "SO_ATTACH_BPF" # integer; the descriptor of a filter that bpf(2) loaded (write only)
+---| "SO_ATTACH_FILTER" # program; what it says is dropped or cut when it comes; read, it is the program that is there
+---| "SO_ATTACH_REUSEPORT_CBPF" # program; chooses among the sockets of `SO_REUSEPORT`, by number from 0 (write only)
+---| "SO_ATTACH_REUSEPORT_EBPF" # integer; the descriptor of such a program of bpf(2) (write only)
 ---| "SO_BINDTODEVICE" # name; of the one interface to use, `""` for all
 ---| "SO_BINDTOIFINDEX" # interface; the one to use, 0 for all
+---| "SO_BPF_EXTENSIONS" # integer; which extensions programs may use (read only)
 ---| "SO_BROADCAST" # boolean; datagrams may go to broadcast addresses
+---| "SO_BSDCOMPAT" # boolean; does nothing any more
 ---| "SO_BUF_LOCK" # integer; `SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK`: buffer sizes that the system may not change
 ---| "SO_BUSY_POLL" # seconds; to spin on the device when there is nothing to receive
 ---| "SO_BUSY_POLL_BUDGET" # integer; packets at most in one such round
+---| "SO_CNX_ADVICE" # integer; 1: look for another way to the peer (write only)
 ---| "SO_COOKIE" # integer; a number that no other socket has (read only)
 ---| "SO_DEBUG" # boolean; trace in the kernel
+---| "SO_DETACH_BPF" # nothing; takes the filter away
+---| "SO_DETACH_FILTER" # nothing; takes the filter away
+---| "SO_DETACH_REUSEPORT_BPF" # nothing; takes the program of `SO_ATTACH_REUSEPORT_CBPF` away
+---| "SO_DEVMEM_DONTNEED" # bytes; `struct dmabuf_token` each: device memory that was read (write only)
 ---| "SO_DOMAIN" # integer; the family (read only)
 ---| "SO_DONTROUTE" # boolean; only to hosts on the same network
 ---| "SO_ERROR" # integer; the pending error's number, 0 for none; reading takes it away
+---| "SO_GET_FILTER" # program; as `SO_ATTACH_FILTER`
 ---| "SO_INCOMING_CPU" # integer; the processor that handles the socket
 ---| "SO_INCOMING_NAPI_ID" # integer; the device queue of the last packet (read only)
 ---| "SO_INQ" # boolean; control data tells how many bytes wait (`AF_UNIX`)
@@ -1669,6 +1688,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_LOCK_FILTER" # boolean; the filter can no longer be changed
 ---| "SO_MARK" # integer; mark of its packets, for routing and filters
 ---| "SO_MAX_PACING_RATE" # integer; bytes a second at most, -1 for no limit
+---| "SO_MEMINFO" # record; `rmem_alloc rcvbuf wmem_alloc sndbuf fwd_alloc wmem_queued optmem backlog drops` (read only)
 ---| "SO_NETNS_COOKIE" # integer; the number of the network namespace (read only)
 ---| "SO_NOFCS" # boolean; the last four bytes of a frame are the checksum
 ---| "SO_NOSIGPIPE" # boolean; no SIGPIPE (BSD, macOS; always on here)
@@ -1680,6 +1700,8 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_PASSSEC" # boolean; control data tells the sender's security context (`AF_UNIX`)
 ---| "SO_PEEK_OFF" # integer; where `MSG_PEEK` begins, -1: at the front always
 ---| "SO_PEERCRED" # credentials; who connected (`AF_UNIX`)
+---| "SO_PEERGROUPS" # list; the groups of who connected (`AF_UNIX`, read only)
+---| "SO_PEERSEC" # bytes; the security context of who connected (read only)
 ---| "SO_PREFER_BUSY_POLL" # boolean; spin rather than be interrupted
 ---| "SO_PRIORITY" # integer; of its packets in the queues
 ---| "SO_PROTOCOL" # integer; the protocol (read only)
@@ -1703,13 +1725,25 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_TIMESTAMPING" # integer; which timestamps are made, and where
 ---| "SO_TIMESTAMPNS" # boolean; control data tells when a datagram came, to the nanosecond
 ---| "SO_TXREHASH" # integer; another way through the network after a loss: `SOCK_TXREHASH_*`
+---| "SO_TXTIME" # record; `clockid flags`: packets say when they are to be sent
 ---| "SO_TYPE" # integer; the type (read only)
 ---| "SO_USELOOPBACK" # boolean; routing sockets hear themselves (BSD, macOS)
+---| "SO_VM_SOCKETS_BUFFER_MAX_SIZE" # integer; bytes of the buffer at most (`AF_VSOCK`, as the next)
+---| "SO_VM_SOCKETS_BUFFER_MIN_SIZE" # integer; and at least
+---| "SO_VM_SOCKETS_BUFFER_SIZE" # integer; bytes of the buffer
+---| "SO_VM_SOCKETS_CONNECT_TIMEOUT" # seconds; for connecting
+---| "SO_VM_SOCKETS_PEER_HOST_VM_ID" # integer; the machine at the other end (VMware, read only)
+---| "SO_VM_SOCKETS_TRUSTED" # integer; whether the other end is privileged (VMware)
 ---| "SO_WIFI_STATUS" # boolean; control data tells whether a frame was acknowledged
 ---| "SO_ZEROCOPY" # boolean; `MSG_ZEROCOPY` may be used
 
 --- Options of TCP, level `IPPROTO_TCP`. See tcp(7).
 ---@alias bsdsocket.Option.TCP
+---| "TCP_AO_ADD_KEY" # bytes; `struct tcp_ao_add`: a key of RFC 5925 (write only)
+---| "TCP_AO_DEL_KEY" # bytes; `struct tcp_ao_del` (write only)
+---| "TCP_AO_INFO" # bytes; `struct tcp_ao_info_opt`: keys in use, counters
+---| "TCP_AO_REPAIR" # bytes; `struct tcp_ao_repair`, in repair
+---| "TCP_CC_INFO" # bytes; what the congestion control tells of itself, none from most (read only)
 ---| "TCP_CONGESTION" # name; of the congestion control: `"cubic"`, `"reno"`, `"bbr"`
 ---| "TCP_CONNECTIONTIMEOUT" # whole seconds; for connecting (macOS)
 ---| "TCP_CORK" # boolean; hold parts of packets back until this is off again
@@ -1729,6 +1763,8 @@ function Socket:setsockopt(level, name, value) end
 ---| "TCP_KEEPINTVL" # whole seconds; between two questions
 ---| "TCP_LINGER2" # integer; seconds that a closed socket waits for the peer to close; -1: not at all
 ---| "TCP_MAXSEG" # integer; bytes of a segment at most
+---| "TCP_MD5SIG" # bytes; `struct tcp_md5sig`: a key of RFC 2385 (write only)
+---| "TCP_MD5SIG_EXT" # bytes; the same with its flags (write only)
 ---| "TCP_NODELAY" # boolean; send small parts at once instead of gathering them (Nagle)
 ---| "TCP_NOOPT" # boolean; no TCP options (BSD)
 ---| "TCP_NOPUSH" # boolean; as `TCP_CORK` (BSD, macOS)
@@ -1736,7 +1772,9 @@ function Socket:setsockopt(level, name, value) end
 ---| "TCP_QUEUE_SEQ" # integer; a sequence number, in repair
 ---| "TCP_QUICKACK" # boolean; acknowledge at once; the system may turn it off again
 ---| "TCP_REPAIR" # integer; for moving connections between processes
+---| "TCP_REPAIR_OPTIONS" # bytes; `struct tcp_repair_opt` each, in repair (write only)
 ---| "TCP_REPAIR_QUEUE" # integer; the queue to repair
+---| "TCP_REPAIR_WINDOW" # record; `snd_wl1 snd_wnd max_window rcv_wnd rcv_wup`, in repair
 ---| "TCP_RTO_MAX_MS" # seconds; a retransmission comes at most so late
 ---| "TCP_RTO_MIN_US" # seconds; and at least
 ---| "TCP_SAVED_SYN" # bytes; the headers of the first packet (read only)
@@ -1759,6 +1797,11 @@ function Socket:setsockopt(level, name, value) end
 ---| "UDP_NO_CHECK6_TX" # boolean; send them so
 ---| "UDP_SEGMENT" # integer; bytes: what is sent is cut into datagrams of so many
 
+--- Options of UDP-Lite, level `SOL_UDPLITE`. See udplite(7).
+---@alias bsdsocket.Option.UDPLITE
+---| "UDPLITE_RECV_CSCOV" # integer; bytes that a datagram's checksum has to cover, or it is dropped; 0: all
+---| "UDPLITE_SEND_CSCOV" # integer; bytes that the checksum covers, 8 or more; 0: all
+
 --- Options of IPv4, level `IPPROTO_IP`. See ip(7).
 ---@alias bsdsocket.Option.IP
 ---| "IP_ADD_MEMBERSHIP" # membership; join a group
@@ -1772,8 +1815,10 @@ function Socket:setsockopt(level, name, value) end
 ---| "IP_DROP_SOURCE_MEMBERSHIP" # membership; leave a group for one source
 ---| "IP_FREEBIND" # boolean; bind to addresses that are not there yet
 ---| "IP_HDRINCL" # boolean; the data begins with the IP header (raw sockets)
+---| "IP_IPSEC_POLICY" # bytes; of IPsec, in the form of `AF_KEY` (write only)
 ---| "IP_LOCAL_PORT_RANGE" # integer; ports for `connect`: `low | high << 16`
 ---| "IP_MINTTL" # integer; drop packets with fewer hops left
+---| "IP_MSFILTER" # bytes; `struct ip_msfilter`: all sources of a group at once (write only)
 ---| "IP_MTU" # integer; bytes that a packet to the peer may have (read only)
 ---| "IP_MTU_DISCOVER" # integer; `IP_PMTUDISC_*`: whether packets may be cut on the way
 ---| "IP_MULTICAST_ALL" # boolean; hear the groups that others joined, too
@@ -1785,6 +1830,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "IP_OPTIONS" # bytes; of the header's options
 ---| "IP_PASSSEC" # boolean; control data has the security context
 ---| "IP_PKTINFO" # boolean; control data tells interface and address of arrival
+---| "IP_PKTOPTIONS" # bytes; control data of the last packet of a TCP connection (read only)
 ---| "IP_PROTOCOL" # integer; the protocol (read only)
 ---| "IP_RECVDSTADDR" # boolean; control data has the destination address (BSD, macOS)
 ---| "IP_RECVERR" # boolean; errors go to the queue that `MSG_ERRQUEUE` reads
@@ -1793,6 +1839,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "IP_RECVIF" # boolean; control data has the interface (BSD, macOS)
 ---| "IP_RECVOPTS" # boolean; control data has the header's options
 ---| "IP_RECVORIGDSTADDR" # boolean; control data has the destination before it was redirected
+---| "IP_RECVRETOPTS" # boolean; as `IP_RETOPTS`
 ---| "IP_RECVTOS" # boolean; control data has the type of service
 ---| "IP_RECVTTL" # boolean; control data has the hops left
 ---| "IP_RETOPTS" # boolean; control data has the header's options, raw
@@ -1802,9 +1849,17 @@ function Socket:setsockopt(level, name, value) end
 ---| "IP_TTL" # integer; hops that a packet may go
 ---| "IP_UNBLOCK_SOURCE" # membership; hear a source again
 ---| "IP_UNICAST_IF" # interface; where unicast goes out
+---| "IP_XFRM_POLICY" # bytes; `struct xfrm_userpolicy_info`: of IPsec (write only)
 
 --- Options of IPv6, level `IPPROTO_IPV6`. See ipv6(7), RFC 3493, RFC 3542.
 ---@alias bsdsocket.Option.IPV6
+---| "IPV6_2292DSTOPTS" # boolean; as `IPV6_RECVDSTOPTS`, by the older RFC 2292; so are the next
+---| "IPV6_2292HOPLIMIT" # boolean; as `IPV6_RECVHOPLIMIT`
+---| "IPV6_2292HOPOPTS" # boolean; as `IPV6_RECVHOPOPTS`
+---| "IPV6_2292PKTINFO" # boolean; as `IPV6_RECVPKTINFO`
+---| "IPV6_2292PKTOPTIONS" # bytes; control data for each packet; read, of the last one of a TCP connection
+---| "IPV6_2292RTHDR" # boolean; as `IPV6_RECVRTHDR`
+---| "IPV6_ADDRFORM" # integer; `AF_INET`: becomes an IPv4 socket, whose peer is an IPv4 address already
 ---| "IPV6_ADDR_PREFERENCES" # integer; which of its own addresses to prefer (RFC 5014)
 ---| "IPV6_ADD_MEMBERSHIP" # membership; join a group
 ---| "IPV6_AUTOFLOWLABEL" # boolean; flow labels are made by the system
@@ -1815,9 +1870,11 @@ function Socket:setsockopt(level, name, value) end
 ---| "IPV6_DSTOPTS" # bytes; destination options
 ---| "IPV6_FLOWINFO" # boolean; control data has the flow label
 ---| "IPV6_FLOWINFO_SEND" # boolean; the flow label of addresses is sent
+---| "IPV6_FLOWLABEL_MGR" # bytes; `struct in6_flowlabel_req`: rent a flow label of one's own choice, or give it back (write only)
 ---| "IPV6_FREEBIND" # boolean; bind to addresses that are not there yet
 ---| "IPV6_HDRINCL" # boolean; the data begins with the IPv6 header (raw sockets)
 ---| "IPV6_HOPOPTS" # bytes; hop-by-hop options
+---| "IPV6_IPSEC_POLICY" # bytes; of IPsec, in the form of `AF_KEY` (write only)
 ---| "IPV6_JOIN_ANYCAST" # membership; join an anycast group
 ---| "IPV6_JOIN_GROUP" # membership; join a group
 ---| "IPV6_LEAVE_ANYCAST" # membership; leave an anycast group
@@ -1829,6 +1886,8 @@ function Socket:setsockopt(level, name, value) end
 ---| "IPV6_MULTICAST_HOPS" # integer; hops of multicast, -1 for the default
 ---| "IPV6_MULTICAST_IF" # interface; where multicast goes out
 ---| "IPV6_MULTICAST_LOOP" # boolean; this machine hears its own multicast
+---| "IPV6_PATHMTU" # bytes; `struct ip6_mtuinfo`: the peer's address, and bytes that a packet to it may have (read only)
+---| "IPV6_PKTINFO" # bytes; `struct in6_pktinfo`: address and interface to send from (write only)
 ---| "IPV6_RECVDSTOPTS" # boolean; control data has the destination options
 ---| "IPV6_RECVERR" # boolean; errors go to the queue that `MSG_ERRQUEUE` reads
 ---| "IPV6_RECVERR_RFC4884" # boolean; with the extensions of ICMP errors
@@ -1850,6 +1909,11 @@ function Socket:setsockopt(level, name, value) end
 ---| "IPV6_UNICAST_IF" # interface; where unicast goes out
 ---| "IPV6_USE_MIN_MTU" # integer; send packets of 1280 bytes at most (BSD, macOS)
 ---| "IPV6_V6ONLY" # boolean; no IPv4 connections on this IPv6 socket
+---| "IPV6_XFRM_POLICY" # bytes; `struct xfrm_userpolicy_info`: of IPsec (write only)
+
+--- Options of raw ICMP sockets, level `SOL_RAW`. See raw(7).
+---@alias bsdsocket.Option.ICMP
+---| "ICMP_FILTER" # integer; a bit for each type that is blocked
 
 --- Options of ICMPv6, level `IPPROTO_ICMPV6`. See RFC 3542.
 ---@alias bsdsocket.Option.ICMP6
@@ -1857,16 +1921,25 @@ function Socket:setsockopt(level, name, value) end
 
 --- Options of packet sockets, level `SOL_PACKET`. See packet(7).
 ---@alias bsdsocket.Option.PACKET
+---| "PACKET_ADD_MEMBERSHIP" # frames; hear what is sent to this address, or (`PACKET_MR_PROMISC`) everything
 ---| "PACKET_AUXDATA" # boolean; control data tells a frame's lengths, status and VLAN
 ---| "PACKET_COPY_THRESH" # integer; bytes; longer frames of the ring are copied whole
+---| "PACKET_DROP_MEMBERSHIP" # frames; no longer
+---| "PACKET_FANOUT" # integer; the number of a group that shares the frames, `| PACKET_FANOUT_HASH << 16` and so on
+---| "PACKET_FANOUT_DATA" # program; chooses in a group of `PACKET_FANOUT_CBPF`; of `PACKET_FANOUT_EBPF`: a descriptor (write only)
+---| "PACKET_HDRLEN" # integer; bytes of the header of a frame in the ring (read only)
 ---| "PACKET_IGNORE_OUTGOING" # boolean; does not see what this machine sends
 ---| "PACKET_LOSS" # boolean; drop malformed frames of the ring instead of stopping
 ---| "PACKET_ORIGDEV" # boolean; addresses tell the interface of arrival, not that of the bond or bridge
 ---| "PACKET_QDISC_BYPASS" # boolean; send around the queues
 ---| "PACKET_RESERVE" # integer; bytes kept free before each frame of the ring
+---| "PACKET_ROLLOVER_STATS" # record; `all huge failed`: frames of a group with rollover (read only)
+---| "PACKET_STATISTICS" # record; `packets drops`, and `freeze_q_cnt` of a ring of version 3; reading sets them to 0
 ---| "PACKET_TIMESTAMP" # integer; which timestamps the ring has: `SOF_TIMESTAMPING_*`
+---| "PACKET_TX_HAS_OFF" # boolean; frames of the ring say where their data is
 ---| "PACKET_VERSION" # integer; of the ring's format: `TPACKET_V1` and so on
 ---| "PACKET_VNET_HDR" # boolean; frames begin with a virtio header
+---| "PACKET_VNET_HDR_SZ" # integer; bytes of the virtio header
 
 --- Options of netlink, level `SOL_NETLINK`. See netlink(7).
 ---@alias bsdsocket.Option.NETLINK
@@ -1877,8 +1950,77 @@ function Socket:setsockopt(level, name, value) end
 ---| "NETLINK_EXT_ACK" # boolean; acknowledgements say more
 ---| "NETLINK_GET_STRICT_CHK" # boolean; dump requests are checked strictly
 ---| "NETLINK_LISTEN_ALL_NSID" # boolean; hear all known network namespaces
+---| "NETLINK_LIST_MEMBERSHIPS" # list; the groups that are joined (read only)
 ---| "NETLINK_NO_ENOBUFS" # boolean; no `ENOBUFS` when messages were lost
 ---| "NETLINK_PKTINFO" # boolean; control data tells the group
+
+--- Options of TIPC, level `SOL_TIPC`. See tipc(7).
+---@alias bsdsocket.Option.TIPC
+---| "TIPC_CONN_TIMEOUT" # seconds; for connecting
+---| "TIPC_DEST_DROPPABLE" # boolean; messages may be lost at the receiver; if not, they come back
+---| "TIPC_GROUP_JOIN" # record; `type instance scope flags`; read, it is `type` alone, 0 for none
+---| "TIPC_GROUP_LEAVE" # nothing; leave the group
+---| "TIPC_IMPORTANCE" # integer; `TIPC_LOW_IMPORTANCE` to `TIPC_CRITICAL_IMPORTANCE`
+---| "TIPC_MCAST_BROADCAST" # nothing; multicast goes out once for all
+---| "TIPC_MCAST_REPLICAST" # nothing; multicast goes out once for each
+---| "TIPC_NODELAY" # boolean; send small parts at once instead of gathering them (write only)
+---| "TIPC_NODE_RECVQ_DEPTH" # integer; always 0 (read only)
+---| "TIPC_SOCK_RECVQ_DEPTH" # integer; messages that wait (read only)
+---| "TIPC_SOCK_RECVQ_USED" # integer; bytes that they take (read only)
+---| "TIPC_SRC_DROPPABLE" # boolean; messages may be dropped at the sender
+
+--- Options of SCTP, level `SOL_SCTP`. An `assoc_id` of 0 is for associations to come. See sctp(7), RFC 6458.
+---@alias bsdsocket.Option.SCTP
+---| "SCTP_ADAPTATION_LAYER" # integer; what is told to peers at the start
+---| "SCTP_ASCONF_SUPPORTED" # record; `assoc_id value`: addresses may change
+---| "SCTP_ASSOCINFO" # record; `assoc_id asocmaxrxt number_peer_destinations peer_rwnd local_rwnd cookie_life`
+---| "SCTP_AUTH_ACTIVE_KEY" # bytes; `struct sctp_authkeyid`; so the other two
+---| "SCTP_AUTH_CHUNK" # bytes; the type of a chunk that has to be authenticated (write only)
+---| "SCTP_AUTH_DEACTIVATE_KEY" # bytes; use this key no more (write only)
+---| "SCTP_AUTH_DELETE_KEY" # bytes; forget this key (write only)
+---| "SCTP_AUTH_KEY" # bytes; `struct sctp_authkey` (write only)
+---| "SCTP_AUTH_SUPPORTED" # record; `assoc_id value`: chunks may be authenticated
+---| "SCTP_AUTOCLOSE" # whole seconds; of silence until an association ends, 0: never
+---| "SCTP_AUTO_ASCONF" # boolean; tell peers of new addresses
+---| "SCTP_CONTEXT" # record; `assoc_id value`: comes with what is received
+---| "SCTP_DEFAULT_PRINFO" # bytes; `struct sctp_default_prinfo`
+---| "SCTP_DEFAULT_SEND_PARAM" # bytes; `struct sctp_sndrcvinfo`
+---| "SCTP_DEFAULT_SNDINFO" # bytes; `struct sctp_sndinfo`
+---| "SCTP_DELAYED_ACK" # record; as `SCTP_DELAYED_SACK`
+---| "SCTP_DELAYED_ACK_TIME" # record; as `SCTP_DELAYED_SACK`
+---| "SCTP_DELAYED_SACK" # record; `assoc_id delay freq`: milliseconds and packets until an acknowledgement
+---| "SCTP_DISABLE_FRAGMENTS" # boolean; messages that are too long for a packet fail
+---| "SCTP_ECN_SUPPORTED" # record; `assoc_id value`: routers may say that they are busy
+---| "SCTP_ENABLE_STREAM_RESET" # record; `assoc_id value`: which resets the peer may ask for
+---| "SCTP_EVENT" # record; `assoc_id type on`: notifications of one type
+---| "SCTP_EVENTS" # record; 0 or 1 each: `data_io association address send_failure peer_error shutdown partial_delivery adaptation_layer authentication sender_dry stream_reset assoc_reset stream_change send_failure_event`
+---| "SCTP_EXPOSE_PF_STATE" # record; as the next
+---| "SCTP_EXPOSE_POTENTIALLY_FAILED_STATE" # record; `assoc_id value`: tell of addresses that may have failed
+---| "SCTP_FRAGMENT_INTERLEAVE" # integer; 1: parts of messages may come between parts of others
+---| "SCTP_GET_ASSOC_NUMBER" # integer; how many associations there are (read only)
+---| "SCTP_HMAC_IDENT" # bytes; `struct sctp_hmacalgo`
+---| "SCTP_INITMSG" # record; `num_ostreams max_instreams max_attempts max_init_timeo` for new associations; what is 0 stays
+---| "SCTP_INTERLEAVING_SUPPORTED" # record; `assoc_id value`: streams may interleave (RFC 8260)
+---| "SCTP_I_WANT_MAPPED_V4_ADDR" # boolean; IPv4 addresses come as IPv6 ones
+---| "SCTP_LOCAL_AUTH_CHUNKS" # bytes; `struct sctp_authchunks` (read only)
+---| "SCTP_MAXSEG" # record; `assoc_id value`: bytes of a fragment at most, 0: what the way carries
+---| "SCTP_MAX_BURST" # record; `assoc_id value`: packets at once at most
+---| "SCTP_NODELAY" # boolean; send small parts at once instead of gathering them
+---| "SCTP_PARTIAL_DELIVERY_POINT" # integer; bytes of a message that come before its end is there
+---| "SCTP_PEER_ADDR_PARAMS" # bytes; `struct sctp_paddrparams`
+---| "SCTP_PEER_ADDR_THLDS" # bytes; `struct sctp_paddrthlds`
+---| "SCTP_PEER_ADDR_THLDS_V2" # bytes; `struct sctp_paddrthlds_v2`
+---| "SCTP_PLPMTUD_PROBE_INTERVAL" # bytes; `struct sctp_probeinterval`
+---| "SCTP_PRIMARY_ADDR" # bytes; `struct sctp_prim`
+---| "SCTP_PR_SUPPORTED" # record; `assoc_id value`: messages may be given up
+---| "SCTP_RECONFIG_SUPPORTED" # record; `assoc_id value`: streams may be reset
+---| "SCTP_RECVNXTINFO" # boolean; control data tells of the next message
+---| "SCTP_RECVRCVINFO" # boolean; control data tells stream, number and so on
+---| "SCTP_REMOTE_UDP_ENCAPS_PORT" # bytes; `struct sctp_udpencaps`: SCTP inside UDP
+---| "SCTP_REUSE_PORT" # boolean; several sockets may bind to one port
+---| "SCTP_RTOINFO" # record; `assoc_id initial max min`: milliseconds until a retransmission
+---| "SCTP_STATUS" # bytes; `struct sctp_status` (read only)
+---| "SCTP_STREAM_SCHEDULER" # record; `assoc_id value`: which stream is next
 
 -- # Pollers
 --
@@ -2200,6 +2342,12 @@ local UDP = {
   UDP_NO_CHECK6_RX = int, UDP_NO_CHECK6_TX = int, UDP_SEGMENT = int,
 }
 
+--- Options of UDP-Lite. See udplite(7).
+---@class bsdsocket.UDPLITE
+local UDPLITE = {
+  UDPLITE_RECV_CSCOV = int, UDPLITE_SEND_CSCOV = int,
+}
+
 --- Options of IPv4, and their values. See ip(7).
 ---@class bsdsocket.IP
 local IP = {
@@ -2274,6 +2422,12 @@ local IPV6 = {
   IPV6_TLV_PADN = int, IPV6_TLV_ROUTERALERT = int, IPV6_TRANSPARENT = int, IPV6_UNICAST_HOPS = int,
   IPV6_UNICAST_IF = int, IPV6_USE_MIN_MTU = int, IPV6_V6ONLY = int, IPV6_VERSION = int, IPV6_VLAN_PCP = int,
   IPV6_XFRM_POLICY = int,
+}
+
+--- The option of raw ICMP sockets. See raw(7).
+---@class bsdsocket.ICMP
+local ICMP = {
+  ICMP_FILTER = int,
 }
 
 --- ICMPv6: its option, types and codes of messages. See RFC 4443, RFC 3542.
@@ -2537,6 +2691,6 @@ local E = {
 }
 
 --- All constants.
----@class bsdsocket.Constants: bsdsocket.AF, bsdsocket.PF, bsdsocket.SOCK, bsdsocket.IPPROTO, bsdsocket.SOL, bsdsocket.SO, bsdsocket.TCP, bsdsocket.UDP, bsdsocket.IP, bsdsocket.IPV6, bsdsocket.ICMP6, bsdsocket.MSG, bsdsocket.SHUT, bsdsocket.AI, bsdsocket.NI, bsdsocket.EAI, bsdsocket.SCM, bsdsocket.IFF, bsdsocket.ETH_P, bsdsocket.PACKET, bsdsocket.NETLINK, bsdsocket.VMADDR, bsdsocket.TIPC, bsdsocket.SCTP, bsdsocket.SOMAXCONN, bsdsocket.E
+---@class bsdsocket.Constants: bsdsocket.AF, bsdsocket.PF, bsdsocket.SOCK, bsdsocket.IPPROTO, bsdsocket.SOL, bsdsocket.SO, bsdsocket.TCP, bsdsocket.UDP, bsdsocket.UDPLITE, bsdsocket.IP, bsdsocket.IPV6, bsdsocket.ICMP, bsdsocket.ICMP6, bsdsocket.MSG, bsdsocket.SHUT, bsdsocket.AI, bsdsocket.NI, bsdsocket.EAI, bsdsocket.SCM, bsdsocket.IFF, bsdsocket.ETH_P, bsdsocket.PACKET, bsdsocket.NETLINK, bsdsocket.VMADDR, bsdsocket.TIPC, bsdsocket.SCTP, bsdsocket.SOMAXCONN, bsdsocket.E
 
 return M

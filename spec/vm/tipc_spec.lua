@@ -80,7 +80,7 @@ describe("TIPC SOCK_RDM", function()
 
   it("gives a message back, without its data, whose receiver went away, if asked to", function()
     local s <close> = vm.socket("AF_TIPC", "SOCK_RDM")
-    assert(s:setsockopt("SOL_TIPC", "TIPC_DEST_DROPPABLE", 0))
+    assert(s:setsockopt("SOL_TIPC", "TIPC_DEST_DROPPABLE", false))
     local server = assert(vm.socket("AF_TIPC", "SOCK_RDM"):bind(service(98)))
     local ref, node = vm.tipcsocket(server:getsockname())
     assert(s:sendto("nobody read this", vm.tipc { ref = ref, node = node }))
