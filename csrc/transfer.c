@@ -479,6 +479,10 @@ static int waitall_step (bs_op *o, bs_time patience) {
     r->chunk = c;
     return BS_DONE;
   }
+  if (s->fd < 0) { /* no room for it, as above */
+    o->error = EBADF;
+    return BS_DONE;
+  }
   size_t most = r->n - have < MOSTATONCE ? r->n - have : MOSTATONCE;
   if (c == NULL)
     c = room(o->st, most);

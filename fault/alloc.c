@@ -125,10 +125,11 @@ static int run (lua_State *L) {
   lua_settop(S, 0);
   lua_pushcfunction(S, traceback);
   status = luaL_loadstring(S, luaL_checkstring(L, 3));
-  for (int i = 4; i <= n; i++)
-    lua_pushstring(S, luaL_checkstring(L, i));
-  if (status == LUA_OK)
+  if (status == LUA_OK) {
+    for (int i = 4; i <= n; i++)
+      lua_pushstring(S, luaL_checkstring(L, i));
     status = lua_pcall(S, n - 3, 0, 1);
+  }
   if (status == LUA_OK)
     lua_pushnil(L);
   else

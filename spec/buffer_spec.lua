@@ -11,6 +11,11 @@ describe("a buffer", function()
     assert.equal(3, #socket.buffer(3.0))
     assert.equal(3, #socket.buffer "3")
     assert.equal(("\0"):rep(70000), socket.buffer(70000):sub(1))
+    for _ = 1, 10 do -- and not what was in the memory before
+      socket.buffer(1000):set(1, ("x"):rep(1000))
+      collectgarbage()
+      assert.equal(("\0"):rep(1000), socket.buffer(1000):sub(1))
+    end
     assert.equal("buffer (70000 bytes)", tostring(socket.buffer(70000)))
   end)
 

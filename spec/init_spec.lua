@@ -465,6 +465,26 @@ describe("socket.listen", function()
     end
   end)
 
+  it("where there is no IPv6 listens to IPv4 alone, unless IPv6 is asked for", function()
+    local make = core.socket
+    core.socket = function(family, ...)
+      if family == socket.AF_INET6 then return nil, "socket: no", "EAFNOSUPPORT" end
+      return make(family, ...)
+    end
+    local l = listen(nil, 0)
+    local results = {}
+    for i, opts in ipairs { { v6only = true }, { family = "AF_INET6" } } do
+      results[i] = table.pack(listen(nil, 0, opts))
+    end
+    core.socket = make
+    assert.equal("0.0.0.0", assert(l):getsockname().host)
+    assert(connect("127.0.0.1", l:getsockname().port))
+    for i = 1, 2 do
+      local message = helper.fails("socket.listen", "EAFNOSUPPORT", table.unpack(results[i], 1, 3))
+      assert.equal("listen [::]:0: Address family not supported by protocol", message)
+    end
+  end)
+
   it("for every interface of one family reaches that alone", function()
     needipv6()
     local l = assert(listen(nil, 0, { family = "AF_INET" }))

@@ -17,6 +17,12 @@ local function peak()
   return file and tonumber((file:read "a":match "VmPeak:%s*(%d+)")) * 1024
 end
 
+--- How often this process has waited for anything.
+local function switches()
+  local file <close> = io.open "/proc/self/status"
+  return file and tonumber((file:read "a":match "voluntary_ctxt_switches:%s*(%d+)")) or 0
+end
+
 --- f must need hardly any memory: no more than a few of the largest rooms of one system call.
 local function frugal(f)
   local all = peak()
@@ -771,7 +777,9 @@ describe("recv", function()
         socket.select(nil, nil, 0.01)
       until code ~= "EINVAL" or socket.monotime() - start > 5
       assert.equal("timeout", code)
+      local before = switches()
       helper.fails("s:recv", "timeout", net.takes(0.3, d.recv, d, 1, "MSG_OOB"))
+      assert.is_true(switches() - before < 10)
       d:settimeout(2)
       local n = 0
       repeat n = n + #assert(d:recv()) until n >= 30000
@@ -781,7 +789,7 @@ describe("recv", function()
 
   describe("with MSG_ERRQUEUE", function()
     it("gives the datagram that came back, and waits for one", function()
-      local c <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+      local c = net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM")))
       local nobody = net.nobody "SOCK_DGRAM"
       if not (socket.IP_RECVERR and socket.MSG_ERRQUEUE) then
         helper.skip "this system has no error queue"
@@ -792,6 +800,13 @@ describe("recv", function()
         c:settimeout(seconds)
         helper.fails("s:recvfrom", "timeout", net.takes(seconds, c.recvfrom, c, 100, "MSG_ERRQUEUE"))
       end
+      local d = net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM")))
+      assert(c:bind("127.0.0.1", 0))
+      assert(d:sendto("what it does not wait for", c:getsockname()))
+      local before = switches()
+      helper.fails("s:recvfrom", "timeout", net.takes(0.3, c.recvfrom, c, 100, "MSG_ERRQUEUE"))
+      assert.is_true(switches() - before < 10)
+      assert.equal("what it does not wait for", c:recv())
       assert(c:sendto("hello", nobody))
       assert.same({ "hello", nobody }, { net.atonce(c.recvfrom, c, 100, "MSG_ERRQUEUE") })
     end)

@@ -88,6 +88,14 @@ describe("socket.listen on a path", function()
     assert(s:accept()):close()
   end)
 
+  it("takes many in advance if the backlog is negative", function()
+    for _, backlog in ipairs { -1, math.mininteger } do
+      local s = assert(listen(path, { backlog = backlog }))
+      for _ = 1, 10 do net.keep(assert(socket.connect(at(path), { timeout = 0 }))) end
+      s:close()
+    end
+  end)
+
   it("says EADDRINUSE where somebody is bound and does not listen yet, or never will", function()
     for _, kind in ipairs { "SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_DGRAM" } do
       local s <close> = assert(assert(socket.socket("AF_UNIX", kind)):bind(path .. kind))
