@@ -25,6 +25,7 @@ build = {
         "csrc/core.c",
         "csrc/error.c",
         "csrc/interface.c",
+        "csrc/linuxaddress.c",
         "csrc/message.c",
         "csrc/option.c",
         "csrc/poller.c",

@@ -1,7 +1,7 @@
 /*
 ** address.c: sockaddr <-> Lua, for every family. No I/O here: names are looked up by resolve.c.
 ** A family is one row of `families`: how its arguments become a sockaddr, what its fields are, how it
-** looks as text. Families without a row are raw bytes.
+** looks as text. Those that only Linux has are in linuxaddress.c. Families without a row are raw bytes.
 **
 ** Addresses are immutable and interned in a weak table keyed by their bytes, so equal ones are one
 ** object; the bytes are brought into one form first (bs_normalize).
@@ -58,7 +58,13 @@ void bs_normalize (bs_address *a, int family) {
         len = (socklen_t)PATHOFFSET;
 #endif
       break;
-    default: break;
+    default: {
+      const bs_family *f = bs_linuxfamily(a->u.sa.sa_family);
+      a->len = len;
+      if (f != NULL)
+        f->normalize(a);
+      return;
+    }
   }
   a->len = len;
 }
@@ -96,21 +102,9 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
 
 /* ---- the families ---- */
 
-typedef struct family {
-  int family;
-  socklen_t need; /* shorter ones are treated as raw bytes */
-  /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
-  int (*parse)(lua_State *L, int arg, const char *call, const struct family *f, int type,
-               double timeout, bs_next next);
-  int (*field)(lua_State *L, const bs_address *a,
-               const char *name); /* pushes it; false: none such */
-  const char *const *fields;      /* what unpack gives, in order; NULL-terminated */
-  void (*text)(const bs_address *a, char *text);
-} family;
-
 /* AF_INET, AF_INET6 */
 
-static int inet_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+static int inet_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
                        double timeout, bs_next next) {
   return bs_withname(L, arg, call, f->family, type, timeout, next);
 }
@@ -144,6 +138,20 @@ static int inet6_field (lua_State *L, const bs_address *a, const char *name) {
   return 1;
 }
 
+static int inet_unpack (lua_State *L, const bs_address *a) {
+  inet_field(L, a, "host");
+  inet_field(L, a, "port");
+  return 2;
+}
+
+static int inet6_unpack (lua_State *L, const bs_address *a) {
+  inet6_field(L, a, "host");
+  inet6_field(L, a, "port");
+  inet6_field(L, a, "flowinfo");
+  inet6_field(L, a, "scope_id");
+  return 4;
+}
+
 static void inet_text (const bs_address *a, char *text) {
   char host[INET_ADDRSTRLEN];
   inet_ntop(AF_INET, &a->u.in.sin_addr, host, sizeof(host));
@@ -161,7 +169,7 @@ static void inet6_text (const bs_address *a, char *text) {
 
 /* AF_UNIX */
 
-static int unix_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+static int unix_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
                        double timeout, bs_next next) {
   bs_address form;
   size_t len;
@@ -199,6 +207,10 @@ static int unix_field (lua_State *L, const bs_address *a, const char *name) {
   return 1;
 }
 
+static int unix_unpack (lua_State *L, const bs_address *a) {
+  return unix_field(L, a, "path");
+}
+
 static void unix_text (const bs_address *a, char *text) {
   size_t len = a->len - PATHOFFSET;
   if (len == 0) {
@@ -214,7 +226,7 @@ static void unix_text (const bs_address *a, char *text) {
 
 /* any other */
 
-static int raw_parse (lua_State *L, int arg, const char *call, const family *f, int type,
+static int raw_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
                       double timeout, bs_next next) {
   bs_address form;
   size_t len = 0;
@@ -244,6 +256,10 @@ static int raw_field (lua_State *L, const bs_address *a, const char *name) {
   return 1;
 }
 
+static int raw_unpack (lua_State *L, const bs_address *a) {
+  return raw_field(L, a, "bytes");
+}
+
 static void raw_text (const bs_address *a, char *text) {
   const char *name = bs_constantname("AF_", a->u.sa.sa_family);
   int n = name != NULL ? snprintf(text, BS_ADDRTEXT, "%s", name)
@@ -254,26 +270,24 @@ static void raw_text (const bs_address *a, char *text) {
                   ((const unsigned char *)&a->u)[i]);
 }
 
-static const char *const inet_fields[] = {"host", "port", NULL};
-static const char *const inet6_fields[] = {"host", "port", "flowinfo", "scope_id", NULL};
-static const char *const unix_fields[] = {"path", NULL};
-static const char *const raw_fields[] = {"bytes", NULL};
-
-static const family families[] = {
-  {AF_INET, sizeof(struct sockaddr_in), inet_parse, inet_field, inet_fields, inet_text},
-  {AF_INET6, sizeof(struct sockaddr_in6), inet_parse, inet6_field, inet6_fields, inet6_text},
-  {AF_UNIX, PATHOFFSET, unix_parse, unix_field, unix_fields, unix_text},
+static const bs_family families[] = {
+  {AF_INET, sizeof(struct sockaddr_in), inet_parse, inet_field, inet_unpack, inet_text, NULL},
+  {AF_INET6, sizeof(struct sockaddr_in6), inet_parse, inet6_field, inet6_unpack, inet6_text, NULL},
+  {AF_UNIX, PATHOFFSET, unix_parse, unix_field, unix_unpack, unix_text, NULL},
 };
 
-static family findfamily (int af, socklen_t len) {
+static bs_family findfamily (int af, socklen_t len) {
   for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
     if (families[i].family == af && len >= families[i].need)
       return families[i];
-  family raw = {af, 0, raw_parse, raw_field, raw_fields, raw_text};
+  const bs_family *f = bs_linuxfamily(af);
+  if (f != NULL && len >= f->need)
+    return *f;
+  bs_family raw = {af, 0, raw_parse, raw_field, raw_unpack, raw_text, NULL};
   return raw;
 }
 
-static family familyof (const bs_address *a) {
+static bs_family familyof (const bs_address *a) {
   return findfamily(a->u.sa.sa_family, a->len);
 }
 
@@ -301,7 +315,7 @@ int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, d
                     bs_next next) {
   const bs_address *a = bs_testaddress(L, arg);
   if (a == NULL) {
-    family f = findfamily(af, sizeof(struct sockaddr_storage));
+    bs_family f = findfamily(af, sizeof(struct sockaddr_storage));
     return f.parse(L, arg, call, &f, type, timeout, next);
   }
   const char *wrong = bs_otherfamily(L, a, af);
@@ -350,11 +364,7 @@ static int address_index (lua_State *L) {
 
 static int address_unpack (lua_State *L) {
   const bs_address *a = bs_checkaddress(L, 1);
-  family f = familyof(a);
-  int n = 0;
-  while (f.fields[n] != NULL)
-    f.field(L, a, f.fields[n++]);
-  return n;
+  return familyof(a).unpack(L, a);
 }
 
 static int address_tostring (lua_State *L) {

@@ -244,6 +244,23 @@ int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type
                    bs_next next);
 void bs_openaddress(lua_State *L);
 
+/* ---- linuxaddress.c ---- */
+
+typedef struct bs_family {
+  int family;
+  socklen_t need; /* shorter ones are treated as raw bytes */
+  /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
+  int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f, int type,
+               double timeout, bs_next next);
+  /* Pushes the field; false: none such. */
+  int (*field)(lua_State *L, const bs_address *a, const char *name);
+  int (*unpack)(lua_State *L, const bs_address *a); /* pushes what parse takes; their number */
+  void (*text)(const bs_address *a, char *text);
+  void (*normalize)(bs_address *a); /* what bs_normalize is for; NULL where it does so by itself */
+} bs_family;
+
+const bs_family *bs_linuxfamily(int af); /* NULL: none of its families */
+
 /* ---- resolve.c ---- */
 
 /* As bs_withaddress, for AF_INET and AF_INET6 where host and service are at arg and arg + 1:
@@ -361,6 +378,7 @@ void bs_openoption(lua_State *L); /* setsockopt, getsockopt */
 
 /* ---- interface.c, util.c (byte order, inet_pton, checksum, clock) ---- */
 
+int bs_nametoindex(lua_State *L, const char *name, unsigned *index); /* 0 or an errno */
 void bs_openinterface(lua_State *L);
 void bs_openutil(lua_State *L);
 

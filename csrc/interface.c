@@ -88,6 +88,17 @@ static int reason (int err) {
   return err;
 }
 
+int bs_nametoindex (lua_State *L, const char *name, unsigned *index) {
+  if (strlen(name) >= IF_NAMESIZE) /* some systems would look for its beginning */
+    return ENODEV;
+  for (int again = 1; (*index = if_nametoindex(name)) == 0; again = 0) {
+    int err = reason(errno);
+    if (!again || !bs_collect(L, err))
+      return err;
+  }
+  return 0;
+}
+
 /* if_nametoindex(name) */
 static int interface_nametoindex (lua_State *L) {
   size_t len;
@@ -95,13 +106,9 @@ static int interface_nametoindex (lua_State *L) {
   luaL_checktype(L, 1, LUA_TSTRING);
   const char *name = lua_tolstring(L, 1, &len);
   luaL_argcheck(L, strlen(name) == len, 1, "string contains zeros");
-  if (len >= IF_NAMESIZE) /* some systems would look for its beginning */
-    return bs_failtext(L, "if_nametoindex", name, ENODEV);
-  for (int again = 1; (index = if_nametoindex(name)) == 0; again = 0) {
-    int err = reason(errno);
-    if (!again || !bs_collect(L, err))
-      return bs_failtext(L, "if_nametoindex", name, err);
-  }
+  int err = bs_nametoindex(L, name, &index);
+  if (err != 0)
+    return bs_failtext(L, "if_nametoindex", name, err);
   lua_pushinteger(L, index);
   return 1;
 }

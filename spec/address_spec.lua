@@ -72,6 +72,53 @@ local rows = {
   { { "AF_UNIX", "\0na\0me\0" }, { path = "\0na\0me\0" }, "@na@me@" },
   { { "AF_UNIX", "\0" }, { path = "\0" }, "@" },
   { { "AF_UNIX", "\0" .. ("\255"):rep(107) }, { path = "\0" .. ("\255"):rep(107) }, "@" .. ("\255"):rep(107) },
+  {
+    { "AF_PACKET", loopback.name, 0x1234 }, {
+      ifname = loopback.name, ifindex = loopback.index, protocol = 0x1234, hatype = 0, pkttype = 0, hwaddr = "",
+    }, "interface " .. loopback.index .. " 0x1234", unpacked = { loopback.name, 0x1234, "" },
+  },
+  {
+    { "AF_PACKET", loopback.index, "ETH_P_IP", "\2\0\0\0\0\255" },
+    { ifname = loopback.name, ifindex = loopback.index, protocol = 0x0800, hwaddr = "\2\0\0\0\0\255" },
+    "interface " .. loopback.index .. " ETH_P_IP 02:00:00:00:00:ff",
+    unpacked = { loopback.name, 0x0800, "\2\0\0\0\0\255" },
+  },
+  {
+    { "AF_PACKET", 0, 65535, ("h"):rep(32) }, { ifindex = 0, protocol = 65535, hwaddr = ("h"):rep(32) },
+    "interface 0 0xffff " .. ("68:"):rep(31) .. "68",
+  },
+  {
+    { "AF_PACKET", 2147483647, 0, ("h"):rep(9) }, { ifindex = 2147483647, protocol = 0, hwaddr = ("h"):rep(9) },
+    "interface 2147483647 " .. ("68:"):rep(8) .. "68",
+  },
+  { { "AF_NETLINK", 0, 0 }, { pid = 0, groups = 0 }, "netlink 0" },
+  {
+    { "AF_NETLINK", 4294967295, 4294967295 }, { pid = 4294967295, groups = 4294967295 },
+    "netlink 4294967295 groups 0xffffffff",
+  },
+  { { "AF_VSOCK", 2, 1234 }, { cid = 2, port = 1234 }, "vsock:2:1234" },
+  {
+    { "AF_VSOCK", "VMADDR_CID_ANY", "VMADDR_PORT_ANY" }, { cid = 4294967295, port = 4294967295 }, "vsock:*:*",
+    unpacked = { 4294967295, 4294967295 },
+  },
+  {
+    { "AF_TIPC", { type = 1000, instance = 5 } }, { type = 1000, instance = 5, scope = 2, node = 0 }, "tipc 1000:5",
+    unpacked = { { type = 1000, instance = 5, scope = 2, node = 0 } },
+  },
+  {
+    { "AF_TIPC", { type = 4294967295, instance = 4294967295, scope = "TIPC_NODE_SCOPE", node = 0x1001002 } },
+    { type = 4294967295, instance = 4294967295, scope = 3, node = 0x1001002 }, "tipc 4294967295:4294967295 at 1001002",
+    unpacked = { { type = 4294967295, instance = 4294967295, scope = 3, node = 0x1001002 } },
+  },
+  {
+    { "AF_TIPC", { type = 64, instance = 0, scope = -2, node = 0 } },
+    { type = 64, instance = 0, scope = -2, node = 0 }, "tipc 64:0",
+  },
+  {
+    { "AF_TIPC", { type = 64, instance = 1, upper = 9 } }, { type = 64, instance = 1, upper = 9, scope = 2 },
+    "tipc 64:1-9", unpacked = { { type = 64, instance = 1, upper = 9, scope = 2 } },
+  },
+  { { "AF_TIPC", { ref = 77, node = 0x1001002 } }, { ref = 77, node = 0x1001002 }, "tipc 1001002:77" },
   { { "AF_UNSPEC" }, { bytes = "" }, "AF_UNSPEC", unpacked = { "" } },
   { { "AF_UNSPEC", "" }, { bytes = "" }, "AF_UNSPEC" },
   { { 1000, "x\0y\255" }, { bytes = "x\0y\255" }, "AF_1000 780079ff" },
@@ -79,11 +126,25 @@ local rows = {
   { { 1000, ("z"):rep(126) }, { bytes = ("z"):rep(126) } },
 }
 
+-- A family that the system does not know has no row either.
+for i = #rows, 1, -1 do
+  local family = rows[i][1][1]
+  if type(family) == "string" and not socket[family] then table.remove(rows, i) end
+end
+
+local function show(value)
+  if type(value) ~= "table" then return (("%q"):format(value):gsub("\n", "n"):sub(1, 50)) end
+  local fields = {}
+  for k, v in pairs(value) do fields[#fields + 1] = k .. " = " .. show(v) end
+  table.sort(fields)
+  return "{" .. table.concat(fields, ", ") .. "}"
+end
+
 describe("socket.address", function()
   for _, row in ipairs(rows) do
     local arguments, fields, text = row[1], row[2], row[3]
     local shown = {}
-    for i, value in ipairs(arguments) do shown[i] = ("%q"):format(value):gsub("\n", "n"):sub(1, 50) end
+    for i, value in ipairs(arguments) do shown[i] = show(value) end
     it("(" .. table.concat(shown, ", ") .. ") has its fields, its text, and unpacks to what makes it again", function()
       local a = assert(socket.address(table.unpack(arguments)))
       local family = arguments[1]
@@ -98,7 +159,10 @@ describe("socket.address", function()
       assert.same(unpacked, { a:unpack() })
       assert.is_true(rawequal(a, socket.address(family, a:unpack())))
       assert.is_true(rawequal(a, socket.address(table.unpack(arguments))))
-      for _, other in ipairs { "host", "port", "flowinfo", "scope_id", "path", "bytes", "pid", "nosuch", "" } do
+      for _, other in ipairs {
+        "host", "port", "flowinfo", "scope_id", "path", "bytes", "pid", "groups", "cid", "type", "upper", "ref",
+        "nosuch", "",
+      } do
         if fields[other] == nil then assert.is_nil(a[other]) end
       end
     end)
@@ -218,6 +282,71 @@ describe("socket.address", function()
       end
     end
     helper.raises("socket.address", "bad argument #2", function() return socket.address(1000) end)
+  end)
+
+  -- Each row: the family, the number of the wrong argument, what the message says, the arguments.
+  local wrong = {
+    { "AF_PACKET", 2, "name or number of an interface expected" },
+    { "AF_PACKET", 2, "name or number", true, 3 }, { "AF_PACKET", 2, "name or number", {}, 3 },
+    { "AF_PACKET", 2, "out of range", -1, 3 }, { "AF_PACKET", 2, "out of range", 2147483648, 3 },
+    { "AF_PACKET", 2, "out of range", math.mininteger, 3 }, { "AF_PACKET", 2, "integer", 1.5, 3 },
+    { "AF_PACKET", 2, "integer", nan, 3 }, { "AF_PACKET", 2, "zeros", "lo\0", 3 },
+    { "AF_PACKET", 3, "expected", 1 }, { "AF_PACKET", 3, "out of range", 1, -1 },
+    { "AF_PACKET", 3, "out of range", 1, 65536 },
+    { "AF_PACKET", 3, "unknown constant 'ETH_P_NOSUCH'", 1, "ETH_P_NOSUCH" },
+    { "AF_PACKET", 3, "AF_INET", 1, "AF_INET" }, { "AF_PACKET", 3, "expected", 1, {} },
+    { "AF_PACKET", 4, "too long", 1, 3, ("h"):rep(33) }, { "AF_PACKET", 4, "too long", 1, 3, ("h"):rep(1000000) },
+    { "AF_PACKET", 4, "string expected", 1, 3, 5 }, { "AF_PACKET", 4, "string expected", 1, 3, {} },
+    { "AF_NETLINK", 2, "number expected" }, { "AF_NETLINK", 3, "number expected", 0 },
+    { "AF_NETLINK", 2, "out of range", -1, 0 }, { "AF_NETLINK", 2, "out of range", 4294967296, 0 },
+    { "AF_NETLINK", 3, "out of range", 0, -1 }, { "AF_NETLINK", 3, "out of range", 0, math.maxinteger },
+    { "AF_NETLINK", 2, "integer", 0.5, 0 }, { "AF_NETLINK", 3, "integer", 0, nan },
+    { "AF_NETLINK", 2, "number expected", "x", 0 }, { "AF_NETLINK", 3, "number expected", 0, {} },
+    { "AF_VSOCK", 2, "number expected" }, { "AF_VSOCK", 3, "number expected", 2 },
+    { "AF_VSOCK", 2, "out of range", -1, 5 }, { "AF_VSOCK", 3, "out of range", 2, 4294967296 },
+    { "AF_VSOCK", 2, "unknown constant 'VMADDR_NO'", "VMADDR_NO", 5 },
+    { "AF_VSOCK", 3, "unknown constant", 2, "AF_INET" },
+    { "AF_VSOCK", 3, "unknown constant", 2, "VMADDR_PORT_ANY\0" }, { "AF_VSOCK", 2, "integer", inf, 5 },
+    { "AF_TIPC", 2, "table expected" }, { "AF_TIPC", 2, "table expected", 1000 },
+    { "AF_TIPC", 2, "table expected", "x" }, { "AF_TIPC", 2, "table expected", io.stdout },
+    { "AF_TIPC", 2, "'type' missing", {} }, { "AF_TIPC", 2, "'instance' missing", { type = 1 } },
+    { "AF_TIPC", 2, "'node' missing", { ref = 1 } },
+    { "AF_TIPC", 2, "'type' out of range", { type = -1, instance = 0 } },
+    { "AF_TIPC", 2, "'instance' out of range", { type = 1, instance = 4294967296 } },
+    { "AF_TIPC", 2, "'type': integer", { type = 1.5, instance = 0 } },
+    { "AF_TIPC", 2, "'type': integer", { type = "x", instance = 0 } },
+    { "AF_TIPC", 2, "'type': integer", { type = "TIPC_NOSUCH", instance = 0 } },
+    { "AF_TIPC", 2, "'type': integer", { type = "TIPC_TOP_SRV\0", instance = 0 } },
+    { "AF_TIPC", 2, "'upper': integer", { type = 1, instance = 0, upper = true } },
+    { "AF_TIPC", 2, "'upper' below", { type = 1, instance = 5, upper = 4 } },
+    { "AF_TIPC", 2, "no node", { type = 1, instance = 5, upper = 6, node = 1 } },
+    { "AF_TIPC", 2, "'scope' out of range", { type = 1, instance = 5, scope = 4 } },
+    { "AF_TIPC", 2, "'scope' out of range", { type = 1, instance = 5, scope = -4 } },
+    { "AF_TIPC", 2, "'node': integer", { type = 1, instance = 5, node = {} } },
+    { "AF_TIPC", 2, "'node' out of range", { ref = 1, node = -1 } },
+    { "AF_TIPC", 2, "either a service or", { ref = 1, node = 0, type = 1 } },
+    { "AF_TIPC", 2, "either a service or", { ref = 1, node = 0, scope = 2 } },
+  }
+
+  for _, family in ipairs { "AF_PACKET", "AF_NETLINK", "AF_VSOCK", "AF_TIPC" } do
+    it("raises for arguments that make no address of " .. family, function()
+      if not socket[family] then return end
+      for _, row in ipairs(wrong) do
+        if row[1] == family then
+          helper.raises("socket.address", "bad argument #" .. row[2] .. " to 'address' %(.*" .. row[3], function()
+            return socket.address(family, table.unpack(row, 4))
+          end)
+        end
+      end
+    end)
+  end
+
+  it("is ENODEV for a link-layer address of an interface that is not there", function()
+    if not socket.AF_PACKET then return end
+    for _, name in ipairs { "nosuch", "", ("x"):rep(16), ("x"):rep(1 << 20) } do
+      local message = helper.fails("socket.address", "ENODEV", socket.address("AF_PACKET", name, 3))
+      assert.equal("address " .. name .. ": No such device", message)
+    end
   end)
 
   it("of an address is that address, in its own family only", function()

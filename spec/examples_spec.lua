@@ -2,6 +2,7 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local process = require "spec.process"
+local namespace = require "spec.namespace"
 
 local HOST = "127.0.0.1"
 
@@ -227,7 +228,7 @@ describe("the examples #process", function()
   end
 
   it("are all run by run.lua", function()
-    assert.is_true(#names >= 7)
+    assert.is_true(#names >= 16)
     local program <close> = process.start("examples/run.lua")
     local output, status = process.rest(program)
     assert.equal(0, status, output)
@@ -287,5 +288,70 @@ describe("the examples #process", function()
       :format(dir, helper.quote(lua), "examples/run.lua"))
     assert.equal(0, status, output)
     assert.match("5 rounds, and every answer came back right\n", output)
+  end)
+end)
+
+-- What the examples of raw sockets print: with all privileges, and with none.
+describe("the examples of other families #process", function()
+  local raw = { -- name, what it prints, what it prints where it may not
+    {
+      "08_ping.lua", "^22 bytes from 127%.0%.0%.1: seq 1, [%d.]+ ms\n22 bytes from 127%.0%.0%.1: seq 2, [%d.]+ ms\n"
+        .. "22 bytes from ::1: seq 1, [%d.]+ ms\n22 bytes from ::1: seq 2, [%d.]+ ms\n$",
+      "cannot ping 127.0.0.1:\nsocket AF_INET SOCK_DGRAM (not in net.ipv4.ping_group_range): Permission denied\n"
+        .. "socket AF_INET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n"
+        .. "cannot ping ::1:\nsocket AF_INET6 SOCK_DGRAM (not in net.ipv4.ping_group_range): Permission denied\n"
+        .. "socket AF_INET6 SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n",
+    },
+    {
+      "09_traceroute.lua", "^1\t127%.0%.0%.1  [%d.]+ ms\n$",
+      "cannot hear the answers: socket AF_INET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n",
+    },
+    {
+      "10_raw_header.lua",
+      "^sent\t41 bytes:\t45000029000100004011%x*\nreceived\tbuilt by hand\tfrom 127%.0%.0%.99:4242\n$",
+      "cannot send raw packets: socket AF_INET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n",
+    },
+    {
+      "12_packet.lua", "^watching\tinterface 1 ETH_P_ALL[^\n]*\nlo\tout\t48 bytes\tprotocol 0x0800\thihihi\n"
+        .. "lo\tin\t48 bytes\tprotocol 0x0800\thihihi\n$",
+      "cannot watch: socket AF_PACKET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n",
+    },
+    {
+      "13_multicast.lua", "^ada and bob listen to\t239%.1%.2%.3:%d+\nada reads\thello, group\n"
+        .. "bob reads\thello, group\nbob leaves\nada reads\twho is there%?\nbob reads\tnil\trecv: [^\n]*\n$",
+    },
+  }
+  local UP = "require 'spec.netlink'.up(1) dofile(table.remove(arg, 1))"
+
+  for _, row in ipairs(raw) do
+    local name, pattern, forbidden = table.unpack(row)
+    it("have " .. name .. ", which does what it says in a network of its own", function()
+      local output, status = helper.shell("exec " .. namespace.words() .. " env "
+        .. helper.command("-e", UP, "/dev/null", "examples/" .. name))
+      assert.match(pattern, output)
+      assert.equal(0, status)
+    end)
+    if forbidden then
+      it("have " .. name .. ", which says what privilege is missing", function()
+        local become = helper.shell "id -u" == "0\n" and "setpriv --reuid 65534 --regid 65534 --clear-groups " or ""
+        local output, status = helper.shell("exec " .. namespace.words() .. " sh -c " .. helper.quote("exec " .. become
+          .. "env " .. helper.command("examples/" .. name)))
+        if not output:find "SOCK_" then helper.skip "no other user can be had here" end
+        assert.same({ forbidden, 0 }, { output, status })
+      end)
+    end
+  end
+
+  it("have 11_netlink.lua, which lists the interfaces", function()
+    if not socket.AF_NETLINK then helper.skip "not Linux" end
+    local output, status = helper.lua("examples/11_netlink.lua")
+    assert.equal(0, status)
+    local list = {}
+    for index, name in output:gmatch "(%d+)\t(%S+)\t%l+\tmtu %d+\t[%x:]*\n" do
+      list[#list + 1] = { index = tonumber(index), name = name }
+    end
+    local known = socket.if_nameindex()
+    for _, l in ipairs { list, known } do table.sort(l, function(a, b) return a.index < b.index end) end
+    assert.same(known, list)
   end)
 end)

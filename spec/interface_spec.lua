@@ -128,13 +128,26 @@ describe("getifaddrs", function()
     end
   end)
 
-  it("shows each interface's link layer, as raw bytes", function()
+  it("shows each interface's link layer", function()
     if not socket.AF_PACKET then return end
     local left = {}
     for _, interface in ipairs(socket.if_nameindex()) do left[interface.name] = interface.index end
     for _, entry in ipairs(socket.getifaddrs()) do
       if entry.address and entry.address.family == socket.AF_PACKET then
-        assert.equal(left[entry.name], ("=i4"):unpack(entry.address.bytes, 3)) -- struct sockaddr_ll
+        local address = entry.address
+        assert.equal(left[entry.name], address.ifindex)
+        assert.equal(entry.name, address.ifname)
+        assert.same({ 0, 0 }, { address.protocol, address.pkttype })
+        if entry.flags & socket.IFF_LOOPBACK ~= 0 then
+          assert.same({ 772, ("\0"):rep(6) }, { address.hatype, address.hwaddr }) -- ARPHRD_LOOPBACK
+        end
+        local shown = io.open("/sys/class/net/" .. entry.name .. "/address")
+        if shown then
+          local text = shown:read "l" or ""
+          shown:close()
+          assert.equal(text, (address.hwaddr:gsub(".", function(c) return (":%02x"):format(c:byte()) end):sub(2)))
+        end
+        if entry.broadcast then assert.equal(#address.hwaddr, #entry.broadcast.hwaddr) end
         left[entry.name] = nil
       end
     end

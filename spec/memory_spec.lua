@@ -382,7 +382,14 @@ local scripts = {
     try(nil, function() return socket.address("AF_INET6", "::1", "80", 5, 6):unpack() end)
     try(nil, function() return tostring(socket.address("AF_UNIX", "\0name")) end)
     try(nil, function() return socket.address("AF_UNIX", "/x").path end)
-    try(nil, function() return socket.address(17, ("x"):rep(18)).bytes end)
+    try(nil, function() return socket.address(63, ("x"):rep(18)).bytes end)
+    if socket.AF_NETLINK then
+      try(nil, function() return socket.address("AF_PACKET", 1, "ETH_P_IP", "hwaddr"):unpack() end)
+      try(nil, function() return socket.address("AF_PACKET", "lo", 3).ifname end)
+      try(nil, function() return socket.address("AF_NETLINK", 1, 2):unpack() end)
+      try(nil, function() return tostring(socket.address("AF_VSOCK", "VMADDR_CID_ANY", 2)) end)
+      try(nil, function() return socket.address("AF_TIPC", { type = 1, instance = 2, upper = 3 }):unpack() end)
+    end
     try(nil, function() return socket.address("AF_INET", "localhost", "http") end)
     try(nil, function()
       local t = {}

@@ -144,13 +144,35 @@ describe("types/bsdsocket.lua", function()
       {socket.address("AF_UNIX", "/x"), "path"},
       {socket.address(63, "xyz"), "bytes"},
     }
+    if socket.AF_NETLINK then
+      local loopback = socket.if_nameindex()[1].name
+      of[#of + 1] = {
+        socket.address("AF_PACKET", loopback, 3, "hwaddr"), "ifname", "protocol", "hwaddr",
+        others = {"ifindex", "hatype", "pkttype"},
+      }
+      of[#of + 1] = {socket.address("AF_NETLINK", 1, 2), "pid", "groups"}
+      of[#of + 1] = {socket.address("AF_VSOCK", 1, 2), "cid", "port"}
+      -- of these, unpack gives a table
+      for _, service in ipairs {
+        {type = 1, instance = 2, scope = 3, node = 4}, {type = 1, instance = 2, scope = 3, upper = 5},
+        {ref = 1, node = 2},
+      } do
+        local others = {}
+        for name in pairs(service) do others[#others + 1] = name end
+        of[#of + 1] = {socket.address("AF_TIPC", service), others = others, table = service}
+      end
+    end
     local documented, live = {}, {}
     for _, field in ipairs(class.fields) do documented[field.name] = true end
     for _, fields in ipairs(of) do
       local address = table.remove(fields, 1)
       live.family = math.type(address.family) == "integer"
       local values = {address:unpack()}
-      assert.equal(#fields, #values)
+      if fields.table then
+        assert.same({fields.table}, values)
+      else
+        assert.equal(#fields, #values)
+      end
       for i, name in ipairs(fields) do
         live[name] = true
         assert.equal(values[i], address[name])
@@ -158,6 +180,10 @@ describe("types/bsdsocket.lua", function()
       for name in pairs(documented) do -- the others it has not
         local has = name == "family"
         for _, own in ipairs(fields) do has = has or own == name end
+        for _, own in ipairs(fields.others or {}) do
+          has = has or own == name
+          live[own] = true
+        end
         assert.equal(has, address[name] ~= nil, tostring(address) .. " " .. name)
       end
     end

@@ -356,6 +356,8 @@ function M.poller() end
 --- socket.address("AF_INET6", "fe80::1%eth0", 8001)
 --- socket.address("AF_UNIX", "/run/x.sock")
 --- socket.address("AF_UNIX", "\0abstract")
+--- socket.address("AF_PACKET", "eth0", "ETH_P_IP")
+--- socket.address("AF_TIPC", {type = 1000, instance = 5})
 --- socket.address("AF_UNSPEC")
 --- ```
 ---
@@ -365,6 +367,7 @@ function M.poller() end
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_ADDRFAMILY`: the host is a numeric address of another family.
 --- * `EAI_SERVICE`: there is no such service.
+--- * `ENODEV`: there is no such interface (`AF_PACKET`).
 --- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: a port out of range, a path that is too long or contains zeros, an unknown family.
 ---
@@ -378,6 +381,10 @@ function M.poller() end
 ---@return string? message
 ---@return bsdsocket.Code? code
 ---@overload fun(family: bsdsocket.Family, path: string): bsdsocket.Address
+---@overload fun(family: bsdsocket.Family, interface: string|integer, protocol: integer|string, hwaddr?: string): bsdsocket.Address?, string?, bsdsocket.Code?
+---@overload fun(family: bsdsocket.Family, pid: integer, groups: integer): bsdsocket.Address
+---@overload fun(family: bsdsocket.Family, cid: integer|string, port: integer|string): bsdsocket.Address
+---@overload fun(family: bsdsocket.Family, service: bsdsocket.TipcAddress): bsdsocket.Address
 ---@overload fun(family: bsdsocket.Family, bytes: string): bsdsocket.Address
 function M.address(family, host, port, flowinfo, scope_id) end
 
@@ -579,7 +586,8 @@ function M.if_indextoname(index) end
 ---@field netmask? bsdsocket.Address
 ---@field broadcast? bsdsocket.Address where the interface can broadcast
 
---- The addresses of this machine: an entry for each address of each interface.
+--- The addresses of this machine: an entry for each address of each interface. On Linux its hardware address is
+--- among them (`AF_PACKET`).
 ---
 --- Errors:
 --- * `EMFILE`: the process has as many descriptors open as it may.
@@ -672,7 +680,11 @@ function M.ntohl(n) end
 -- | `AF_INET` | `host, port` | `host port` | `127.0.0.1:8001` |
 -- | `AF_INET6` | `host, port [, flowinfo [, scope_id]]` | `host port flowinfo scope_id` | `[::1]:8001`, `[fe80::1%2]:8001` |
 -- | `AF_UNIX` | `path` | `path` | `/run/x.sock`, `@name`, `(unnamed)` |
--- | any other | raw bytes of the sockaddr, after its family | `bytes` | `AF_NETLINK 0000…` |
+-- | `AF_PACKET` | `interface, protocol [, hwaddr]` | `ifname ifindex protocol hatype pkttype hwaddr` | `interface 2 ETH_P_IP 02:fc:00:00:00:01` |
+-- | `AF_NETLINK` | `pid, groups` | `pid groups` | `netlink 4711`, `netlink 0 groups 0x1` |
+-- | `AF_VSOCK` | `cid, port` | `cid port` | `vsock:2:1234`, `vsock:*:1234` |
+-- | `AF_TIPC` | `{type=, instance= [, upper=] [, scope=] [, node=]}` or `{ref=, node=}` | the same | `tipc 1000:5`, `tipc 1000:5-9`, `tipc 1001001:77` |
+-- | any other | raw bytes of the sockaddr, after its family | `bytes` | `AF_CAN 0000…` |
 --
 -- A `host` is a name (looked up, within the family), a numeric address (the resolver is not asked), `"*"` or `""`
 -- for any interface, `"<broadcast>"` for 255.255.255.255. A `port` is an integer from 0 to 65535, its digits, or
@@ -681,8 +693,26 @@ function M.ntohl(n) end
 -- or contains a zero raises an error; it is never cut. `socket.address("AF_UNSPEC")` undoes the `connect` of a
 -- datagram socket.
 --
+-- An `interface` is a name or a number, 0 for any; `ifname` asks the system each time, and is nil where there is no
+-- such interface. The `protocol` of an `AF_PACKET` address is in host order (`"ETH_P_IP"`), unlike the third argument of
+-- `socket.socket`, which goes to the kernel as it is (`socket.htons(socket.ETH_P_ALL)`). `hwaddr` is a string of bytes, `""` for
+-- none. `hatype` and `pkttype` are told by the kernel with what it received; addresses that are made have 0. A
+-- netlink `pid` is a port number that the kernel gives, 0 for the kernel itself. `cid` and `port` of `AF_VSOCK` are
+-- integers, or names such as `"VMADDR_CID_ANY"`. With `AF_TIPC`, `type` and `instance` are a service's; with `upper` it is the range
+-- of the instances up to that one; `scope` is `TIPC_CLUSTER_SCOPE` unless given; `node` is where to look for
+-- it, 0 for anywhere. `{ref=, node=}` is a single socket, as `getsockname` and `recvfrom` tell it. `unpack` gives a new table.
+--
 -- Calls that take an address (`bind`, `connect`, `sendto`) take in its place what follows the family, which is then
 -- the socket's: `s:bind("127.0.0.1", 8001)`.
+
+--- What follows `AF_TIPC`: `type` and `instance`, or `ref` and `node`.
+---@class bsdsocket.TipcAddress
+---@field type? integer|string
+---@field instance? integer
+---@field upper? integer
+---@field scope? integer|string `TIPC_CLUSTER_SCOPE`, `TIPC_NODE_SCOPE`; a negative one, bound, withdraws
+---@field node? integer
+---@field ref? integer
 
 --- An address of any family.
 ---@class bsdsocket.Address: userdata
@@ -692,6 +722,21 @@ function M.ntohl(n) end
 ---@field flowinfo? integer `AF_INET6`
 ---@field scope_id? integer `AF_INET6`: the number of the interface, for link-local addresses
 ---@field path? string `AF_UNIX`
+---@field ifname? string `AF_PACKET`: the interface's name now
+---@field ifindex? integer `AF_PACKET`
+---@field protocol? integer `AF_PACKET`: `ETH_P_*`, in host order
+---@field hatype? integer `AF_PACKET`: the kind of hardware, as told by the kernel
+---@field pkttype? integer `AF_PACKET`: `PACKET_HOST`, `PACKET_OUTGOING` and so on, as told by the kernel
+---@field hwaddr? string `AF_PACKET`: bytes
+---@field pid? integer `AF_NETLINK`
+---@field groups? integer `AF_NETLINK`: a bit for each multicast group
+---@field cid? integer `AF_VSOCK`; its `port` is from 0 to 2^32 - 1
+---@field type? integer `AF_TIPC`: of the service
+---@field instance? integer `AF_TIPC`: of the service, or the lowest
+---@field upper? integer `AF_TIPC`: the highest instance
+---@field scope? integer `AF_TIPC`
+---@field node? integer `AF_TIPC`
+---@field ref? integer `AF_TIPC`: of one socket
 ---@field bytes? string any other family: the sockaddr's bytes, after its family
 local Address = {}
 
@@ -703,9 +748,9 @@ local Address = {}
 ---
 --- Errors:
 --- * raises: what is no address.
----@return string hostOrPathOrBytes
----@return integer? port
----@return integer? flowinfo
+---@return string|integer|bsdsocket.TipcAddress first host, path, interface, pid, cid, table or bytes
+---@return integer? port or protocol, or groups
+---@return integer|string? flowinfo or hwaddr
 ---@return integer? scope_id
 function Address:unpack() end
 

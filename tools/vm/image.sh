@@ -15,7 +15,7 @@ mkdir -p "$root/bin" "$root/busybox" "$root/modules" "$root/proc" "$root/sys" "$
   "$root/lua" "$root/lib" "$root/bsdsocket/build/bsdsocket" || exit
 
 # The checkout, as far as specs look at it.
-cp -R lua spec .busted "$root/bsdsocket" || exit
+cp -R lua spec examples .busted "$root/bsdsocket" || exit
 cp "$BSDSOCKET_BUILD/bsdsocket/core.so" "$root/bsdsocket/build/bsdsocket" || exit
 
 # Lua and busted's modules; each from wherever this machine's Lua finds it.
