@@ -467,13 +467,16 @@ static int toip (lua_State *L, int idx, int family, void *ip) {
   return strlen(text) == len && inet_pton(family, text, ip) == 1;
 }
 
-/* The index of the interface that has the address; 0: none. */
-static unsigned indexofip (int family, const void *ip) {
+/* The index of the interface that has the address: 0 or an errno. */
+static int iptoindex (lua_State *L, int family, const void *ip, unsigned *index) {
+  char name[IF_NAMESIZE] = "";
   struct ifaddrs *list;
-  unsigned index = 0;
-  if (getifaddrs(&list) != 0)
-    return 0;
-  for (const struct ifaddrs *i = list; i != NULL && index == 0; i = i->ifa_next) {
+  for (int again = 1; getifaddrs(&list) != 0; again = 0) {
+    int err = errno;
+    if (!again || !bs_collect(L, err))
+      return err;
+  }
+  for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
     if (i->ifa_addr != NULL && i->ifa_addr->sa_family == family) {
       const char *at = (const char *)i->ifa_addr; /* which need not be aligned */
       if (family == AF_INET)
@@ -481,11 +484,11 @@ static unsigned indexofip (int family, const void *ip) {
       else
         at += offsetof(struct sockaddr_in6, sin6_addr);
       if (memcmp(at, ip, family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0)
-        index = if_nametoindex(i->ifa_name);
+        strncpy(name, i->ifa_name, sizeof(name) - 1);
     }
   }
   freeifaddrs(list);
-  return index;
+  return name[0] == '\0' ? ENODEV : bs_nametoindex(L, name, index);
 }
 
 /* The index of the interface at `idx`: itself, or found by name or by an address. Where the caller
@@ -496,7 +499,7 @@ static unsigned checkinterface (lua_State *L, int idx, int arg, const char *fiel
     struct in_addr in;
     struct in6_addr in6;
   } a;
-  unsigned index;
+  unsigned index = 0;
   const bs_address *address = bs_testaddress(L, idx);
   if (lua_type(L, idx) == LUA_TNUMBER) {
     int whole;
@@ -513,21 +516,19 @@ static unsigned checkinterface (lua_State *L, int idx, int arg, const char *fiel
       *ip = a.in;
       return 0;
     }
-    index = indexofip(AF_INET, &a);
+    v->err = iptoindex(L, AF_INET, &a, &index);
   }
   else if (family != AF_INET && toip(L, idx, AF_INET6, &a))
-    index = indexofip(AF_INET6, &a);
+    v->err = iptoindex(L, AF_INET6, &a, &index);
   else if (lua_type(L, idx) == LUA_TSTRING) {
     size_t len;
     const char *name = lua_tolstring(L, idx, &len);
     if (strlen(name) != len)
       mistake(L, arg, field, "name contains zeros");
-    index = if_nametoindex(name);
+    v->err = bs_nametoindex(L, name, &index);
   }
   else
     return (unsigned)mistake(L, arg, field, "name, index or address of an interface expected");
-  if (index == 0)
-    v->err = ENODEV;
   return index;
 }
 

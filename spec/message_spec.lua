@@ -429,6 +429,20 @@ describe("control data", function()
     assert(server:sendmsg{data = "x", address = m.address, control = there})
   end)
 
+  it("tells the group that a datagram was sent to", function()
+    local group = "239.77.77.77"
+    local server = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("*", 0)))
+    assert(server:setsockopt("IP_PKTINFO", true))
+    assert(server:setsockopt("IP_ADD_MEMBERSHIP", {group = group, interface = "lo"}))
+    local client = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0)))
+    assert(client:setsockopt("IP_MULTICAST_IF", "127.0.0.1"))
+    assert(client:sendmsg{data = "all", address = socket.address("AF_INET", group, server:getsockname().port)})
+    server:settimeout(5)
+    local m = assert(server:recvmsg())
+    assert.same({"all", client:getsockname()}, {m.data, m.address})
+    assert.equal(group, control(m, "IPPROTO_IP", "IP_PKTINFO").address.host)
+  end)
+
   it("tells where a datagram was sent to over IPv6", function()
     local lo = assert(socket.if_nametoindex "lo")
     local a, b, from = udp6()
@@ -526,7 +540,13 @@ describe("control data", function()
       -- with less room than it needs it has no value, or no offender
       for size = 0, 100 do
         s:sendmsg{data = "hello", address = to}
-        while s:recvmsg(0, {flags = "MSG_ERRQUEUE", control = size}) do end
+        repeat
+          m = s:recvmsg(0, {flags = "MSG_ERRQUEUE", control = size})
+          local c = m and m.control[1]
+          assert.equal(c ~= nil and #c.data >= 16, c ~= nil and c.value ~= nil)
+          local whole = #data -- with the address
+          assert.equal(c ~= nil and #c.data == whole, c ~= nil and c.value ~= nil and c.value.offender ~= nil)
+        until not m
         s:recvmsg()
       end
     end
@@ -752,6 +772,8 @@ describe("descriptors that are passed", function()
         local complete = #m.fds == 5 and (not passcred or m.control[1].value ~= nil)
         assert.equal(not complete, m.flags & socket.MSG_CTRUNC ~= 0)
         most = math.max(most, #m.fds)
+        local cred = m.control[1]
+        assert.equal(cred ~= nil and #cred.data == 12, cred ~= nil and cred.value ~= nil)
         assert.equal(before + #m.fds, descriptors())
         for _, fd in ipairs(m.fds) do fd:close() end
         assert.equal(before, descriptors())
@@ -1213,6 +1235,81 @@ describe("sendmmsg and recvmmsg", function()
     local t = net.tcp()
     helper.fails("s:recvmmsg", "EINVAL", t:recvmmsg(1, 1, "MSG_OOB"))
   end)
+end)
+
+---------------------------------------------------------------------------------------------------
+
+describe("a message that waits to be sent", function()
+  after_each(function()
+    debug.sethook()
+    local signal = build "signal"
+    if signal then signal.every(0) end
+  end)
+
+  --- send(message) has to wait for room; meanwhile `change` is called, and then there is room. Gives its results,
+  --- and what arrived.
+  local function meanwhile(call, message, change)
+    local signal = build "signal"
+    if not signal then helper.skip "no compiler here" end
+    local dir = helper.tmpdir()
+    local b = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/b")))
+    local a = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/a")))
+    message.address = b:getsockname()
+    repeat until not a:sendto("full", message.address, "MSG_DONTWAIT")
+    signal.after(0.05, function()
+      change(message)
+      collectgarbage()
+      local others = {} -- they get the memory that was given back, if any was
+      for i = 1, 200 do others[i] = socket.address("AF_UNIX", dir .. "/" .. ("x"):rep(i % 40)) end
+      for i = 1, 200 do others[i] = ("%d"):format(i):rep(50) end
+      assert(#others == 200)
+      while b:recv(9, "MSG_DONTWAIT") do end
+    end)
+    a:settimeout(5)
+    local results = table.pack(a[call](a, call == "sendmsg" and message or {message}))
+    local m = b:recvmsg(nil, {flags = "MSG_DONTWAIT"})
+    if m then assert.equal(a:getsockname(), m.address) end
+    return m, table.unpack(results, 1, results.n)
+  end
+
+  for _, call in ipairs {"sendmsg", "sendmmsg"} do
+    it("is sent as it was given to " .. call .. ", whatever becomes of the tables", function()
+      local c, d = net.pair()
+      local digits = {}
+      for i = 1, 100 do digits[i] = ("%d"):format(i):rep(20) end
+      local whole = table.concat(digits)
+      local m, sent = meanwhile(call, {
+        data = digits,
+        control = {entry("SOL_SOCKET", "SCM_CREDENTIALS", {})},
+        fds = {c},
+      }, function(message)
+        for i = 1, 100 do message.data[i] = i end
+        message.control[1].value = "x"
+        message.fds[1] = "x"
+        for name in pairs(message) do message[name] = nil end
+      end)
+      assert.equal(call == "sendmsg" and #whole or 1, sent)
+      assert.equal(whole, m.data)
+      assert.equal(1, #m.fds)
+      local got <close> = m.fds[1]
+      assert(got:send "through")
+      assert.equal("through", d:recv())
+    end)
+
+    it("is not sent with a stranger's descriptor by " .. call .. ", when its own was closed", function()
+      for _, make in ipairs {socket.socket, function() return io.open "/dev/null" end} do
+        local passed = assert(make())
+        local stranger
+        local m, ok, message, code = meanwhile(call, {data = "x", fds = {passed}}, function()
+          passed:close()
+          stranger = assert(make()) -- which has its number
+        end)
+        stranger:close()
+        helper.fails("s:" .. call, "EBADF", ok, message, code)
+        assert.is_nil(m)
+      end
+    end)
+  end
 end)
 
 ---------------------------------------------------------------------------------------------------
