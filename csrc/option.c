@@ -558,6 +558,13 @@ static void pushnetindex (lua_State *L, const Kind *k, const Value *v) {
   lua_pushinteger(L, ntohl(v->u.u32));
 }
 
+/* A misspelt field is not to be taken for one that is not there. */
+static void checkfields (lua_State *L, int arg, const char *const *names) {
+  bs_place at = {arg, 0, NULL, 0, NULL};
+  luaL_checktype(L, arg, LUA_TTABLE);
+  bs_checkfields(L, &at, arg, names);
+}
+
 /* ---- memberships: {group =, interface = [, source =]} ---- */
 
 #ifdef MCAST_JOIN_SOURCE_GROUP
@@ -586,13 +593,15 @@ static void checkip (lua_State *L, int arg, const char *field, int family, void 
             family == AF_INET ? "numeric IPv4 address expected" : "numeric IPv6 address expected");
 }
 
+static const char *const membership_fields[] = {"group", "interface", "source", NULL};
+
 /* With a source in it, the value is one for the option k->detail, whatever the family. */
 static void checkmembership (lua_State *L, int arg, int family, const Kind *k, Value *v) {
   struct in6_addr group, source;
   struct in_addr ip;
   unsigned index = 0;
   int sourced;
-  luaL_checktype(L, arg, LUA_TTABLE);
+  checkfields(L, arg, membership_fields);
   ip.s_addr = htonl(INADDR_ANY);
   sourced = lua_getfield(L, arg, "source") != LUA_TNIL;
   if (sourced && k->detail == 0)
@@ -640,12 +649,14 @@ static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
 
 #ifdef PACKET_MR_PROMISC
 /* Of a packet socket: {interface =, type = [, address = bytes]} */
+static const char *const frames_fields[] = {"interface", "type", "address", NULL};
+
 static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
   lua_Integer type = 0;
   int known;
   size_t len;
   (void)k;
-  luaL_checktype(L, arg, LUA_TTABLE);
+  checkfields(L, arg, frames_fields);
   lua_getfield(L, arg, "interface");
   v->u.packet.mr_ifindex =
     (int)checkinterface(L, lua_gettop(L), arg, "interface", AF_UNSPEC, NULL, v);

@@ -607,6 +607,13 @@ describe("setsockopt raises", function()
     refuses("#3 to 'setsockopt' %(string too long%)", s, 1, 9999, ("x"):rep(2 ^ 20 + 1))
   end)
 
+  it("a field that a membership does not have", function()
+    local u <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+    helper.raises("s:setsockopt", "#2 to 'setsockopt' %(unknown field 'iface'%)", function()
+      u:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.251", iface = "lo" })
+    end)
+  end)
+
   it("and says which field of a membership is wrong", function()
     refuses("field 'group': numeric IPv4 address expected", u, "IP_ADD_MEMBERSHIP", {})
     refuses("field 'interface': name, index or address of an interface expected", u, "IP_ADD_MEMBERSHIP",
