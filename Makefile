@@ -15,6 +15,8 @@ SPEC ?=
 ARGS ?=
 # The status of tools/vm/run.sh where the virtual machine cannot be had.
 MISSING ?= 77
+# V=1 shows the flags of the build.
+V ?=
 # A program to run the specs under, such as a debugger.
 UNDER ?=
 # `make coverage` fails when fewer per cent of the lines were run.
@@ -58,11 +60,13 @@ ifneq ($(filter deps deps-% test-vm lint asan valgrind coverage bench-instr,$(MA
 $(OBJECTS): | deps
 endif
 
-# Made anew only when what it says changes; so other flags rebuild, and the same ones do not.
+# Made anew only when what it says changes; so other flags rebuild, and the same ones do not. They are shown
+# when they change, and always with V=1.
 $(BUILD)/flags: export FLAGS = $(CC) $(HOUSE) $(CFLAGS) $(LDFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)/bsdsocket
-	@echo "$$FLAGS" | cmp -s - $@ || { echo "$$FLAGS" > $@; echo "flags in $(BUILD): $$FLAGS"; }
+	@told='$(V)'; echo "$$FLAGS" | cmp -s - $@ || { [ ! -f $@ ] || told=1; echo "$$FLAGS" > $@; }; \
+	[ "$$told" != 1 ] || echo "flags in $(BUILD): $$FLAGS"
 
 $(BUILD)/%.o: csrc/%.c $(BUILD)/flags
 	@dir=$$(sh tools/find.sh include) && echo '$(CC) -c $<' && \
@@ -135,9 +139,9 @@ uninstall: ## remove what install put there
 	@for d in "$(SODIR)/bsdsocket" "$(LUADIR)/bsdsocket"; do \
 	if [ -d "$$d" ]; then find "$$d" -depth -type d -exec rmdir {} \; ; fi; done
 
-clean: ## remove everything that was built
-	rm -rf build build-* csrc/*.o
+clean: ## remove everything that was built, by make or by luarocks
+	rm -rf build build-* bsdsocket csrc/*.o
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	while IFS='|' read -r name what; do printf '  %-18s %s\n' "make $$name" "$$what"; done
+	while IFS='|' read -r name what; do printf '  %-22s %s\n' "make $$name" "$$what"; done

@@ -20,7 +20,7 @@ local function handle_request(connection)
 end
 
 local function main()
-  local server <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0))
+  local server <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0)) -- 0: its usual protocol, TCP
   assert(server:setsockopt("SO_REUSEADDR", true)) -- else the port rests for a minute after each run
   assert(server:bind(host, port))
   assert(server:listen(5))
@@ -34,7 +34,7 @@ local function main()
     print("recv", buf or message)
     handle_request(connection)
     connection:close()
-    print("close")
+    print("close", "connection")
   end
 end
 

@@ -2,7 +2,7 @@
 --
 --   lua5.4 examples/02_client.lua [host [port [rounds]]]
 --
--- Without rounds it runs until Ctrl-C.
+-- Without rounds it runs until Ctrl-C, and rests for a second after each round.
 -- run by: demo.lua
 
 -- In a checkout the library is where `make` built it; once installed it needs neither line.
@@ -15,7 +15,7 @@ local host, port, rounds = arg[1] or "localhost", arg[2] or 8001, tonumber(arg[3
 
 local function main()
   for _ = 1, rounds do
-    local client <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0))
+    local client <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0)) -- 0: its usual protocol, TCP
     print("socket")
     local connected, message, code = client:connect(host, port)
     if code == "ECONNREFUSED" then
@@ -29,6 +29,7 @@ local function main()
     print("recv", buf)
     client:close()
     print("close")
+    if rounds == math.huge then socket.select(nil, nil, 1) end -- waits for nothing, but for a second
   end
 end
 

@@ -9,13 +9,13 @@ package.cpath = package.cpath .. ";build/?.so"
 local socket = require "bsdsocket"
 
 -- A service that sends each message back in capitals ...
-local service <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+local service <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
 assert(service:bind("127.0.0.1", 0)) -- port 0: any that is free
 local address = service:getsockname()
 print("the service is at", address)
 
 -- ... and somebody who uses it. Without bind, the first sendto finds a port for it.
-local user <close> = assert(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+local user <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
 service:settimeout(5) -- what gets lost is never seen again: do not wait for ever
 user:settimeout(5)
 

@@ -12,25 +12,25 @@ local socket = require "bsdsocket"
 local silent <close> = assert(socket.socket())
 assert(silent:bind("127.0.0.1", 0))
 local s, message, code = socket.connect(silent:getsockname())
-print(s, code, message)
+print(s, message, code)
 
 -- Somebody else has that port already.
 local server <close> = assert(socket.listen("127.0.0.1", 0))
 s, message, code = socket.listen(server:getsockname())
-print(s, code, message)
+print(s, message, code)
 
 -- Nothing comes in time. The timeout belongs to the socket, and bounds each of its calls as a whole.
 server:settimeout(0.1)
 local before = socket.monotime()
 s, message, code = server:accept()
-print(s, code, message, ("after %.1f s"):format(socket.monotime() - before))
+print(s, message, code, ("after %.1f s"):format(socket.monotime() - before))
 
 -- With the timeout 0 a call does not wait at all.
 server:settimeout(0)
 print(server:accept())
 
 -- Codes are names; their numbers and texts are there, too.
-print(code, "ECONNREFUSED is", socket.strerror("ECONNREFUSED"))
+print("ECONNREFUSED is", socket.strerror("ECONNREFUSED"))
 
 -- A port that no port can be is the program's mistake.
 print(pcall(function() return server:bind("127.0.0.1", 70000) end))

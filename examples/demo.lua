@@ -41,7 +41,7 @@ local function main()
     hear(server, "server", "recv\thihihi")
     hear(server, "server", "send\thello, " .. from)
     hear(client, "client", "recv\thello, " .. from)
-    hear(server, "server", "close")
+    hear(server, "server", "close\tconnection")
     hear(client, "client", "close")
   end
 

@@ -16,7 +16,7 @@ end
 
 --- What it prints for one client.
 local function served(from)
-  return ("accept\t%s came\nrecv\thihihi\nsend\thello, %s\nclose\n"):format(from, from)
+  return ("accept\t%s came\nrecv\thihihi\nsend\thello, %s\nclose\tconnection\n"):format(from, from)
 end
 
 --- An address of this machine where nobody listens, for as long as the socket is open.
@@ -106,6 +106,22 @@ describe("the server #process", function()
 end)
 
 describe("the client #process", function()
+  it("rests a second between rounds where it goes on for ever, and not where it was told how many", function()
+    local program <close>, _, port = server(4)
+    local before = socket.monotime()
+    local client <close> = process.start("examples/02_client.lua", HOST, port, 2)
+    assert.equal(0, (select(2, process.rest(client))))
+    assert.is_true(socket.monotime() - before < 1)
+    local forever <close> = process.start("examples/02_client.lua", HOST, port)
+    repeat local line = process.line(forever) until line == "close"
+    before = socket.monotime()
+    assert.equal("socket", process.line(forever))
+    assert.is_true(socket.monotime() - before > 0.9)
+    forever:kill "INT"
+    process.rest(forever)
+    program:kill()
+  end)
+
   it("says in one line what to do when no server is there, and fails", function()
     local s <close>, at = nobody()
     local program <close> = process.start("examples/02_client.lua", HOST, at.port)
@@ -139,7 +155,7 @@ client send    hihihi
 server recv    hihihi
 server send    hello, CLIENT
 client recv    hello, CLIENT
-server close
+server close    connection
 client close
 ]]
 

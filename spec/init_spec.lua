@@ -328,6 +328,12 @@ describe("socket.connect", function()
     end
     raises("bad argument #1 to 'connect' %(host name or address expected, got nil", nil, 80)
     raises("bad argument #1 to 'connect' .*zero", "local\0host", 80)
+    raises("bad argument #1 to 'connect' %(host name or address expected, got socket", listener, 80)
+    raises("bad argument #2 to 'connect' %(.-; give host and port as two arguments%)", "localhost:18001")
+    -- a tail call has lost its line; then it is the nearest line that there is, or none
+    local function tail() return socket.connect("localhost") end
+    assert.match("^spec/init_spec.lua:%d+: bad argument #2", select(2, pcall(tail)))
+    assert.match("^bad argument #2 to 'connect'", select(2, coroutine.resume(coroutine.create(tail))))
     for _, value in ipairs {
       -1, 65536, 1.5, nan, inf, 2 ^ 31, math.maxinteger, math.mininteger, "70000", "99999999999999999999", "8\0",
       true, {},

@@ -78,7 +78,16 @@ describe("the Makefile #process #slow", function()
     assert.equal("a.c b.c", compiled "CFLAGS=-O0 all BUILD=build-other")
     assert.equal("", compiled "CFLAGS=-O0 all BUILD=build-other")
     assert.equal("a.c b.c", compiled "CFLAGS=-O1 all BUILD=build-other")
+    -- the flags are shown when they change, and when they are asked for
+    local function shown(words) return (make(dir, words):find("flags in build-new: ", 1, true)) ~= nil end
+    assert.is_false(shown "BUILD=build-new build-new/flags")
+    assert.is_false(shown "BUILD=build-new build-new/flags")
+    assert.is_true(shown "BUILD=build-new V=1 build-new/flags")
+    assert.is_true(shown "BUILD=build-new CFLAGS=-O1 build-new/flags")
+    -- what luarocks leaves goes, too
+    assert(os.execute("cd " .. dir .. " && mkdir bsdsocket && touch bsdsocket/core.so csrc/a.o"))
     assert.equal(0, (select(2, make(dir, "clean"))))
+    assert.equal("", (helper.shell("cd " .. dir .. " && ls -d bsdsocket csrc/*.o 2>/dev/null")))
     assert.equal("", (helper.shell("cd " .. dir .. " && ls -d build* 2>/dev/null")))
   end)
 

@@ -119,7 +119,8 @@ setup(function()
   for _, block in ipairs(blocks) do
     for _, line in ipairs(block.kind == "console" and block or {}) do
       local export = line:match "^%$ (export .*)$"
-      if export then exports = exports .. export .. "\n" end
+      -- one with $HOME is for what has been installed there
+      if export and not export:find("$HOME", 1, true) then exports = exports .. export .. "\n" end
     end
   end
 end)
@@ -138,6 +139,16 @@ local function accepted(command)
   if status ~= 0 then error(command .. ": " .. output, 0) end
 end
 
+--- What lies under HOME as `make install` puts it there (spec/makefile_spec.lua) is found after the export line.
+local function installed(export)
+  return (shell(([[
+    HOME=%s/home; export HOME; home=$HOME/.local/lib/lua/5.4/bsdsocket
+    mkdir -p $home $HOME/.local/share/lua/5.4 && cp build/bsdsocket/core.so $home && cp -R lua/* $HOME/.local/share/lua/5.4
+    %s
+    cd / && lua5.4 -e 'local from = package.searchpath("bsdsocket", package.path)
+      assert(from:find(os.getenv "HOME", 1, true), from) require "bsdsocket"' 2>&1]]):format(where, export)))
+end
+
 -- What a command that is not simply run comes to: its output, where the README shows one.
 local commands = {
   ["make deps demo"] = function(command)
@@ -149,6 +160,9 @@ local commands = {
   ["make install PREFIX=$HOME/.local"] = accepted,
   -- spec/rockspec_spec.lua runs it
   ["luarocks --lua-version 5.4 make"] = function() read "bsdsocket-scm-1.rockspec" end,
+  ["luarocks --lua-version 5.4 make --local"] = function() read "bsdsocket-scm-1.rockspec" end,
+  -- luarocks prints export lines for its tree; nothing here is installed in one
+  ['eval "$(luarocks --lua-version 5.4 path)"'] = function() end,
   -- the blocks lua-repl go on from here
   ["lua5.4 -i"] = function() end,
 }
@@ -179,7 +193,9 @@ function kinds.console(block)
       i = i + 1
     end
     local output
-    if command:find "^export [%w_]+=" then
+    if command:find("$HOME", 1, true) and command:find "^export [%w_]+=" then
+      output = installed(command)
+    elseif command:find "^export [%w_]+=" then
       output = shell(command)
     elseif commands[command] then
       output = commands[command](command) or ""
@@ -307,7 +323,7 @@ describe("README.md #process", function()
     local ours = ("\n" .. prose .. "\n"):gsub("\n|[^\n]-([^|\n]*)|%f[\n]", "\n%1"):gsub("%.%.%. |", "")
     local s <close> = socket.socket()
     local p <close> = socket.poller()
-    local owners = { socket = socket, s = s, p = p, poller = p, c = s, client = s, server = s }
+    local owners = { socket = socket, s = s, u = s, p = p, poller = p, c = s, client = s, server = s }
     local count = 0
     for code in ours:gmatch "`([^`]+)`" do
       for owner, name in code:gmatch "%f[%w_]([%a_]+)[.:]([%l_]+)%(" do

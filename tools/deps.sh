@@ -6,6 +6,7 @@
 
 cd "$(dirname "$0")/.." || exit 1
 target=${1:-test}
+case $target in test) goals='make demo and make test' ;; *) goals="make $target" ;; esac
 
 # One row for each thing: the targets that need it, its name, how to see that it is here, and its packages
 # for each manager. A package `rock:x` comes from luarocks; a thing `?x` is good to have, no more.
@@ -160,11 +161,11 @@ install() {
 
 look
 if [ -z "$missing$optional" ]; then
-  echo "deps: nothing is missing for make $target"
+  echo "deps: nothing is missing for $goals"
   exit
 fi
 
-echo "deps: missing for make $target: $missing${missing:+${optional:+, }}$optional"
+echo "deps: missing for $goals: $missing${missing:+${optional:+, }}$optional"
 if [ -z "$manager" ]; then
   echo "deps: no apt-get, apk, dnf, pacman or brew here: please install these by hand" >&2
 elif [ "$manager" != brew ] && [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then

@@ -370,7 +370,7 @@ local function render(entries)
   local function contents()
     local line
     local function finish()
-      if line then put(line) end
+      if line then put((line:gsub(";$", ""))) end
       line = nil
     end
     for _, e in ipairs(entries) do
@@ -390,7 +390,7 @@ local function render(entries)
     writers[e.kind](e)
     if i == 1 then contents() end
   end
-  return (table.concat(out, "\n"):gsub("\n\n\n+", "\n\n"):gsub(";\n", "\n"):gsub("\n*$", "\n"))
+  return (table.concat(out, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n*$", "\n"))
 end
 
 ---------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@
 -- Where POSIX has a constant, an integer is taken or its name as a string: `socket.AF_INET`, `2` and `"AF_INET"`
 -- mean the same. Flags are combined with `|`: `socket.MSG_PEEK | socket.MSG_DONTWAIT`. A constant that the
 -- system lacks is nil in the module. A name that is not known, or is of another kind, raises an error that
--- tells it: `bad argument #2 to 'socket' (unknown constant 'SOCK_STEAM')`.
+-- tells it: `bad argument #2 to 'socket' (unknown constant 'SOCK_STEAM')`. A misspelt `socket.SOCK_STEAM` is nil, as in
+-- every Lua table, and nil takes the default: prefer the string, which is checked.
 
 -- ## Failures
 --
@@ -41,8 +42,8 @@
 -- The code is a string, for the program to compare: the name of an errno (`"ECONNREFUSED"`), the resolver's name
 -- for its failure (`"EAI_NONAME"`), or `"timeout"` when the time that `settimeout` allows has passed. (`"ETIMEDOUT"`
 -- is something else: the kernel gave up because the other side has not answered for minutes.) `socket[code]` is the
--- number; of twin names the code is `EAGAIN`, not `EWOULDBLOCK`, and `EOPNOTSUPP`, not `ENOTSUP`. Where memory runs
--- out, Lua's own `not enough memory` is raised.
+-- number (but for `"timeout"`, which has none); of twin names the code is `EAGAIN`, not `EWOULDBLOCK`, and `EOPNOTSUPP`,
+-- not `ENOTSUP`. Where memory runs out, Lua's own `not enough memory` is raised.
 --
 -- Below, each call lists the failures that belong to it. A system may know more; its manual page, named at the end
 -- of each entry, has them all.
@@ -52,7 +53,7 @@
 -- | code | what has happened | what to do |
 -- |---|---|---|
 -- | `EACCES` | no permission: a port below 1024, a path, broadcast without `SO_BROADCAST` | another port; set the option |
--- | `EADDRINUSE` | the address is taken, or was a minute ago | `SO_REUSEADDR` before `bind` (`socket.listen` sets it); port 0 for any free one |
+-- | `EADDRINUSE` | the address is taken, or was a minute ago | `SO_REUSEADDR` before `bind`, from the first run on (Linux asks it of the earlier socket too; `socket.listen` always sets it); port 0 for any free one |
 -- | `EADDRNOTAVAIL` | the address is none of this machine's | bind to `"*"`, or to an address of `getifaddrs` |
 -- | `EAGAIN` | with timeout 0: the call would have to wait | wait with `select` or a poller, call again |
 -- | `EAI_AGAIN` | the name server does not answer | try again later |
@@ -64,8 +65,8 @@
 -- | `EINPROGRESS` | with timeout 0: `connect` has begun | wait until writable, `connect` again for the outcome |
 -- | `EMFILE` | the process has as many descriptors open as it may | close what is not needed; `ulimit -n` |
 -- | `EMSGSIZE` | a datagram is larger than the protocol carries | send less at a time |
--- | `ENOTCONN` | the socket is not connected | `connect` first |
--- | `EPIPE` | the connection can no longer be sent to | close, connect anew |
+-- | `ENOTCONN` | `recv`, `getpeername` or `shutdown`, and the socket is not connected | `connect` first; of a listening one take what `accept` gives |
+-- | `EPIPE` | nobody listens: the peer has closed, or the socket never connected, or it is the listening one | close, connect anew; on a server use what `accept` gave |
 -- | `timeout` | the socket's own timeout passed | call again, or give up |
 
 -- ## Timeouts
@@ -229,11 +230,12 @@ function M.fromfd(fd) end
 --- local u <close> = assert(socket.connect(socket.address("AF_UNIX", "/run/x.sock")))
 --- ```
 ---
---- When every address failed, the message tells what each had to say, and the code is the last one's.
+--- When every address failed, the message tells what each had to say, so it is no constant to compare; the code is
+--- the last one's.
 ---
 --- Errors:
 --- * `ECONNREFUSED`: nobody listens there.
---- * `timeout`: `opts.timeout` passed. With a timeout of 0 this is always so.
+--- * `timeout`: `opts.timeout` passed. A timeout of 0 gives one try (a unix socket may succeed in it), and then this.
 --- * `EAGAIN`: with a timeout of 0, the name would have to be looked up.
 --- * `EADDRNOTAVAIL`: `opts.bind` is not of this machine.
 --- * `EADDRINUSE`: the address in `opts.bind` is taken.
@@ -673,7 +675,8 @@ function M.ntohl(n) end
 -- # Addresses
 --
 -- An address is a value: it never changes, and equal addresses are one and the same object, so they are compared with
--- `==` and serve as keys of tables. A datagram server may write `clients[address]`.
+-- `==` and serve as keys of tables. A datagram server may write `clients[address]`. Where text is wanted, as for `..`,
+-- write `tostring(address)`.
 --
 -- | family | `socket.address(family, ...)` | fields | as text |
 -- |---|---|---|---|
@@ -1067,7 +1070,7 @@ function Socket:shutdown(how) end
 --- Also `ETIMEDOUT` (the peer does not answer any more).
 ---
 --- See recv(2), POSIX `recv`.
----@param n? integer at most so many bytes, default 65536; 0 gives `""` at once
+---@param n? integer at most so many bytes, default 65536; 0 gives `""` at once, and leaves a datagram where it is
 ---@param flags? integer|string `MSG_*`, combined with `|`; default 0
 ---@return string? data
 ---@return boolean|string? cut true: the message was cut; or the message of a failure
@@ -1120,7 +1123,7 @@ function Socket:recvinto(buffer, n, i, flags) end
 --- * raises: a negative count, an unknown flag.
 ---
 --- See recvfrom(2), POSIX `recvfrom`.
----@param n? integer at most so many bytes, default 65536; 0 receives a datagram and throws its bytes away
+---@param n? integer at most so many bytes, default 65536; 0 consumes a datagram and throws its bytes away
 ---@param flags? integer|string `MSG_*`, combined with `|`; default 0
 ---@return string? data
 ---@return bsdsocket.Address|string? address the sender's; nil where the system tells none, as for TCP; or the message of a failure
@@ -1452,7 +1455,8 @@ function Socket:family() end
 ---@return integer type
 function Socket:type() end
 
---- The protocol that the socket was made with; 0 is the usual one of the type. On a closed socket too.
+--- The protocol that was asked for: 0, the usual one of the type, where none was; of a socket made by `fromfd` what
+--- the kernel says. On a closed socket too.
 ---@return integer protocol
 function Socket:protocol() end
 
@@ -1549,7 +1553,8 @@ function Socket:timeout() end
 --
 -- Properties of a socket, read with `s:getsockopt` and written with `s:setsockopt`. A name says its level by itself:
 -- `s:setsockopt("TCP_NODELAY", true)`. With level and name both are taken as everywhere, by name or number:
--- `s:setsockopt("IPPROTO_TCP", "TCP_NODELAY", true)`.
+-- `s:setsockopt("IPPROTO_TCP", "TCP_NODELAY", true)`. An option by number needs its level before it, as the number does not
+-- tell: `s:setsockopt("IPPROTO_TCP", socket.TCP_NODELAY, true)`.
 --
 -- A value has the type that the option has:
 --
@@ -1577,7 +1582,8 @@ function Socket:timeout() end
 -- Programs are their instructions there too, never the C struct with a pointer to them. The few options that are read
 -- for something, by a struct that says for what (`IP_MSFILTER`, an SCTP association's), are read as if it were all zeros.
 --
--- The library owns `SO_RCVTIMEO`, `SO_SNDTIMEO` and `O_NONBLOCK` of its sockets: use `s:settimeout`.
+-- The library owns `SO_RCVTIMEO`, `SO_SNDTIMEO` and `O_NONBLOCK` of its sockets: use `s:settimeout`. Setting
+-- `SO_RCVTIMEO` by hand is allowed, but bounds no call of the library, which sets it again for its own timeouts.
 
 --- Reads an option.
 ---
@@ -2097,7 +2103,8 @@ function Poller:modify(sock, events, data) end
 ---@return bsdsocket.Code? code
 function Poller:remove(sock) end
 
---- Waits until something is ready, then goes through all that is. At the timeout the loop has no rounds.
+--- Waits until something is ready, then goes through what is: at most 256 at a time, the others come with the next
+--- `wait`. At the timeout the loop has no rounds.
 ---
 --- ```lua
 --- for what, events in p:wait(1.5) do
@@ -2106,7 +2113,8 @@ function Poller:remove(sock) end
 --- ```
 ---
 --- Errors:
---- * `EBADF`: the poller is closed. (In a `for`, Lua then raises an error, as nil cannot be called.)
+--- * `EBADF`: the poller is closed. In a `for`, Lua then raises an error, as nil cannot be called: where the poller may
+---   be closed, test the result first.
 --- * raises: a timeout that is negative or NaN.
 ---
 --- See epoll_wait(2).

@@ -14,11 +14,26 @@ local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
 ---------------------------------------------------------------------------------------------------
 -- Arguments
 
---- `depth`: how many functions of this file are between connect or listen and this one.
-local function argcheck(ok, n, call, message, depth)
-  if not ok then
-    error(("bad argument #%d to '%s' (%s)"):format(n, call, message), (depth or 0) + 3)
-  end
+local HERE = debug.getinfo(1, "S").source
+
+--- A mistake of the caller. Its position is that of the nearest line outside of this file: there is none at the
+--- prompt, where the call is a tail call and nothing stands before it.
+local function argcheck(ok, n, call, message)
+  if ok then return end
+  local level, frame, position = 1, nil, ""
+  repeat
+    level = level + 1
+    frame = debug.getinfo(level, "Sl")
+  until not frame or frame.currentline > 0 and frame.source ~= HERE
+  if frame then position = ("%s:%d: "):format(frame.short_src, frame.currentline) end
+  error(("%sbad argument #%d to '%s' (%s)"):format(position, n, call, message), 0)
+end
+
+--- The type of a value as Lua's own messages name it.
+local function typename(value)
+  local meta = debug.getmetatable(value)
+  local name = meta and rawget(meta, "__name")
+  return type(name) == "string" and name or type(value)
 end
 
 local function isaddress(value)
@@ -27,12 +42,12 @@ end
 
 --- Checks an options table against `known`: name -> type, or a table of types.
 local function checkoptions(opts, n, call, known)
-  argcheck(opts == nil or type(opts) == "table", n, call, "table expected, got " .. type(opts), 2)
+  argcheck(opts == nil or type(opts) == "table", n, call, "table expected, got " .. typename(opts))
   for name, value in pairs(opts or {}) do
     local types = known[name]
-    argcheck(types, n, call, ("unknown option '%s'"):format(tostring(name)), 2)
+    argcheck(types, n, call, ("unknown option '%s'"):format(tostring(name)))
     argcheck(types[isaddress(value) and "address" or type(value)], n, call,
-      ("option '%s' is a %s"):format(name, type(value)), 2)
+      ("option '%s' is a %s"):format(name, typename(value)))
   end
   return opts or {}
 end
@@ -57,20 +72,21 @@ local listen_options = {
 --- messages name it.
 local function target(call, known, host, port, opts)
   if isaddress(host) then
-    argcheck(opts == nil, 3, call, "an address has its port already", 1)
+    argcheck(opts == nil, 3, call, "an address has its port already")
     return host, nil, checkoptions(port, 2, call, known), tostring(host)
   end
   local anyhost = host == nil and call == "listen"
-  argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. type(host), 1)
-  argcheck(anyhost or not host:find("\0", 1, true), 1, call, "string contains zeros", 1)
+  argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. typename(host))
+  argcheck(anyhost or not host:find("\0", 1, true), 1, call, "string contains zeros")
   argcheck(type(port) == "number" or type(port) == "string", 2, call,
-    "port number or service name expected, got " .. (port == nil and "no value" or type(port)), 1)
+    "port number or service name expected, got " .. (port == nil and "no value" or typename(port))
+      .. (port == nil and host and host:find "^[^:]*:%w+$" and "; give host and port as two arguments" or ""))
   if type(port) == "number" or port:find "^%d+$" then
     port = math.tointeger(tonumber(port))
     argcheck(port and port >= 0 and port <= 65535, 2, call,
-      "port out of range: integer from 0 to 65535 expected", 1)
+      "port out of range: integer from 0 to 65535 expected")
   else
-    argcheck(not port:find("\0", 1, true), 2, call, "string contains zeros", 1)
+    argcheck(not port:find("\0", 1, true), 2, call, "string contains zeros")
   end
   local name = host or "*"
   if name:find(":", 1, true) then name = "[" .. name .. "]" end
@@ -83,10 +99,10 @@ local function checkfamily(family, n, call, address)
   local number = math.tointeger(family)
   if type(family) == "string" then
     number = family:find "^[AP]F_" and core[family]
-    argcheck(number, n, call, ("unknown constant '%s' for option 'family'"):format(family), 1)
+    argcheck(number, n, call, ("unknown constant '%s' for option 'family'"):format(family))
   end
-  argcheck(family == nil or number and number >= 0 and number <= 65535, n, call, "option 'family' out of range", 1)
-  argcheck(not (number and address) or number == address.family, n, call, "option 'family' is not the address's", 1)
+  argcheck(family == nil or number and number >= 0 and number <= 65535, n, call, "option 'family' out of range")
+  argcheck(not (number and address) or number == address.family, n, call, "option 'family' is not the address's")
   return number or nil
 end
 
@@ -251,7 +267,7 @@ local function checkmode(mode, n)
   else
     number = math.tointeger(mode)
   end
-  argcheck(number and number >= 0 and number <= 4095, n, "listen", "mode is not 0 to 4095, nor octal digits", 1)
+  argcheck(number and number >= 0 and number <= 4095, n, "listen", "mode is not 0 to 4095, nor octal digits")
   return number
 end
 
