@@ -143,7 +143,8 @@ end
 local function installed(export)
   return (shell(([[
     HOME=%s/home; export HOME; home=$HOME/.local/lib/lua/5.4/bsdsocket
-    mkdir -p $home $HOME/.local/share/lua/5.4 && cp build/bsdsocket/core.so $home && cp -R lua/* $HOME/.local/share/lua/5.4
+    share=$HOME/.local/share/lua/5.4
+    mkdir -p $home $share && cp build/bsdsocket/core.so $home && cp -R lua/* $share
     %s
     cd / && lua5.4 -e 'local from = package.searchpath("bsdsocket", package.path)
       assert(from:find(os.getenv "HOME", 1, true), from) require "bsdsocket"' 2>&1]]):format(where, export)))

@@ -20,7 +20,8 @@ local HERE = debug.getinfo(1, "S").source
 --- prompt, where the call is a tail call and nothing stands before it.
 local function argcheck(ok, n, call, message)
   if ok then return end
-  local level, frame, position = 1, nil, ""
+  local level, position = 1, ""
+  local frame
   repeat
     level = level + 1
     frame = debug.getinfo(level, "Sl")
