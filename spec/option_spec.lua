@@ -608,9 +608,9 @@ describe("setsockopt raises", function()
   end)
 
   it("a field that a membership does not have", function()
-    local u <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+    local udp <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
     helper.raises("s:setsockopt", "#2 to 'setsockopt' %(unknown field 'iface'%)", function()
-      u:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.251", iface = "lo" })
+      udp:setsockopt("IP_ADD_MEMBERSHIP", { group = "224.0.0.251", iface = "lo" })
     end)
   end)
 

@@ -34,7 +34,8 @@ describe("inet_pton and inet_ntop", function()
       helper.fails("socket.inet_pton", "EINVAL", socket.inet_pton("AF_INET6", text))
     end
     for _, text in ipairs { "1.2.3.4\0", "\0", "1.2.3.4\0evil" } do
-      helper.raises("socket.inet_pton", "#2 to '.*inet_pton' %(string contains zeros", socket.inet_pton, "AF_INET", text)
+      helper.raises("socket.inet_pton", "#2 to '.*inet_pton' %(string contains zeros",
+        socket.inet_pton, "AF_INET", text)
     end
     assert.equal("inet_pton 1.2.3: " .. socket.strerror "EINVAL", (select(2, socket.inet_pton("AF_INET", "1.2.3"))))
   end)
