@@ -149,7 +149,7 @@ local scripts = {
   { "recv, of several sockets one after the other", [[
     try(function()
       local t = { a = pair(), b = pair(), c = pair() }
-      for name, p in pairs(t) do p.b:send(name) end
+      for name, p in pairs(t) do p.b:send(name:rep(1000)) end -- so much that each string is a new one
       return t
     end, function(t)
       for _, name in ipairs { "a", "b", "c" } do
@@ -159,8 +159,8 @@ local scripts = {
     end, function(t)
       for _, name in ipairs { "c", "a", "b" } do
         local p = t[name]
-        assert((p.data or p.a:recv()) == name)
         p.a:settimeout(0)
+        assert((p.data or p.a:recv()) == name:rep(1000))
         assert(select(3, p.a:recv()) == "EAGAIN")
         p.a:close()
         p.b:close()
@@ -565,10 +565,11 @@ describe("when memory is out for", function()
       collectgarbage()
       assert(used() - before < 100000, used() - before)
       assert(#d:recv(1 << 40, "MSG_PEEK") == #long)
-      assert(#d:recv(1 << 40) == #long)
+      assert(not b:recv(10))
       collectgarbage()
       assert(used() - before < 100000, used() - before)
-      assert(not b:recv(10))
+      assert(#d:recv(1 << 40) == #long)
+      collectgarbage()
       assert(used() - before < 100000, used() - before)
     ]]) })
   end)
