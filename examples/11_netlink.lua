@@ -14,7 +14,8 @@ local RTM_NEWLINK, RTM_GETLINK = 16, 18
 local NLMSG_DONE, NLM_F_REQUEST, NLM_F_DUMP = 3, 0x1, 0x300
 local IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
 
-local s <close> = assert(socket.socket("AF_NETLINK", "SOCK_RAW", "NETLINK_ROUTE"))
+-- SOCK_DGRAM, where the first argument says so: to netlink it is the same.
+local s <close> = assert(socket.socket("AF_NETLINK", arg[1] or "SOCK_RAW", "NETLINK_ROUTE"))
 s:settimeout(5)
 
 -- The request: length, type, flags, sequence number, port; then a struct ifinfomsg, all zeros: every interface.

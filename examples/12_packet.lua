@@ -1,5 +1,6 @@
 -- 12_packet.lua: watches the loopback interface. A packet socket gets each frame as it is on the wire, with all
 -- its headers, and an address that says where it came from; on loopback each frame passes twice, out and in.
+-- `lua5.4 examples/12_packet.lua SOCK_DGRAM` gets them without the header of the link.
 -- run:
 
 -- In a checkout the library is where `make` built it; once installed it needs neither line.
@@ -10,8 +11,11 @@ local socket = require "bsdsocket"
 
 if not socket.AF_PACKET then return print("packet sockets are Linux's own") end
 
+local kind = arg[1] or "SOCK_RAW"
+local link = kind == "SOCK_RAW" and 14 or 0 -- the length of the Ethernet header
+
 -- The third argument goes to the kernel as it is: 0 for nothing yet. bind says what is wanted.
-local watcher <close>, message = socket.socket("AF_PACKET", "SOCK_RAW", 0)
+local watcher <close>, message = socket.socket("AF_PACKET", kind, 0)
 if not watcher then return print("cannot watch: " .. message) end
 assert(watcher:bind("lo", "ETH_P_ALL"))
 watcher:settimeout(5)
@@ -25,10 +29,11 @@ assert(s:sendto("hihihi", s:getsockname()))
 
 local ways = {[socket.PACKET_HOST] = "in", [socket.PACKET_OUTGOING] = "out"}
 
--- 14 bytes of Ethernet, then IP, then UDP: the ports of ours, or nil
+-- Ethernet, then IP, then UDP: whether it is ours, and what it says
 local function ours(frame, from)
-  if from.protocol ~= socket.ETH_P_IP or #frame < 42 or frame:byte(24) ~= socket.IPPROTO_UDP then return false end
-  local udp_at = 15 + (frame:byte(15) & 15) * 4
+  if from.protocol ~= socket.ETH_P_IP or #frame < link + 28 then return false end
+  if frame:byte(link + 10) ~= socket.IPPROTO_UDP then return false end
+  local udp_at = link + 1 + (frame:byte(link + 1) & 15) * 4
   local source, target = (">I2I2"):unpack(frame, udp_at)
   return source == port and target == port, frame:sub(udp_at + 8)
 end

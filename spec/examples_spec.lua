@@ -333,17 +333,34 @@ describe("the examples of other families #process", function()
       "cannot watch: socket AF_PACKET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted\n",
     },
     {
+      "12_packet.lua SOCK_DGRAM", "^watching\tinterface 1 ETH_P_ALL[^\n]*\nlo\tout\t34 bytes\tprotocol 0x0800\thihihi\n"
+        .. "lo\tin\t34 bytes\tprotocol 0x0800\thihihi\n$",
+      "cannot watch: socket AF_PACKET SOCK_DGRAM (needs CAP_NET_RAW): Operation not permitted\n",
+    },
+    {
       "13_multicast.lua", "^ada and bob listen to\t239%.1%.2%.3:%d+\nada reads\thello, group\n"
         .. "bob reads\thello, group\nbob leaves\nada reads\twho is there%?\nbob reads\tnil\trecv: [^\n]*\n$",
     },
+    {
+      "18_broadcast.lua", "^not asked for\tsendto 127%.255%.255%.255:%d+: Permission denied\n"
+        .. "broadcast\thello, everybody\tfrom the sender\n"
+        .. "no multicast here\tno interface has it and an IPv6 address\n$",
+    },
   }
   local UP = "require 'spec.netlink'.up(1) dofile(table.remove(arg, 1))"
+
+  -- The script and its arguments, from a row's first column.
+  local function words(name)
+    local list = {}
+    for word in ("examples/" .. name):gmatch "%S+" do list[#list + 1] = word end
+    return table.unpack(list)
+  end
 
   for _, row in ipairs(raw) do
     local name, pattern, forbidden = table.unpack(row)
     it("have " .. name .. ", which does what it says in a network of its own", function()
       local output, status = helper.shell("exec " .. namespace.words() .. " env "
-        .. helper.command("-e", UP, "/dev/null", "examples/" .. name))
+        .. helper.command("-e", UP, "/dev/null", words(name)))
       assert.match(pattern, output)
       assert.equal(0, status)
     end)
@@ -351,23 +368,91 @@ describe("the examples of other families #process", function()
       it("have " .. name .. ", which says what privilege is missing", function()
         local become = helper.shell "id -u" == "0\n" and "setpriv --reuid 65534 --regid 65534 --clear-groups " or ""
         local output, status = helper.shell("exec " .. namespace.words() .. " sh -c " .. helper.quote("exec " .. become
-          .. "env " .. helper.command("examples/" .. name)))
+          .. "env " .. helper.command(words(name))))
         if not output:find "SOCK_" then helper.skip "no other user can be had here" end
         assert.same({ forbidden, 0 }, { output, status })
       end)
     end
   end
 
-  it("have 11_netlink.lua, which lists the interfaces", function()
-    if not socket.AF_NETLINK then helper.skip "not Linux" end
-    local output, status = helper.lua("examples/11_netlink.lua")
+  it("have 18_broadcast.lua, which finds an interface with multicast", function()
+    local output, status = helper.shell("exec " .. namespace.words() .. " env " .. helper.command("-e", [[
+      require "spec.netlink".up(1)
+      require "spec.netlink".pair(function() print "no veth" os.exit(true) end)
+      dofile(arg[1])
+    ]], "/dev/null", "examples/18_broadcast.lua"))
+    if output == "no veth\n" then helper.skip "no veth here" end
+    assert.match("\nbroadcast\thello, everybody\tfrom the sender\nmulticast\thello, group\tfrom the sender\n$", output)
     assert.equal(0, status)
-    local list = {}
-    for index, name in output:gmatch "(%d+)\t(%S+)\t%l+\tmtu %d+\t[%x:]*\n" do
-      list[#list + 1] = { index = tonumber(index), name = name }
-    end
-    local known = socket.if_nameindex()
-    for _, l in ipairs { list, known } do table.sort(l, function(a, b) return a.index < b.index end) end
-    assert.same(known, list)
   end)
+
+  for _, kind in ipairs { "SOCK_RAW", "SOCK_DGRAM" } do
+    it("have 11_netlink.lua, which lists the interfaces, with " .. kind, function()
+      if not socket.AF_NETLINK then helper.skip "not Linux" end
+      local output, status = helper.lua("examples/11_netlink.lua", kind)
+      assert.equal(0, status)
+      local list = {}
+      for index, name in output:gmatch "(%d+)\t(%S+)\t%l+\tmtu %d+\t[%x:]*\n" do
+        list[#list + 1] = { index = tonumber(index), name = name }
+      end
+      local known = socket.if_nameindex()
+      for _, l in ipairs { list, known } do table.sort(l, function(a, b) return a.index < b.index end) end
+      assert.same(known, list)
+    end)
+  end
+end)
+
+-- What 17_protocols.lua prints: by the kind of socket, what came of it.
+describe("17_protocols.lua #process", function()
+  local function lines(output)
+    local list, count = {}, 0
+    for what, came in output:gmatch "(%C+)\t(%C[^\n]*)\n" do
+      list[what], count = came, count + 1
+    end
+    assert.equal(26, count, output)
+    return list
+  end
+
+  local RIGHT = "hihihi\tfrom the other end"
+  local everywhere = { "AF_INET SOCK_STREAM IPPROTO_TCP", "AF_INET SOCK_DGRAM IPPROTO_UDP", "AF_UNIX SOCK_STREAM 0",
+    "AF_UNIX SOCK_DGRAM 0", "AF_UNIX SOCK_SEQPACKET 0", "AF_UNIX SOCK_RAW 0" }
+
+  it("carries a message over each kind of socket, or shows why there is none, and goes on", function()
+    local output, status = helper.shell("exec " .. namespace.words() .. " env " .. helper.command("-e",
+      "require 'spec.netlink'.up(1) dofile(arg[1])", "/dev/null", "examples/17_protocols.lua"))
+    assert.equal(0, status, output)
+    local list = lines(output)
+    for _, what in ipairs(everywhere) do assert.equal(RIGHT, list[what], what) end
+    for _, what in ipairs { "AF_INET SOCK_RAW IPPROTO_IGMP", "AF_INET SOCK_RAW 253" } do
+      assert.equal(RIGHT, list[what], what) -- in a namespace one may
+    end
+    for what, came in pairs(list) do
+      if came ~= RIGHT then assert.match("^%l+ [^\n]+: %u[^\n:]+$", came, what) end
+    end
+  end)
+
+  it("shows what may not be had without privileges", function()
+    local become = helper.shell "id -u" == "0\n" and "setpriv --reuid 65534 --regid 65534 --clear-groups " or ""
+    local output, status = helper.shell("exec " .. become .. "env " .. helper.command "examples/17_protocols.lua")
+    if not output:find "SOCK_" then helper.skip "no other user can be had here" end
+    assert.equal(0, status, output)
+    local list = lines(output)
+    for _, what in ipairs(everywhere) do assert.equal(RIGHT, list[what], what) end
+    assert.equal("socket AF_INET SOCK_RAW (needs CAP_NET_RAW): Operation not permitted", list["AF_INET SOCK_RAW 253"])
+  end)
+
+  for what, change in pairs {
+    ["data"] = { "sendto%(MESSAGE", "sendto(MESSAGE:upper()", "HIHIHI" },
+    ["an address"] = { "return data, from, client", "return data, from, server", "hihihi" },
+  } do
+    it("fails where wrong " .. what .. " came", function()
+      local dir = copy { ["17_protocols.lua"] = function(text) return (text:gsub(change[1], change[2])) end }
+      local output, status = helper.lua(dir .. "/17_protocols.lua")
+      local list = lines(output)
+      assert.match("^" .. change[3] .. "\tWRONG: from 127.0.0.1:%d+, not 127.0.0.1:%d+$",
+        list["AF_INET SOCK_DGRAM IPPROTO_UDP"])
+      assert.equal(RIGHT, list["AF_INET SOCK_STREAM IPPROTO_TCP"])
+      assert.equal(1, status)
+    end)
+  end
 end)

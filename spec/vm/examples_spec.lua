@@ -9,6 +9,9 @@ describe("the examples in the virtual machine", function()
       .. ("the server got\t%l+\tfrom the client\nthe client got\t%u+\n"):rep(3) .. "$",
     ["16_vsock.lua"] = "^listening at\tvsock:%*:%d+\na client came from context 1\tand its own port\n"
       .. "the server got\thihihi\n$",
+    ["17_protocols.lua"] = "^" .. ("AF_[%w_ ]+\thihihi\tfrom the other end\n"):rep(26) .. "$",
+    ["18_broadcast.lua"] = "\nbroadcast\thello, everybody\tfrom the sender\n"
+      .. "multicast\thello, group\tfrom the sender\n$",
   }
   for name, pattern in pairs(says) do
     it("have " .. name .. ", which does what it says", function()
