@@ -739,13 +739,14 @@ static void pushcontrol (lua_State *L, Inbox *box) {
 
 /* The fields that every received message has go to the table on the top. */
 static void setmessage (lua_State *L, const char *data, size_t len,
-                        const struct sockaddr_storage *from, socklen_t fromlen, int truncated,
-                        int family) {
+                        const struct sockaddr_storage *from, socklen_t fromlen, int family,
+                        int flags) {
   lua_pushlstring(L, data, len);
   lua_setfield(L, -2, "data");
   bs_pushaddress(L, (const struct sockaddr *)from, fromlen, family);
   lua_setfield(L, -2, "address");
-  lua_pushboolean(L, truncated);
+  bs_setinteger(L, "flags", flags);
+  lua_pushboolean(L, (flags & MSG_TRUNC) != 0);
   lua_setfield(L, -2, "truncated");
 }
 
@@ -812,9 +813,9 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
 }
 
 /* What is in the chunk, or nothing. */
-static void sethere (lua_State *L, const bs_receive *r) {
+static void sethere (lua_State *L, const bs_receive *r, int flags) {
   const char *data = r->chunk != NULL ? r->chunk->data + r->chunk->start : "";
-  setmessage(L, data, r->got, &r->address, r->addrlen, r->cut, r->op.sock->family);
+  setmessage(L, data, r->got, &r->address, r->addrlen, r->op.sock->family, flags);
 }
 
 static int recvmsg_finish (lua_State *L, bs_op *o) {
@@ -825,12 +826,11 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   if (r->chunk != NULL)
     bs_mark(r); /* before anything can fail */
   lua_createtable(L, 0, 6);
-  sethere(L, r);
+  sethere(L, r, m->flags);
   pushfds(L, m->box);
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box);
   lua_setfield(L, -2, "control");
-  bs_setinteger(L, "flags", m->flags);
   if (r->chunk != NULL)
     bs_handedover(r);
   return 1;
@@ -1003,13 +1003,13 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   for (unsigned i = 0; i < m->got; i++) {
     pushplace(L, idx, (lua_Integer)i + 1);
     if (m->headers == NULL)
-      sethere(L, r);
+      sethere(L, r, r->cut ? MSG_TRUNC : 0);
     else {
       const Header *h = &m->headers[i];
       const Slot *slot = &m->slots[i];
       size_t len = h->msg_len < r->n ? h->msg_len : r->n;
       setmessage(L, (const char *)slot->piece.iov_base, len, &slot->address, h->msg_hdr.msg_namelen,
-                 (h->msg_hdr.msg_flags & MSG_TRUNC) != 0, o->sock->family);
+                 o->sock->family, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
     }
     lua_pop(L, 1);
   }

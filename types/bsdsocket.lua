@@ -1212,7 +1212,7 @@ function Socket:sockatmark() end
 ---@field data string
 ---@field address? bsdsocket.Address the sender's; nil where the system tells none, as for TCP
 ---@field truncated boolean the message was longer than asked for, and its rest is lost
----@field flags integer `MSG_EOR`, `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_OOB`, `MSG_ERRQUEUE`, or 0; of `recvmsg` only
+---@field flags integer `MSG_EOR`, `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_OOB`, `MSG_ERRQUEUE`, or 0
 ---@field control bsdsocket.Control[] control data, but for descriptors; of `recvmsg` only
 ---@field fds (bsdsocket.Socket|file*)[] descriptors that came along; of `recvmsg` only
 
@@ -1347,7 +1347,7 @@ function Socket:recvmsg(n, options) end
 ---@param n integer at most so many bytes of each
 ---@param flags? integer|string `MSG_*`, combined with `|`; default 0
 ---@param into? bsdsocket.Received[] an earlier result
----@return bsdsocket.Received[]? messages each with `data`, `address` and `truncated`
+---@return bsdsocket.Received[]? messages each with `data`, `address`, `flags` and `truncated`
 ---@return integer|string? count how many there are; or the message of a failure
 ---@return bsdsocket.Code? code
 function Socket:recvmmsg(count, n, flags, into) end
