@@ -47,7 +47,9 @@ local function multicast()
   if not name then return print("no multicast here", "no interface has it and an IPv6 address") end
   local receiver <close> = datagram("AF_INET6", "*", 0)
   assert(receiver:setsockopt("IPV6_JOIN_GROUP", {group = "ff15::1234", interface = name})) -- or its number
-  local sender <close> = datagram("AF_INET6", address)
+  local sender <close> = assert(socket.socket("AF_INET6", "SOCK_DGRAM"))
+  local bound, why = sender:bind(address) -- not yet, in the second after the interface came up
+  if not bound then return print("no multicast here", why) end
   assert(sender:setsockopt("IPV6_MULTICAST_IF", name))
   assert(sender:setsockopt("IPV6_MULTICAST_HOPS", 0)) -- how many networks it may cross; 0 keeps it on this machine
   local sent, message = sender:sendto("hello, group", "ff15::1234", receiver:getsockname().port)
