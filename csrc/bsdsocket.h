@@ -160,6 +160,7 @@ typedef struct bs_kind {
 #define BS_OPENS 4u    /* opens a descriptor: when none is left, collects garbage and tries again */
 #define BS_PERSISTS 8u /* rests and goes on after a passing failure */
 #define BS_TIMED 16u   /* its step waits by itself, up to `patience` */
+#define BS_SENDS 32u   /* what write() left is sent before */
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
