@@ -57,12 +57,6 @@ struct bs_watch {
 **   withdraw   the place is taken, and will be left whatever the answer
 */
 
-static inline struct timespec *totimespec (bs_time patience, struct timespec *ts) {
-  ts->tv_sec = (time_t)(patience / 1000000000);
-  ts->tv_nsec = (long)(patience % 1000000000);
-  return patience == BS_FOREVER ? NULL : ts;
-}
-
 #if defined(EPOLL_CLOEXEC)
 
 #define NAME "epoll"
@@ -199,6 +193,12 @@ static int pollable (int fd, uint64_t *file) {
   return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? EPERM : 0;
 }
 
+static inline struct timespec *totimespec (bs_time patience, struct timespec *ts) {
+  ts->tv_sec = (time_t)(patience / 1000000000);
+  ts->tv_nsec = (long)(patience % 1000000000);
+  return patience == BS_FOREVER ? NULL : ts;
+}
+
 #if defined(EVFILT_READ)
 
 #define NAME "kqueue"
@@ -310,6 +310,7 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
 
 #define NAME "poll"
 #define EXTRA sizeof(struct pollfd)
+#define LEVELONLY /* knows no edges */
 #define fdsof(e) ((struct pollfd *)extraof(e))
 
 #if !defined(POLLRDHUP)
@@ -423,7 +424,7 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
 #endif
 #endif
 
-#if EXTRA == 0
+#if !defined(LEVELONLY)
 void bs_setneeds (bs_engine *e, int i, int want) {
   (void)e, (void)i, (void)want;
 }
