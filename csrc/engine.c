@@ -121,8 +121,9 @@ static void renew (bs_engine *e) {
     if (w->asked != 0)
       (void)control(e, EPOLL_CTL_ADD, i, w->fd, w->asked, w->stamp);
   }
-  e->fd = dup3(fresh, number, O_CLOEXEC);
-  close(fresh);
+  e->fd = number;
+  (void)dup3(fresh, number, O_CLOEXEC);
+  (void)close(fresh);
 }
 
 /* epoll_wait knows milliseconds only. */
@@ -407,7 +408,6 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
     if (f->fd < 0 || events == 0)
       continue;
     n--;
-    f->revents = 0;
     if (events & POLLNVAL) { /* closed behind our back: the others forget it, too */
       clear(e, i);
       e->watches[i].asked = 0;
