@@ -701,6 +701,14 @@ typedef struct wait_op {
   bs_poller *p;
 } wait_op;
 
+/* A socket with bytes that wait in the library is readable. */
+static void markpending (void *ud, bs_socket *s) {
+  bs_poller *p = (bs_poller *)ud;
+  for (const bs_reg *r = s->regs; r != NULL; r = r->next)
+    if (r->poller == p)
+      markready(p, (int)(r - p->regs), BS_READ);
+}
+
 static int wait_step (bs_op *op, bs_time patience) {
   bs_poller *p = ((wait_op *)op)->p;
   if (!p->open) { /* perhaps since the last step */
@@ -709,11 +717,7 @@ static int wait_step (bs_op *op, bs_time patience) {
   }
   while (p->first != NONE) /* an earlier wait's: whoever is still ready will be found again */
     unready(p, p->first);
-  if (bs_anypending(op->st)) {
-    for (int i = 0; i < p->size; i++)
-      if (p->regs[i].sock != NULL && bs_pending(p->regs[i].sock))
-        markready(p, i, BS_READ);
-  }
+  bs_eachpending(op->st, markpending, p);
   op->error = engine_wait(p, p->first == NONE ? patience : BS_NEVER);
   if (op->error == EINTR)
     op->error = 0;
