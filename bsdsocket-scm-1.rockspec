@@ -33,6 +33,7 @@ build = {
         "csrc/resolve.c",
         "csrc/select.c",
         "csrc/socket.c",
+        "csrc/stream.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",

@@ -413,19 +413,10 @@ typedef struct wait_op {
   bs_poller *p;
 } wait_op;
 
-/* To be gone when buffer.c has the list of such sockets, and the function by this name. */
-static void bs_eachpending (const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud) {
-  const bs_poller *p = (const bs_poller *)ud;
-  if (bs_anypending(st)) {
-    for (int i = 0; i < p->size; i++)
-      if (p->regs[i].sock != NULL && bs_pending(p->regs[i].sock))
-        call(ud, p->regs[i].sock);
-  }
-}
-
+/* A socket with bytes that wait in the library is readable. */
 static void markpending (void *ud, bs_socket *s) {
   bs_poller *p = (bs_poller *)ud;
-  for (bs_reg *r = s->regs; r != NULL; r = r->next)
+  for (const bs_reg *r = s->regs; r != NULL; r = r->next)
     if (r->poller == p)
       markready(p, (int)(r - p->regs), BS_READ);
 }
