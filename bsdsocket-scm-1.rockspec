@@ -23,6 +23,7 @@ build = {
         "csrc/constant.c",
         "csrc/control.c",
         "csrc/core.c",
+        "csrc/engine.c",
         "csrc/error.c",
         "csrc/interface.c",
         "csrc/linuxaddress.c",

@@ -186,7 +186,10 @@ struct bs_op {
   bs_time began;    /* 0: not known; the deadline then counts from the first wait */
   bs_time deadline; /* 0: not fixed yet */
   bs_time rest;     /* with BS_REST */
-  int drained;      /* a receive got less than it had room for: the kernel has no more for now */
+  int fd; /* readable when an operation without a socket may go on; -1: no descriptor tells */
+  unsigned char
+    drained; /* a receive got less than it had room for: the kernel has no more for now */
+  unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
@@ -422,6 +425,49 @@ void bs_openutil(lua_State *L);
 /* ---- unixpath.c ---- */
 
 void bs_openunixpath(lua_State *L); /* core.listenpath, for socket.listen */
+
+/* ---- engine.c ---- */
+
+/* Asked for, and told: BS_READ, BS_WRITE, BS_URGENT (not by kqueue). To be asked with them, as it stays until
+** the place is left: */
+#define BS_EDGE 16 /* tell of changes only */
+#define BS_ONCE 32 /* disarmed when something was told; bs_enginemodify arms it again */
+/* Told, never asked for: BS_ERROR, and */
+#define BS_HANGUP                                                                                  \
+  64 /* the peer's end, an error or urgent data: after this a short read proves nothing */
+#define BS_LOST 128 /* alone: the descriptor was found closed, and the place is left */
+
+typedef struct bs_watch bs_watch;
+
+typedef struct bs_engine {
+  bs_state *st;      /* whose allocator it uses */
+  bs_watch *watches; /* by place */
+  int size;          /* of them */
+  int fd;            /* the kernel's; -1: this engine has none, or is closed */
+  pid_t pid;         /* of the process that opened it */
+  uint32_t stamp;    /* the last one given */
+  int coarse;        /* the kernel knows no finer time than milliseconds */
+} bs_engine;
+
+/* A place is the caller's number for a descriptor: small, as there is an array of them. These give 0, an
+** errno, or BS_ENOMEM. */
+int bs_engineopen(bs_engine *e, bs_state *st);
+void bs_engineclose(bs_engine *e); /* again is harmless */
+/* EEXIST for a place that has this descriptor already, unless that was closed behind our back meanwhile. */
+int bs_engineadd(bs_engine *e, int i, int fd, int asked);
+int bs_enginemodify(bs_engine *e, int i, int fd, int asked); /* ENOENT, EBADF: the place is left */
+int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever it gives */
+/* Waits up to `patience`, no shorter, and calls told for each place that is ready; for one it may be called twice,
+** or in vain. It must not raise; it may add, modify, remove, wait and close: no place is told what
+** was meant for an earlier owner. */
+typedef void (*bs_told)(void *ud, int i, int what);
+int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
+/* With BS_EDGE: what somebody waits for now. To be said before each wait of theirs, and 0 when nobody does,
+** since poll knows no edges: of such a place it asks that and nothing else. */
+#define bs_engineneeds(e, i, want) ((e)->fd < 0 ? bs_setneeds(e, i, want) : (void)0)
+void bs_setneeds(bs_engine *e, int i, int want);
+int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
+extern const char bs_enginename[];       /* "epoll" ... */
 
 /* ---- select.c, poller.c ---- */
 

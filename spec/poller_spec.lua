@@ -1,5 +1,5 @@
 -- socket.poller: the readiness of many.
--- Over the other engine: make test BUILD=build-poll CFLAGS="-O2 -DBS_POLLER_POLL" SPEC=spec/poller_spec.lua
+-- Over the other engine: make test BUILD=build-poll CFLAGS="-O2 -DBS_ENGINE_POLL" SPEC=spec/poller_spec.lua
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 
