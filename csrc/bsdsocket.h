@@ -186,8 +186,10 @@ struct bs_op {
   bs_time began;    /* 0: not known; the deadline then counts from the first wait */
   bs_time deadline; /* 0: not fixed yet */
   bs_time rest;     /* with BS_REST */
-  int drained;      /* a receive got less than it had room for: the kernel has no more for now */
   int fd; /* readable when an operation without a socket may go on; -1: no descriptor tells */
+  unsigned char
+    drained; /* a receive got less than it had room for: the kernel has no more for now */
+  unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */

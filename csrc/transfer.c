@@ -320,6 +320,7 @@ static int receive_step (bs_op *o, bs_time patience) {
   if (got < 0)
     return bs_notreceived(r);
   r->got = (size_t)got;
+  o->drained = r->got < n;
   if (r->into == NULL)
     mark(r);
   return BS_DONE;
@@ -490,6 +491,7 @@ size_t bs_checkcount (lua_State *L, int arg) {
 
 void bs_setreceiveflags (bs_receive *r, int flags) {
   bs_setflags(&r->op, flags);
+  r->op.flagged = flags != 0;
   if (!r->message)
     flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
   r->flags = flags;

@@ -170,7 +170,8 @@ void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
   op->timeout = s != NULL ? s->timeout : -1;
   op->began = op->deadline = 0;
   op->rest = 0;
-  op->drained = 0;
+  op->fd = -1;
+  op->drained = op->flagged = 0;
 }
 
 int bs_waitfd (int fd, int want, bs_time deadline) {
