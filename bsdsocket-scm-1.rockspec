@@ -32,6 +32,7 @@ build = {
         "csrc/resolve.c",
         "csrc/select.c",
         "csrc/socket.c",
+        "csrc/thread.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",
