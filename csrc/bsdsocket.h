@@ -60,6 +60,8 @@ typedef struct bs_chunk bs_chunk;
 typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
+typedef struct bs_pool bs_pool;
+typedef struct bs_job bs_job;
 
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
@@ -84,7 +86,9 @@ struct bs_state {
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
-  int aside; /* what calls must look at before the straight way: sockets with unflushed bytes */
+  int aside;     /* what calls must look at before the straight way: sockets with unflushed bytes */
+  bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed; /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -153,12 +157,17 @@ typedef struct bs_kind {
   int (*step)(bs_op *op, bs_time patience);
   /* Push the results, or nil, message, code; gives their number. May run a further operation. */
   int (*finish)(lua_State *L, bs_op *op);
+  /* Frees what a step left in the operation and no finish will take; NULL: that is nothing. */
+  void (*drop)(bs_op *op);
 } bs_kind;
 
 #define BS_KIND(name, type, traits, step, finish)                                                  \
+  BS_DROPKIND(name, type, traits, step, finish, NULL)
+
+#define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish                                       \
+      name ": timed out", sizeof(type), traits, step, finish, drop                                 \
   }
 
 /* traits */
@@ -168,6 +177,9 @@ typedef struct bs_kind {
 #define BS_PERSISTS 8u /* rests and goes on after a passing failure */
 #define BS_TIMED 16u   /* its step waits by itself, up to `patience` */
 #define BS_SENDS 32u   /* what write() left is sent before */
+/* Its step may block in the C library, where there is no descriptor to wait for. With patience 0 it does not, and
+** EAGAIN says that it would: then it is stepped in a helper thread. */
+#define BS_BLOCKS 64u
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
@@ -196,6 +208,7 @@ struct bs_op {
 void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
+int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
 bs_time bs_now(void);
 bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
 int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
@@ -203,6 +216,20 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+
+/* ---- thread.c ---- */
+
+/* Has a copy of `op` stepped to its end in a helper thread. Its deadline is for the driver to keep. Pushes a
+** userdata, which anchors the job; the collector abandons it. NULL, and nothing pushed: no thread, no memory or no
+** descriptor is to be had, and the step can only be made here. */
+bs_job *bs_startjob(lua_State *L, const bs_op *op);
+int bs_jobfd(const bs_job *job); /* readable once the step has ended; -1: the job is over */
+/* If the step has ended (by BS_DONE): copies the operation back, and the job is over. What the step left there is for
+** finish or drop then. */
+int bs_endjob(bs_job *job, bs_op *op);
+void bs_abandon(bs_job *job);    /* the job is over, wherever it was; harmless if it has been */
+void bs_closepool(bs_state *st); /* with the state; waits for nobody */
+void bs_openthread(lua_State *L);
 
 /* ---- error.c ---- */
 

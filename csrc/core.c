@@ -43,6 +43,7 @@ static int state_gc (lua_State *L) {
     st->scratch = NULL;
   }
   st->alloc = refuse;
+  bs_closepool(st);
   return 0;
 }
 
@@ -99,6 +100,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openpoller(L);
   bs_openselect(L);
   bs_openresolve(L);
+  bs_openthread(L);
   bs_openinterface(L);
   bs_openunixpath(L);
   bs_openutil(L);

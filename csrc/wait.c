@@ -323,6 +323,40 @@ static int afterfailure (lua_State *L, bs_op *op, int *collected) {
   return BS_DONE;
 }
 
+/* What blocks in the C library goes to a helper thread, so that the deadline holds and signals come through. Waits
+** until it has ended, the deadline, or a hook that raises; then it is abandoned. False: there is no thread. */
+static int awaitjob (lua_State *L, bs_op *op, hooks *known) {
+  fixdeadline(op);
+  if (left(op->deadline) == 0) {
+    op->error = BS_ETIMEOUT;
+    return 1;
+  }
+  bs_job *job = bs_startjob(L, op);
+  if (job == NULL)
+    return 0;
+  lua_toclose(L, -1); /* when the call is over: before, that could raise, and lose what was found */
+  while (!bs_endjob(job, op)) {
+    checkhooks(L, op->st->main, known);
+    int r = bs_waitfd(bs_jobfd(job), BS_READ, op->deadline);
+    if (r == 0 && left(op->deadline) == 0)
+      op->error = BS_ETIMEOUT;
+    else if (r < 0 && errno != EINTR)
+      op->error = errno;
+    if (op->error != 0)
+      break;
+  }
+  return 1;
+}
+
+/* A step of a kind that blocks: without waiting if that will do, else in a thread, else here. */
+static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, hooks *known) {
+  int want = op->kind->step(op, BS_NEVER);
+  if (want != BS_DONE || op->error != EAGAIN || op->timeout == 0)
+    return want;
+  op->error = 0;
+  return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
+}
+
 /* What the first step did not end: `want` is its answer. */
 static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
   int vain = 0, collected = 0;
@@ -366,17 +400,31 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
     checkhooks(L, op->st->main, known);
     if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
       (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
-    want = tryonce(op, patience);
+    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : tryonce(op, patience);
   }
+}
+
+/* What is not as simple as in bs_run. */
+BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
+  hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
+  if (known.main != NULL)
+    checkmainhook(L, op->st->main, &known);
+  int want = op->kind->traits & BS_BLOCKS
+               ? stepblocking(L, op, &known)
+               : tryonce(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
+  if (want != BS_DONE || op->error > 0)
+    drive(L, op, want, &known);
+  return op->kind->finish(L, op);
 }
 
 int bs_run (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
+  if (op->st->aside != 0)
+    return bs_runaside(L, op);
   hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
   if (known.main != NULL)
     checkmainhook(L, op->st->main, &known);
-  bs_time patience = op->timeout < 0 ? BS_FOREVER : firstpatience(op);
-  int want = op->st->aside != 0 ? tryonce(op, patience) : kind->step(op, patience);
+  int want = kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
   if (want != BS_DONE || op->error > 0)
     drive(L, op, want, &known);
   return kind->finish(L, op);
