@@ -15,6 +15,7 @@ build = {
   type = "builtin",
   modules = {
     ["bsdsocket"] = "lua/bsdsocket/init.lua",
+    ["bsdsocket.loop"] = "lua/bsdsocket/loop.lua",
     ["bsdsocket.core"] = {
       sources = {
         "csrc/address.c",
@@ -27,6 +28,7 @@ build = {
         "csrc/error.c",
         "csrc/interface.c",
         "csrc/linuxaddress.c",
+        "csrc/loop.c",
         "csrc/message.c",
         "csrc/option.c",
         "csrc/poller.c",
@@ -38,6 +40,7 @@ build = {
 =======
         "csrc/thread.c",
 >>>>>>> 30418a627c9780d8a176732ea6f849cb5ee365f8
+        "csrc/timer.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",
