@@ -45,6 +45,7 @@ build = {
         "csrc/unixpath.c",
         "csrc/util.c",
         "csrc/wait.c",
+        "csrc/waiter.c",
       },
       libraries = { "pthread" },
     },

@@ -32,6 +32,13 @@
 #define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
 #define BS_NUP 6
 
+/* user values of the state */
+#define BS_STATE_TASKS 1 /* those that have not ended (loop.c) */
+#define BS_STATE_TASK 2  /* metatable of tasks */
+#define BS_STATE_WAIT 3  /* what setwaiter was given (waiter.c) */
+#define BS_STATE_WAKE 4
+#define BS_STATE_NUV 4
+
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
 #define BS_ASIDE __attribute__((noinline))
@@ -89,9 +96,10 @@ struct bs_state {
   bs_chunk *held; /* the chunks that sockets have of their own */
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
-  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
-  int closing;   /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
+  bs_loop *loop;  /* the scheduler of tasks (loop.c); NULL: none yet */
+  int waiter;     /* another scheduler is to be called (waiter.c) */
+  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
+  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
 
@@ -102,6 +110,7 @@ struct bs_state {
 #define BS_SHARED 8u       /* others may change the description's flags behind our back */
 #define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
 #define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
+#define BS_WAITED 64u      /* another scheduler has waited for it */
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -171,9 +180,12 @@ typedef struct bs_kind {
   BS_DROPKIND(name, type, traits, step, finish, NULL)
 
 #define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
+  BS_FULLKIND(name, type, traits, step, finish, drop, NULL)
+
+#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor)                            \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish, drop, NULL                           \
+      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor                     \
   }
 
 /* traits */
@@ -224,6 +236,7 @@ void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as 
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, int *collected);
+double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
 /* Hooks of the running coroutine and the main thread: one that is new wants to be run. */
@@ -545,11 +558,20 @@ void bs_leaveloop(bs_state *st,
 void bs_closeloop(bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
+/* ---- waiter.c ---- */
+
+/* As bs_runintask, with another scheduler. */
+int bs_runwaiter(lua_State *L, bs_op *op);
+void bs_wake(lua_State *L,
+             int arg); /* the descriptor of the object there is about to be closed or given up */
+void bs_openwaiter(lua_State *L);
+
 /* ---- select.c, poller.c ---- */
 
 void bs_openselect(lua_State *L);
 void bs_openpoller(lua_State *L);
-void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
+int bs_markpoller(lua_State *L, int arg); /* a poller? It is waited for by another scheduler */
+void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or given up */
 
 /* ---- core.c ---- */
 

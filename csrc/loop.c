@@ -19,8 +19,7 @@
 
 #include "bsdsocket.h"
 
-#define TASK "task"                  /* name of the metatable */
-#define SCOPE "bsdsocket.loop.scope" /* the same */
+#define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
 #define BUDGET 64 /* tries in a row that a task has before others get their turn */
 
 typedef struct bs_task bs_task;
@@ -421,16 +420,15 @@ static void end (bs_task *t, int results, int failed) {
 }
 
 /* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table of the state. */
-static void anchor (lua_State *L, int state, bs_task *t, int task) {
-  task = lua_absindex(L, task);
-  lua_getiuservalue(L, state, 1);
+static void anchor (lua_State *L, bs_task *t, int task) {
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   lua_pushvalue(L, task);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
 static void unanchor (lua_State *L, bs_task *t) {
-  lua_getiuservalue(L, BS_UP_STATE, 1);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
@@ -545,6 +543,10 @@ static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   return lua_yieldk(L, 0, 0, resumed);
 }
 
+int bs_intask (const bs_state *st) {
+  return st->loop != NULL && st->loop->current != NULL;
+}
+
 int bs_runintask (lua_State *L, bs_op *op) {
   bs_loop *loop = op->st->loop;
   const bs_kind *kind = op->kind;
@@ -643,7 +645,18 @@ static void ringtask (lua_State *L, bs_timer *timer) {
 /* ==== tasks ==== */
 
 static bs_task *checktask (lua_State *L, int arg) {
-  return (bs_task *)luaL_checkudata(L, arg, TASK);
+  void *t = lua_touserdata(L, arg);
+  if (t != NULL && lua_getmetatable(L, arg)) {
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+    if (!lua_rawequal(L, -1, -2))
+      t = NULL;
+    lua_pop(L, 2);
+  }
+  else
+    t = NULL;
+  if (t == NULL)
+    luaL_typeerror(L, arg, "task");
+  return (bs_task *)t;
 }
 
 static bs_loop *needloop (lua_State *L) {
@@ -670,14 +683,15 @@ static bs_task *newtask (lua_State *L, int f) {
   t->loop = loop;
   t->timer.ring = ringtask;
   t->state = ENDED; /* until nothing can fail any more */
-  luaL_setmetatable(L, TASK);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+  lua_setmetatable(L, -2);
   lua_insert(L, f);
   t->L = lua_newthread(L);
   lua_setiuservalue(L, f, 1);
   if (!lua_checkstack(t->L, arguments + 1))
     bs_memory(L);
   lua_xmove(L, t->L, arguments + 1);
-  anchor(L, BS_UP_STATE, t, f);
+  anchor(L, t, f);
   t->unstarted = 1;
   loop->alive++;
   makeready(t);
@@ -1163,7 +1177,7 @@ static int loop_turn (lua_State *L) {
 
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
-  lua_getiuservalue(L, BS_UP_STATE, 1);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   for (int found = 1; found;) {
     found = 0;
     lua_pushnil(L);
@@ -1259,19 +1273,28 @@ static const luaL_Reg methods[] = {
   {NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+  {"__tostring", task_tostring},
+  {NULL, NULL},
+};
+
 void bs_openloop (lua_State *L) {
-  luaL_newmetatable(L, TASK);
-  int meta = lua_gettop(L);
+  int top = lua_gettop(L);
   lua_newtable(L);
-  bs_setfuncs(L, meta + 1, methods);
-  lua_setfield(L, meta, "__index");
-  lua_pushcfunction(L, task_tostring);
-  lua_setfield(L, meta, "__tostring");
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASKS);
+  lua_newtable(L);
+  lua_pushliteral(L, "task");
+  lua_setfield(L, -2, "__name");
+  lua_newtable(L);
+  bs_setfuncs(L, lua_gettop(L), methods);
+  lua_setfield(L, -2, "__index");
+  bs_setfuncs(L, lua_gettop(L), metamethods);
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASK);
   luaL_newmetatable(L, SCOPE);
   lua_pushcfunction(L, scope_gc);
   lua_setfield(L, -2, "__gc");
   lua_newtable(L);
   bs_setfuncs(L, lua_gettop(L), functions);
   lua_setfield(L, BS_AT_MODULE, "loop"); /* taken from there by lua/bsdsocket/loop.lua */
-  lua_settop(L, meta - 1);
+  lua_settop(L, top);
 }

@@ -535,6 +535,7 @@ static int chunks_next (lua_State *L) {
   bs_initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(BS_NUP + 1)));
   r.n = (size_t)lua_tointeger(L, lua_upvalueindex(BS_NUP + 2));
   lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(BS_NUP + 1)); /* where calls of sockets have it */
   return bs_run(L, &r.op);
 }
 

@@ -71,6 +71,10 @@ static bs_time left (bs_time deadline) {
   return now < deadline ? deadline - now : 0;
 }
 
+double bs_left (const bs_op *op) {
+  return op->deadline == BS_FOREVER ? -1 : (double)left(op->deadline) / 1e9;
+}
+
 /* ---- flags of the open file description ---- */
 
 /* Knows without asking, unless others share the description. */
@@ -413,6 +417,11 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, bs_hooks *known) 
 BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
   if (op->st->loop != NULL) {
     int results = bs_runintask(L, op);
+    if (results >= 0)
+      return results;
+  }
+  if (op->st->waiter && !bs_intask(op->st)) {
+    int results = bs_runwaiter(L, op);
     if (results >= 0)
       return results;
   }
