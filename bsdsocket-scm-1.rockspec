@@ -23,6 +23,7 @@ build = {
         "csrc/constant.c",
         "csrc/control.c",
         "csrc/core.c",
+        "csrc/engine.c",
         "csrc/error.c",
         "csrc/interface.c",
         "csrc/linuxaddress.c",
@@ -32,7 +33,11 @@ build = {
         "csrc/resolve.c",
         "csrc/select.c",
         "csrc/socket.c",
+<<<<<<< HEAD
+        "csrc/stream.c",
+=======
         "csrc/thread.c",
+>>>>>>> 30418a627c9780d8a176732ea6f849cb5ee365f8
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",

@@ -57,19 +57,23 @@ typedef struct bs_state bs_state;
 typedef struct bs_socket bs_socket;
 typedef struct bs_address bs_address;
 typedef struct bs_chunk bs_chunk;
+typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
 typedef struct bs_pool bs_pool;
 typedef struct bs_job bs_job;
 
-/* Bytes that have left the kernel and are not in Lua yet. A receiving call fills the state's chunk
-** and marks it with its socket until the Lua value exists; if memory runs out in between, the next
-** call finds the bytes here. A chunk that another socket needs meanwhile moves to its owner. */
+/* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
+** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
+** between, the next call finds the bytes here. When another socket needs the chunk, they move to one of
+** their owner's own. */
 struct bs_chunk {
-  bs_socket *owner; /* NULL: nothing in it is wanted any more */
-  size_t size;      /* of data */
-  size_t start;     /* the bytes start .. end - 1 are waiting */
+  bs_socket *owner;       /* NULL: nothing in it is wanted any more */
+  bs_chunk *next, **link; /* of an owner's own: in the list of all such */
+  size_t size;            /* of data */
+  size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
+  size_t searched;   /* there is no newline in start .. searched - 1 */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
@@ -81,8 +85,9 @@ struct bs_state {
   bs_chunk *scratch; /* where receiving calls put what arrives */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
-  int held;       /* sockets that have a chunk of their own */
-  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
+  bs_chunk *held; /* the chunks that sockets have of their own */
+  int aside;     /* what calls must look at before the straight way: sockets with unflushed bytes */
+  bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
 
@@ -92,6 +97,7 @@ struct bs_state {
 #define BS_SETNONBLOCK 4u  /* it was this object that set it */
 #define BS_SHARED 8u       /* others may change the description's flags behind our back */
 #define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
+#define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -103,6 +109,7 @@ struct bs_socket {
   double foundrcvtimeo; /* what it was before */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
+  bs_face *face;        /* what setvbuf and setmaxline said (stream.c); NULL: nothing yet */
   bs_reg *regs;         /* its places in pollers (poller.c) */
   unsigned char flags;  /* BS_CONNECTING ... */
   unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
@@ -177,9 +184,9 @@ typedef struct bs_kind {
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
 #if defined(SO_NOSIGPIPE) && !defined(SOCK_CLOEXEC)
-#define BS_SENDTRAITS BS_NEEDSFLAG
+#define BS_SENDTRAITS (BS_SENDS | BS_NEEDSFLAG)
 #else
-#define BS_SENDTRAITS 0
+#define BS_SENDTRAITS BS_SENDS
 #endif
 
 struct bs_op {
@@ -191,12 +198,17 @@ struct bs_op {
   bs_time began;    /* 0: not known; the deadline then counts from the first wait */
   bs_time deadline; /* 0: not fixed yet */
   bs_time rest;     /* with BS_REST */
+  int fd; /* readable when an operation without a socket may go on; -1: no descriptor tells */
+  unsigned char
+    drained; /* a receive got less than it had room for: the kernel has no more for now */
+  unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
 void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
+int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
 bs_time bs_now(void);
 bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
 int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
@@ -232,7 +244,8 @@ int bs_failtext(lua_State *L, const char *call, const char *subject, int err);
 int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err);
 /* of an operation; a may be NULL */
 int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
-int bs_memory(lua_State *L); /* raises "not enough memory" */
+int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
+int bs_memory(lua_State *L);                   /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
 const char *bs_expected(lua_State *L, int idx, const char *what);
 void bs_openerror(lua_State *L);
@@ -328,11 +341,6 @@ void bs_openconnection(lua_State *L);
 
 /* ---- transfer.c ---- */
 
-bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NULL: none do */
-#define bs_pending(s) (bs_chunkof(s) != NULL)
-int bs_anypending(const bs_state *st); /* does any socket have such bytes? */
-void bs_dropheld(bs_socket *s);        /* the socket gives up what it holds */
-
 /* What a receiving call knows; those of message.c begin with it. */
 typedef struct bs_receive {
   bs_op op;
@@ -352,8 +360,7 @@ void bs_initreceive(bs_receive *r, const bs_kind *kind, bs_socket *s);
 size_t bs_checkcount(lua_State *L, int arg);       /* its n, 65536 unless given */
 void bs_setreceiveflags(bs_receive *r, int flags); /* the user's */
 void bs_setflags(bs_op *op, int flags);            /* of any call: MSG_DONTWAIT is a timeout of 0 */
-int bs_serveheld(
-  bs_receive *r); /* the bytes that wait for their owner, if the kernel need not be asked */
+int bs_serveheld(bs_receive *r); /* the bytes that wait for their owner: true if these will do */
 int bs_makeroom(bs_receive *r, size_t *n,
                 int flags);        /* room for *n or less; without, a step's answer */
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
@@ -399,6 +406,17 @@ void bs_openmessage(lua_State *L);
 
 /* ---- buffer.c ---- */
 
+bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NULL: none do */
+#define bs_pending(s) (bs_chunkof(s) != NULL)
+void bs_eachpending(const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud);
+/* The state's chunk, free and with room for `size` bytes; NULL when memory is out. */
+bs_chunk *bs_room(bs_state *st, size_t size);
+/* A chunk with what is waiting for `s` and room for `more` bytes after that; NULL when memory is out. If
+** nothing is waiting it is free: who puts bytes there sets owner. */
+bs_chunk *bs_roomafter(bs_socket *s, size_t more);
+void bs_consume(bs_socket *s, size_t n); /* so many of the bytes that wait for it are in Lua now */
+void bs_dropheld(bs_socket *s);          /* none of them is wanted any more */
+
 typedef struct bs_buffer {
   size_t size;
   char data[];
@@ -411,6 +429,15 @@ const char *bs_todata(lua_State *L, int idx, size_t *len);    /* NULL: none of t
 /* The range i .. j of string.sub, given at arg and arg + 1, of `size` bytes: its length, and its offset. */
 size_t bs_checkrange(lua_State *L, int arg, size_t size, size_t *from);
 void bs_openbuffer(lua_State *L);
+
+/* ---- stream.c ---- */
+
+/* Sends what write() left: one try. BS_DONE: nothing is left, or *err says why. */
+int bs_flush(bs_socket *s, bs_time patience, int *err);
+bs_socket *bs_checkstream(lua_State *L, const char *call); /* at 1; raises if it is no stream */
+int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls that flush first */
+void bs_dropface(bs_socket *s);                /* with what is not flushed */
+void bs_openstream(lua_State *L);
 
 /* ---- option.c ---- */
 
@@ -425,6 +452,49 @@ void bs_openutil(lua_State *L);
 /* ---- unixpath.c ---- */
 
 void bs_openunixpath(lua_State *L); /* core.listenpath, for socket.listen */
+
+/* ---- engine.c ---- */
+
+/* Asked for, and told: BS_READ, BS_WRITE, BS_URGENT (not by kqueue). To be asked with them, as it stays until
+** the place is left: */
+#define BS_EDGE 16 /* tell of changes only */
+#define BS_ONCE 32 /* disarmed when something was told; bs_enginemodify arms it again */
+/* Told, never asked for: BS_ERROR, and */
+#define BS_HANGUP                                                                                  \
+  64 /* the peer's end, an error or urgent data: after this a short read proves nothing */
+#define BS_LOST 128 /* alone: the descriptor was found closed, and the place is left */
+
+typedef struct bs_watch bs_watch;
+
+typedef struct bs_engine {
+  bs_state *st;      /* whose allocator it uses */
+  bs_watch *watches; /* by place */
+  int size;          /* of them */
+  int fd;            /* the kernel's; -1: this engine has none, or is closed */
+  pid_t pid;         /* of the process that opened it */
+  uint32_t stamp;    /* the last one given */
+  int coarse;        /* the kernel knows no finer time than milliseconds */
+} bs_engine;
+
+/* A place is the caller's number for a descriptor: small, as there is an array of them. These give 0, an
+** errno, or BS_ENOMEM. */
+int bs_engineopen(bs_engine *e, bs_state *st);
+void bs_engineclose(bs_engine *e); /* again is harmless */
+/* EEXIST for a place that has this descriptor already, unless that was closed behind our back meanwhile. */
+int bs_engineadd(bs_engine *e, int i, int fd, int asked);
+int bs_enginemodify(bs_engine *e, int i, int fd, int asked); /* ENOENT, EBADF: the place is left */
+int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever it gives */
+/* Waits up to `patience`, no shorter, and calls told for each place that is ready; for one it may be called twice,
+** or in vain. It must not raise; it may add, modify, remove, wait and close: no place is told what
+** was meant for an earlier owner. */
+typedef void (*bs_told)(void *ud, int i, int what);
+int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
+/* With BS_EDGE: what somebody waits for now. To be said before each wait of theirs, and 0 when nobody does,
+** since poll knows no edges: of such a place it asks that and nothing else. */
+#define bs_engineneeds(e, i, want) ((e)->fd < 0 ? bs_setneeds(e, i, want) : (void)0)
+void bs_setneeds(bs_engine *e, int i, int want);
+int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
+extern const char bs_enginename[];       /* "epoll" ... */
 
 /* ---- select.c, poller.c ---- */
 

@@ -1,12 +1,185 @@
 /*
-** buffer.c: the reusable byte buffer, socket.buffer(size). No descriptor here; the bytes go in and out
-** by recvinto and the sending calls.
+** buffer.c: where bytes are kept. Chunks hold what has left the kernel and is not in Lua yet; socket.buffer(size)
+** is a byte buffer for users. No descriptor here: the bytes come by the receiving calls of transfer.c, message.c
+** and stream.c.
 */
 #include "prefix.h"
 
 #include <string.h>
 
 #include "bsdsocket.h"
+
+/* ==== chunks ==== */
+
+#define USUALSIZE ((size_t)1 << 16) /* of the state's chunk */
+#define MOSTKEPT ((size_t)1 << 20)  /* a larger one, once empty, is given back */
+
+bs_chunk *bs_chunkof (const bs_socket *s) {
+  bs_chunk *scratch = s->st->scratch;
+  return scratch != NULL && scratch->owner == s ? scratch : s->held;
+}
+
+void bs_eachpending (const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud) {
+  if (st->scratch != NULL && st->scratch->owner != NULL)
+    call(ud, st->scratch->owner);
+  for (const bs_chunk *c = st->held; c != NULL; c = c->next)
+    call(ud, c->owner);
+}
+
+static bs_chunk *newchunk (bs_state *st, size_t size) {
+  if (size > SIZE_MAX / 2)
+    return NULL;
+  bs_chunk *c = (bs_chunk *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_chunk) + size);
+  if (c != NULL) {
+    memset(c, 0, offsetof(bs_chunk, address));
+    c->size = size;
+  }
+  return c;
+}
+
+static void freechunk (bs_state *st, bs_chunk *c) {
+  st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, 0);
+}
+
+/* The chunk becomes its owner's own. */
+static void hold (bs_chunk *c) {
+  bs_socket *s = c->owner;
+  s->held = c;
+  c->next = s->st->held;
+  c->link = &s->st->held;
+  if (c->next != NULL)
+    c->next->link = &c->next;
+  s->st->held = c;
+}
+
+static void unhold (bs_chunk *c) {
+  *c->link = c->next;
+  if (c->next != NULL)
+    c->next->link = c->link;
+  c->owner->held = NULL;
+}
+
+/* Its bytes are no longer wanted; nor is it, if more came at once than usual. */
+static void leavescratch (bs_state *st) {
+  bs_chunk *c = st->scratch;
+  c->owner = NULL;
+  c->start = 0;
+  if (c->size > MOSTKEPT) {
+    freechunk(st, c);
+    st->scratch = NULL;
+  }
+}
+
+static void drop (bs_socket *s, bs_chunk *c) {
+  if (c == s->st->scratch)
+    leavescratch(s->st);
+  else {
+    unhold(c);
+    freechunk(s->st, c);
+  }
+}
+
+void bs_dropheld (bs_socket *s) {
+  bs_chunk *c = bs_chunkof(s);
+  if (c != NULL)
+    drop(s, c);
+}
+
+void bs_consume (bs_socket *s, size_t n) {
+  bs_chunk *c = bs_chunkof(s);
+  if (c == NULL)
+    return;
+  if (n >= c->end - c->start)
+    drop(s, c);
+  else
+    c->start += n;
+}
+
+/* What waits in `c` goes to the beginning of `to`, with all that is known about it. */
+static void move (const bs_chunk *c, bs_chunk *to) {
+  size_t n = c->end - c->start;
+  to->owner = c->owner;
+  to->searched = c->searched > c->start ? c->searched - c->start : 0;
+  to->cut = c->cut;
+  to->addrlen = c->addrlen;
+  memmove(&to->address, &c->address, c->addrlen);
+  memmove(to->data, c->data + c->start, n);
+  to->start = 0;
+  to->end = n;
+}
+
+/* Another's bytes leave the state's chunk: few of them for one of their size, else the chunk goes with them. */
+static int evict (bs_state *st) {
+  bs_chunk *c = st->scratch;
+  size_t n = c->end - c->start;
+  if (n > c->size / 4) {
+    hold(c);
+    st->scratch = NULL;
+    return 1;
+  }
+  bs_chunk *own = newchunk(st, n);
+  if (own == NULL)
+    return 0;
+  move(c, own);
+  hold(own);
+  leavescratch(st);
+  return 1;
+}
+
+bs_chunk *bs_room (bs_state *st, size_t size) {
+  if (st->scratch != NULL && st->scratch->owner != NULL && !evict(st))
+    return NULL;
+  bs_chunk *c = st->scratch;
+  if (c != NULL && c->size >= size && (c->size <= MOSTKEPT || size > MOSTKEPT))
+    return c;
+  bs_chunk *fresh = newchunk(st, size < USUALSIZE ? USUALSIZE : size);
+  if (fresh == NULL)
+    return NULL;
+  if (c != NULL)
+    freechunk(st, c);
+  st->scratch = fresh;
+  return fresh;
+}
+
+bs_chunk *bs_roomafter (bs_socket *s, size_t more) {
+  bs_state *st = s->st;
+  bs_chunk *c = bs_chunkof(s);
+  if (c == NULL) {
+    c = bs_room(st, more);
+    if (c != NULL) {
+      c->end = c->searched = 0;
+      c->cut = 0;
+      c->addrlen = 0;
+    }
+    return c;
+  }
+  if (c->size - c->end >= more)
+    return c;
+  size_t n = c->end - c->start;
+  if (c->size - n >= more && n <= c->size / 2) { /* seldom enough not to matter */
+    move(c, c);
+    return c;
+  }
+  if (more > SIZE_MAX / 4 || n > SIZE_MAX / 4)
+    return NULL;
+  bs_chunk *larger = n + more <= USUALSIZE / 2 && c != st->scratch
+                       ? bs_room(st, n + more) /* few: the state's chunk has the room, for now */
+                       : newchunk(st, 2 * n > n + more ? 2 * n : n + more);
+  if (larger == NULL)
+    return NULL;
+  move(c, larger);
+  if (c == st->scratch)
+    st->scratch = larger;
+  else {
+    unhold(c);
+    if (larger != st->scratch)
+      hold(larger);
+  }
+  freechunk(st, c);
+  return larger;
+}
+
+/* ==== buffers ==== */
 
 bs_buffer *bs_testbuffer (lua_State *L, int arg) {
   return (bs_buffer *)bs_testobject(L, arg, BS_UP_BUFFER);

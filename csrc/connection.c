@@ -68,11 +68,23 @@ static int connection_listen (lua_State *L) {
 }
 
 /* s:shutdown([how]) */
-static int connection_shutdown (lua_State *L) {
-  const bs_socket *s = bs_checksocket(L, 1);
-  if (shutdown(s->fd, bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR)) != 0)
+static int shutdown_finish (lua_State *L, bs_op *o) {
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  if (shutdown(o->sock->fd, bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR)) != 0)
     return bs_fail(L, "shutdown", errno);
   return self(L);
+}
+
+static const bs_kind shutdown_kind =
+  BS_KIND("shutdown", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, shutdown_finish);
+
+static int connection_shutdown (lua_State *L) {
+  bs_op op;
+  bs_socket *s = bs_checksocket(L, 1);
+  (void)bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR);
+  bs_initop(&op, &shutdown_kind, s->st, s);
+  return bs_run(L, &op);
 }
 
 /* ---- connect ---- */
@@ -238,8 +250,7 @@ static int clients_finish (lua_State *L, bs_op *o) {
     return accept_finish(L, o);
   if (o->sock->fd < 0)
     return 0;
-  bs_failop(L, o, NULL);
-  return luaL_error(L, "%s", lua_tostring(L, -2));
+  return bs_raiseop(L, o);
 }
 
 static const bs_kind accept_kind =

@@ -92,6 +92,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opentransfer(L); /* first, so that send and recv find their places in the table free */
   bs_opensocket(L);
   bs_openconnection(L);
+  bs_openstream(L);
   bs_openmessage(L);
   bs_openoption(L);
   bs_openaddress(L);

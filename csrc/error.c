@@ -111,6 +111,11 @@ int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
   return 3;
 }
 
+int bs_raiseop (lua_State *L, const bs_op *op) {
+  bs_failop(L, op, NULL);
+  return luaL_error(L, "%s", lua_tostring(L, -2));
+}
+
 /* strerror(code): the text for a number, or for the name of one */
 static int error_strerror (lua_State *L) {
   lua_Integer code;

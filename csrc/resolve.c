@@ -317,7 +317,7 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
   if (failed(&n.q))
     return fail(L, &n.q, call, arg);
   n.q.op.began = bs_now();
-  return bs_run(L, &n.q.op);
+  return bs_runaside(L, &n.q.op);
 }
 
 /* ---- getaddrinfo ---- */
@@ -482,7 +482,7 @@ static int resolve_getaddrinfo (lua_State *L) {
     sethost(&l.q, host, len);
   l.list = NULL;
   pushlist(L);
-  return failed(&l.q) ? fail(L, &l.q, l.q.op.kind->name, 1) : bs_run(L, &l.q.op);
+  return failed(&l.q) ? fail(L, &l.q, l.q.op.kind->name, 1) : bs_runaside(L, &l.q.op);
 }
 
 /* ---- getnameinfo ---- */
@@ -537,7 +537,7 @@ static int resolve_getnameinfo (lua_State *L) {
     r.eai = EAI_FAMILY;
     return getnameinfo_finish(L, &r.op);
   }
-  return bs_run(L, &r.op);
+  return bs_runaside(L, &r.op);
 }
 
 /* ---- services: through getaddrinfo and getnameinfo, as getservbyname has static data ---- */

@@ -92,12 +92,13 @@ static int letgo (bs_socket *s) {
   int fd = s->fd;
   bs_leavepollers(s);
   bs_dropheld(s);
+  bs_dropface(s);
   s->fd = -1;
   s->flags = 0;
   return fd;
 }
 
-/* What close, <close> and the collector share. EINTR or not: the descriptor is gone. */
+/* EINTR or not: the descriptor is gone. */
 static void release (bs_socket *s) {
   if (s->fd >= 0)
     close(letgo(s));
@@ -341,22 +342,65 @@ static int socket_dup (lua_State *L) {
 
 /* ---- ended ---- */
 
-static int socket_close (lua_State *L) {
-  release(bs_checksocket(L, 1));
+/* What failed is what was left to flush: it is closed all the same. */
+static int close_finish (lua_State *L, bs_op *o) {
+  int err = o->sock->fd >= 0 ? o->error : 0; /* closed meanwhile: as good */
+  release(o->sock);
+  o->error = err;
+  if (err != 0)
+    return bs_failop(L, o, NULL);
   lua_pushboolean(L, 1);
   return 1;
 }
 
+static const bs_kind close_kind =
+  BS_KIND("close", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, close_finish);
+
+/* s:close() */
+static int socket_close (lua_State *L) {
+  bs_op op;
+  bs_socket *s = bs_checksocket(L, 1);
+  bs_initop(&op, &close_kind, s->st, s);
+  return s->flags & BS_UNFLUSHED ? bs_run(L, &op) : close_finish(L, &op);
+}
+
+/* The collector, and whoever cannot wait. */
 static int socket_gc (lua_State *L) {
-  release(bs_checksocket(L, 1));
+  bs_socket *s = bs_checksocket(L, 1);
+  int err = 0;
+  if (s->flags & BS_UNFLUSHED)
+    while (bs_flush(s, BS_NEVER, &err) == BS_AGAIN)
+      ;
+  release(s);
   return 0;
 }
 
-/* s:detach() -> fd, bytes read ahead */
-static int socket_detach (lua_State *L) {
+/* Ctrl-C goes on when the socket is closed; what else may fail nobody asks about here. */
+static int closed (lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  release(bs_checksocket(L, 1));
+  if (status != LUA_OK && status != LUA_YIELD)
+    return lua_error(L);
+  return 0;
+}
+
+static int socket_leave (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
-  if (s->fd < 0)
-    return bs_fail(L, "detach", EBADF);
+  if (!(s->flags & BS_UNFLUSHED)) {
+    release(s);
+    return 0;
+  }
+  lua_settop(L, 1);
+  bs_pushfunction(L, socket_close, 0);
+  lua_pushvalue(L, 1);
+  return closed(L, lua_pcallk(L, 1, 0, 0, 0, closed), 0);
+}
+
+/* s:detach() -> fd, bytes read ahead */
+static int detach_finish (lua_State *L, bs_op *o) {
+  bs_socket *s = o->sock;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
   const bs_chunk *c = bs_chunkof(s);
   lua_pushinteger(L, s->fd);
   if (c != NULL)
@@ -368,6 +412,16 @@ static int socket_detach (lua_State *L) {
   bs_restoreflags(s);
   letgo(s);
   return 2;
+}
+
+static const bs_kind detach_kind =
+  BS_KIND("detach", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, detach_finish);
+
+static int socket_detach (lua_State *L) {
+  bs_op op;
+  bs_socket *s = bs_checksocket(L, 1);
+  bs_initop(&op, &detach_kind, s->st, s);
+  return bs_run(L, &op);
 }
 
 /* ---- its descriptor ---- */
@@ -394,9 +448,10 @@ static int socket_setfd (lua_State *L) {
   lua_settop(L, 1);
   if (fd == s->fd)
     return 1;
-  if (bs_pending(s))
-    return luaL_error(
-      L, "setfd: bytes that were read ahead would be lost; read them first, or detach");
+  if (bs_pending(s) || (s->flags & BS_UNFLUSHED))
+    return luaL_error(L, "setfd: bytes that were %s would be lost; %s them first, or detach",
+                      bs_pending(s) ? "read ahead" : "not flushed",
+                      bs_pending(s) ? "read" : "flush");
   bs_socket fresh = *s;
   if (fd >= 0 && bs_adopt(&fresh, fd) != 0)
     return bs_fail(L, "setfd", errno);
@@ -406,6 +461,7 @@ static int socket_setfd (lua_State *L) {
   }
   if (fd >= 0) {
     fresh.held = NULL;
+    fresh.face = NULL;
     fresh.regs = NULL;
     *s = fresh;
     lua_pushvalue(L, BS_UP_SOCKET); /* if a finalizer brought it back, it wants one again */
@@ -597,7 +653,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-  {"__close", socket_gc},
+  {"__close", socket_leave},
   {"__gc", socket_gc},
   {"__tostring", socket_tostring},
   {NULL, NULL},

@@ -1,6 +1,6 @@
 /*
-** transfer.c: data through a socket, one system call a piece: send sendall sendto, recv recvinto recvfrom,
-** sockatmark. Also what becomes of bytes that have left the kernel and could not be handed to Lua.
+** transfer.c: data through a socket, one system call a piece: send sendall sendto, recv recvinto recvfrom
+** chunks, sockatmark. Where bytes wait that have left the kernel and are not in Lua yet is in buffer.c.
 */
 #include "prefix.h"
 
@@ -11,7 +11,7 @@
 
 #include "bsdsocket.h"
 
-#define DEFAULTSIZE 65536            /* of a receive, and of the chunk */
+#define DEFAULTSIZE 65536            /* of a receive */
 #define MOSTATONCE ((size_t)1 << 20) /* one system call is not given more room than this */
 
 /* MSG_DONTWAIT in a user's flags is a timeout of 0 for this call. */
@@ -181,93 +181,15 @@ static int transfer_sendto (lua_State *L) {
                         to != NULL ? sendtoaddress : sendtoname);
 }
 
-/* ==== chunks: bytes on their way from the kernel to Lua ==== */
+/* ==== receiving ==== */
 
-bs_chunk *bs_chunkof (const bs_socket *s) {
-  bs_chunk *scratch = s->st->scratch;
-  return scratch != NULL && scratch->owner == s ? scratch : s->held;
-}
-
-int bs_anypending (const bs_state *st) {
-  return st->held > 0 || (st->scratch != NULL && st->scratch->owner != NULL);
-}
-
-static void freechunk (bs_state *st, bs_chunk *c) {
-  st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, 0);
-}
+typedef bs_receive receive_op;
 
 /* What comes next begins at 0, marked or not. */
 static inline void setfree (bs_chunk *c) {
   c->owner = NULL;
   c->start = 0;
 }
-
-/* Its bytes are no longer wanted; nor is it, if more came at once than usual. */
-static inline void leavescratch (bs_state *st) {
-  bs_chunk *c = st->scratch;
-  setfree(c);
-  if (c->size > MOSTATONCE) {
-    freechunk(st, c);
-    st->scratch = NULL;
-  }
-}
-
-void bs_dropheld (bs_socket *s) {
-  bs_state *st = s->st;
-  if (st->scratch != NULL && st->scratch->owner == s)
-    leavescratch(st);
-  else if (s->held != NULL) {
-    freechunk(st, s->held);
-    s->held = NULL;
-    st->held--;
-  }
-}
-
-/* The state's chunk, free and with room for `size` bytes; NULL when memory is out. If another's bytes
-** are in it, it goes to their owner. */
-static bs_chunk *room (bs_state *st, size_t size) {
-  bs_chunk *c = st->scratch;
-  if (c != NULL && c->owner == NULL && c->size >= size &&
-      (c->size <= MOSTATONCE || size > MOSTATONCE))
-    return c;
-  if (size < DEFAULTSIZE)
-    size = DEFAULTSIZE;
-  bs_chunk *fresh = (bs_chunk *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_chunk) + size);
-  if (fresh == NULL)
-    return NULL;
-  if (c != NULL && c->owner != NULL) {
-    c->owner->held = c;
-    st->held++;
-  }
-  else if (c != NULL)
-    freechunk(st, c);
-  setfree(fresh);
-  fresh->size = size;
-  fresh->end = 0;
-  fresh->cut = 0;
-  fresh->addrlen = 0;
-  st->scratch = fresh;
-  return fresh;
-}
-
-/* Makes the room in a chunk where bytes of `s` wait larger. */
-static bs_chunk *enlarge (bs_socket *s, bs_chunk *c, size_t size) {
-  bs_state *st = s->st;
-  bs_chunk *larger =
-    (bs_chunk *)st->alloc(st->allocdata, c, sizeof(bs_chunk) + c->size, sizeof(bs_chunk) + size);
-  if (larger == NULL)
-    return NULL;
-  larger->size = size;
-  if (st->scratch == c)
-    st->scratch = larger;
-  else
-    s->held = larger;
-  return larger;
-}
-
-/* ==== receiving ==== */
-
-typedef bs_receive receive_op;
 
 /* what the kernel has nothing of */
 int bs_notreceived (receive_op *r) {
@@ -336,7 +258,7 @@ BS_ASIDE int bs_makeroom (receive_op *r, size_t *n, int flags) {
     if ((size_t)length < *n)
       *n = (size_t)length;
   }
-  r->chunk = room(r->op.st, *n);
+  r->chunk = bs_room(r->op.st, *n);
   if (r->chunk == NULL)
     r->op.error = BS_ENOMEM;
   return BS_DONE;
@@ -362,6 +284,7 @@ static inline void mark (const receive_op *r) {
   if (c->owner == NULL && consumes(r)) {
     c->owner = r->op.sock;
     c->end = r->got;
+    c->searched = 0;
     c->cut = r->cut;
     c->addrlen = r->addrlen;
     if (r->addrlen > 0)
@@ -397,31 +320,30 @@ static int receive_step (bs_op *o, bs_time patience) {
   if (got < 0)
     return bs_notreceived(r);
   r->got = (size_t)got;
+  o->drained = r->got < n;
   if (r->into == NULL)
     mark(r);
   return BS_DONE;
 }
 
+static BS_ASIDE void handedpart (const receive_op *r) {
+  if (r->message)
+    bs_dropheld(r->op.sock);
+  else
+    bs_consume(r->op.sock, r->got);
+}
+
 /* The values exist. Pushing them may have run the collector, and so anything: the chunk may have moved to
 ** its owner, or be gone. (A finalizer that received from this very socket got these bytes, too.) */
 static inline void handedover (const receive_op *r) {
-  bs_socket *s = r->op.sock;
   bs_chunk *c = r->chunk;
   if (!consumes(r))
     return;
-  if (c == s->st->scratch) {
-    if (c->owner != s)
-      return;
-  }
-  else if (c != s->held)
-    return;
-  c->start += r->got;
-  if (c->start < c->end && !r->message)
-    return;
-  if (c == s->st->scratch)
-    leavescratch(s->st);
+  if (c == r->op.st->scratch && c->owner == r->op.sock && c->start + r->got == c->end &&
+      c->size <= MOSTATONCE)
+    setfree(c);
   else
-    bs_dropheld(s);
+    handedpart(r);
 }
 
 void bs_mark (const bs_receive *r) {
@@ -446,6 +368,18 @@ static int recv_finish (lua_State *L, bs_op *o) {
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
   handedover(r);
   return 1 + pushcut(L, r);
+}
+
+/* An iterator: nil ends it, and what failed is raised, as that of file:lines does. */
+static int chunks_finish (lua_State *L, bs_op *o) {
+  const receive_op *r = (const receive_op *)o;
+  if (o->error != 0)
+    return bs_raiseop(L, o);
+  if (r->got > 0)
+    return recv_finish(L, o);
+  handedover(r);
+  lua_pushnil(L);
+  return 1;
 }
 
 static int recvfrom_finish (lua_State *L, bs_op *o) {
@@ -484,19 +418,11 @@ static int waitall_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   size_t most = r->n - have < MOSTATONCE ? r->n - have : MOSTATONCE;
-  if (c == NULL)
-    c = room(o->st, most);
-  else if (c->size - c->end < most)
-    c = enlarge(s, c, c->end + (most > c->size ? most : c->size));
+  c = bs_roomafter(s, most);
   r->chunk = c;
   if (c == NULL) {
     o->error = BS_ENOMEM;
     return BS_DONE;
-  }
-  if (c->owner == NULL) {
-    c->end = 0;
-    c->cut = 0;
-    c->addrlen = 0;
   }
   ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
   if (got < 0)
@@ -531,6 +457,8 @@ static int waitall_finish (lua_State *L, bs_op *o) {
 
 static const bs_kind recv_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
+static const bs_kind chunks_kind =
+  BS_KIND("chunks", receive_op, BS_RECEIVES, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
@@ -563,6 +491,7 @@ size_t bs_checkcount (lua_State *L, int arg) {
 
 void bs_setreceiveflags (bs_receive *r, int flags) {
   bs_setflags(&r->op, flags);
+  r->op.flagged = flags != 0;
   if (!r->message)
     flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
   r->flags = flags;
@@ -598,6 +527,26 @@ static int transfer_recv (lua_State *L) {
   if (r.n == 0)
     return nothing(L, &r, 1);
   return bs_run(L, &r.op);
+}
+
+/* The socket and n of the loop are upvalues. */
+static int chunks_next (lua_State *L) {
+  receive_op r;
+  bs_initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(BS_NUP + 1)));
+  r.n = (size_t)lua_tointeger(L, lua_upvalueindex(BS_NUP + 2));
+  lua_settop(L, 0);
+  return bs_run(L, &r.op);
+}
+
+/* for data in s:chunks([n]) do */
+static int transfer_chunks (lua_State *L) {
+  bs_checkstream(L, "chunks");
+  size_t n = bs_checkcount(L, 2);
+  luaL_argcheck(L, n > 0, 2, "a chunk has at least one byte");
+  lua_settop(L, 1);
+  lua_pushinteger(L, (lua_Integer)n);
+  bs_pushfunction(L, chunks_next, 2);
+  return 1;
 }
 
 /* s:recvfrom([n [, flags]]) */
@@ -642,6 +591,7 @@ static int transfer_sockatmark (lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
+  {"chunks", transfer_chunks},
   {"recv", transfer_recv},
   {"recvfrom", transfer_recvfrom},
   {"recvinto", transfer_recvinto},

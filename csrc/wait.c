@@ -170,6 +170,8 @@ void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
   op->timeout = s != NULL ? s->timeout : -1;
   op->began = op->deadline = 0;
   op->rest = 0;
+  op->fd = -1;
+  op->drained = op->flagged = 0;
 }
 
 int bs_waitfd (int fd, int want, bs_time deadline) {
@@ -179,6 +181,32 @@ int bs_waitfd (int fd, int want, bs_time deadline) {
                      (want & BS_URGENT ? POLLPRI : 0));
   p.revents = 0;
   return poll(&p, 1, bs_millis(left(deadline)));
+}
+
+/* One try, with what write() left unflushed around it: a sending call comes after that; a receiving one
+** sends it before it waits, and then waits for either. (EPIPE is left to the next sending call, which gets it
+** again: what the peer has sent can still be received.) */
+static int tryonce (bs_op *op, bs_time patience) {
+  const bs_kind *kind = op->kind;
+  bs_socket *s = op->sock;
+  if (s == NULL || !(s->flags & BS_UNFLUSHED) || !(kind->traits & (BS_SENDS | BS_RECEIVES)))
+    return kind->step(op, patience);
+  if (kind->traits & BS_SENDS) {
+    int want = bs_flush(s, patience, &op->error);
+    return want == BS_DONE && op->error == 0 ? kind->step(op, patience) : want;
+  }
+  int want = kind->step(op, BS_NEVER), err = 0;
+  if (want == BS_DONE || want == BS_AGAIN)
+    return want;
+  int left = bs_flush(s, BS_NEVER, &err);
+  if (left != BS_DONE)
+    return left == BS_WRITE ? want | BS_WRITE : left;
+  if (err == 0)
+    return BS_AGAIN;
+  if (err == EPIPE)
+    return want;
+  op->error = err;
+  return BS_DONE;
 }
 
 /* How long the first step of a call with a timeout may wait by itself. */
@@ -372,18 +400,31 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
     checkhooks(L, op->st->main, known);
     if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
       (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
-    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : op->kind->step(op, patience);
+    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : tryonce(op, patience);
   }
+}
+
+/* What is not as simple as in bs_run. */
+BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
+  hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
+  if (known.main != NULL)
+    checkmainhook(L, op->st->main, &known);
+  int want = op->kind->traits & BS_BLOCKS
+               ? stepblocking(L, op, &known)
+               : tryonce(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
+  if (want != BS_DONE || op->error > 0)
+    drive(L, op, want, &known);
+  return op->kind->finish(L, op);
 }
 
 int bs_run (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
+  if (op->st->aside != 0)
+    return bs_runaside(L, op);
   hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
   if (known.main != NULL)
     checkmainhook(L, op->st->main, &known);
-  int want = kind->traits & BS_BLOCKS
-               ? stepblocking(L, op, &known)
-               : kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
+  int want = kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
   if (want != BS_DONE || op->error > 0)
     drive(L, op, want, &known);
   return kind->finish(L, op);

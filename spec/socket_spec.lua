@@ -287,9 +287,10 @@ describe("a closed socket", function()
     send = { "x" }, sendall = { "x" }, sendto = { "x", "127.0.0.1", 1 }, recv = {}, recvfrom = {},
     recvinto = { socket.buffer(1) }, setsockopt = { "SO_REUSEADDR", true }, getsockopt = { "SO_REUSEADDR" },
     sendmsg = { { data = "x" } }, sendmmsg = { { "x" } }, recvmsg = {}, recvmmsg = { 1, 1 },
+    read = {}, readuntil = { "x" }, write = { "x" }, flush = {}, setvbuf = { "no" }, setmaxline = { 80 },
   }
   local gives = {
-    close = true, getfd = -1, pollfd = -1, dirty = false, events = "r",
+    close = true, pending = 0, getfd = -1, pollfd = -1, dirty = false, events = "r",
     family = socket.AF_INET, type = socket.SOCK_DGRAM, protocol = socket.IPPROTO_UDP,
   }
 
@@ -322,7 +323,7 @@ describe("a closed socket", function()
   end)
 
   it("answers every method of the library", function()
-    local known = { clients = true, setfd = true, fileno = true, timeout = true }
+    local known = { clients = true, chunks = true, lines = true, setfd = true, fileno = true, timeout = true }
     for name in pairs(calls) do known[name] = true end
     for name in pairs(gives) do known[name] = true end
     for name in pairs(getmetatable(closed()).__index) do assert.is_true(known[name], name) end

@@ -1,0 +1,825 @@
+/*
+** stream.c: the file face of stream sockets, with the names and the meaning of Lua's io: read lines readuntil
+** pending setmaxline, write flush setvbuf. Bytes read ahead wait in a chunk (buffer.c), where the other
+** receiving calls find them first; what write leaves unflushed waits here, and wait.c sends it before
+** other calls go on.
+**
+** A reading call is a list of *items*, one for each format. Its step looks whether what has arrived is
+** enough for all of them, and consumes nothing; its finish makes the values, and only then are
+** their bytes gone. So whatever fails, the call can be repeated.
+*/
+#include "prefix.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "bsdsocket.h"
+
+#define MAXLINE ((size_t)1 << 20)  /* unless setmaxline says otherwise */
+#define READAHEAD 4096             /* at least so much room for what arrives, and mostly 64 KiB */
+#define MAXNUMERAL 200             /* of read("n"), as Lua's io has it */
+#define VBUFSIZE ((size_t)1 << 16) /* unless setvbuf says otherwise */
+
+#if !defined(IOV_MAX)
+#define IOV_MAX 1024
+#endif
+
+enum vbuf { UNBUFFERED, FULL, LINE };
+
+struct bs_face {
+  size_t maxline;
+  size_t limit; /* of what may stay unflushed */
+  enum vbuf mode;
+  char *data; /* what is unflushed: start .. end - 1 of `room` bytes */
+  size_t room, start, end;
+};
+
+static bs_face *checkface (lua_State *L, bs_socket *s) {
+  if (s->face == NULL) {
+    bs_state *st = s->st;
+    bs_face *f = (bs_face *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_face));
+    if (f == NULL)
+      bs_memory(L);
+    memset(f, 0, sizeof(*f));
+    f->maxline = MAXLINE;
+    f->limit = VBUFSIZE;
+    s->face = f;
+  }
+  return s->face;
+}
+
+static int nostream (lua_State *L, const bs_socket *s, const char *call) {
+  return bs_fail(L, call, s->fd < 0 ? EBADF : EOPNOTSUPP);
+}
+
+bs_socket *bs_checkstream (lua_State *L, const char *call) {
+  bs_socket *s = bs_checksocket(L, 1);
+  if (s->type != SOCK_STREAM) {
+    nostream(L, s, call);
+    luaL_error(L, "%s", lua_tostring(L, -2));
+  }
+  return s;
+}
+
+/* ==== what has arrived ==== */
+
+/* A place in the bytes that wait. */
+typedef struct view {
+  bs_chunk *c; /* NULL: none do */
+  size_t at, n;
+  size_t maxline;
+  int ended;  /* nothing comes after them */
+  int probed; /* it was asked: the stream has not ended */
+} view;
+
+static void look (view *v, const bs_socket *s, int ended) {
+  v->c = bs_chunkof(s);
+  v->at = 0;
+  v->n = v->c != NULL ? v->c->end - v->c->start : 0;
+  v->maxline = s->face != NULL ? s->face->maxline : MAXLINE;
+  v->ended = ended;
+  v->probed = 0;
+}
+
+static const char *bytes (const view *v) {
+  return v->c->data + v->c->start;
+}
+
+/* The offset of the next newline, v->n if there is none yet. Where none was found before is not looked again. */
+static size_t findnewline (view *v) {
+  bs_chunk *c = v->c;
+  size_t known = c->searched > c->start ? c->searched - c->start : 0;
+  size_t from = v->at < known ? known : v->at;
+  if (from >= v->n)
+    return v->n;
+  const char *found = (const char *)memchr(bytes(v) + from, '\n', v->n - from);
+  if (found != NULL)
+    return (size_t)(found - bytes(v));
+  if (v->at <= known)
+    c->searched = c->end;
+  return v->n;
+}
+
+/* ==== formats ==== */
+
+typedef struct item item;
+
+/* What a format answers when it looks at the bytes. */
+enum found {
+  FOUND,   /* item.from and item.len, or item.nothing: the end of the stream */
+  MORE,    /* has to arrive */
+  TOOLONG, /* beyond the bound */
+  PROBE    /* it has to be asked whether the stream has ended */
+};
+
+struct item {
+  enum found (*find)(item *it, view *v); /* moves v->at behind what it found */
+  void (*push)(lua_State *L, const item *it, const char *data);
+  size_t n;            /* count, or readuntil's bound */
+  size_t from, len;    /* of the value in what waits */
+  const char *pattern; /* of readuntil; on the stack */
+  size_t patternlen;
+  unsigned char keep; /* the newline stays */
+  unsigned char nothing;
+};
+
+static enum found take (item *it, view *v, size_t len, size_t skip) {
+  it->from = v->at;
+  it->len = len;
+  v->at += skip;
+  return FOUND;
+}
+
+/* What the end of the stream leaves. */
+static enum found takerest (item *it, view *v) {
+  size_t rest = v->n - v->at;
+  it->nothing = rest == 0;
+  return take(it, v, rest, rest);
+}
+
+static enum found findline (item *it, view *v) {
+  size_t end = v->n > 0 ? findnewline(v) : 0;
+  if (end - v->at > v->maxline)
+    return TOOLONG;
+  if (end == v->n)
+    return v->ended ? takerest(it, v) : MORE;
+  size_t len = end - v->at, skip = len + 1;
+  if (it->keep)
+    len++;
+  else if (len > 0 && bytes(v)[end - 1] == '\r')
+    len--;
+  return take(it, v, len, skip);
+}
+
+static enum found findcount (item *it, view *v) {
+  if (v->n - v->at >= it->n)
+    return take(it, v, it->n, it->n);
+  return v->ended ? takerest(it, v) : MORE;
+}
+
+/* Whether anything is left, without waiting for it. */
+static enum found findend (item *it, view *v) {
+  if (v->at == v->n && !v->ended && !v->probed)
+    return PROBE;
+  it->nothing = v->at == v->n && v->ended;
+  return take(it, v, 0, 0);
+}
+
+static enum found findall (item *it, view *v) {
+  if (!v->ended)
+    return MORE;
+  takerest(it, v);
+  it->nothing = 0;
+  return FOUND;
+}
+
+static enum found finduntil (item *it, view *v) {
+  size_t len = it->patternlen, rest = v->n - v->at;
+  const char *data = v->n > 0 ? bytes(v) + v->at : "", *p = data;
+  while ((size_t)(data + rest - p) >= len) {
+    p = (const char *)memchr(p, it->pattern[0], rest - len + 1 - (size_t)(p - data));
+    if (p == NULL || memcmp(p, it->pattern, len) == 0)
+      break;
+    p++;
+  }
+  int isthere = p != NULL && (size_t)(data + rest - p) >= len;
+  size_t before = isthere ? (size_t)(p - data) : rest;
+  size_t bound = isthere ? it->n : it->n < SIZE_MAX - len ? it->n + len - 1 : it->n;
+  if (before > (v->ended ? it->n : bound))
+    return TOOLONG;
+  if (isthere)
+    return take(it, v, before + len, before + len);
+  return v->ended ? takerest(it, v) : MORE;
+}
+
+/* ---- numerals, as io.read takes them: what may be one is consumed, whether it becomes one or not ---- */
+
+typedef struct numeral {
+  const char *data;
+  size_t at, n;
+  int c; /* the byte at `at` */
+  int ended;
+  int dry; /* ran out of bytes before the end of the stream */
+  size_t len;
+  int toolong;
+} numeral;
+
+static void peek (numeral *r) {
+  if (r->at < r->n)
+    r->c = (unsigned char)r->data[r->at];
+  else {
+    r->c = -1;
+    r->dry = !r->ended;
+  }
+}
+
+static int accepted (numeral *r) {
+  if (r->len >= MAXNUMERAL) {
+    r->toolong = 1;
+    return 0;
+  }
+  r->len++;
+  r->at++;
+  peek(r);
+  return 1;
+}
+
+static int acceptone (numeral *r, const char *set) {
+  return r->c > 0 && strchr(set, r->c) != NULL && accepted(r);
+}
+
+static int acceptdigits (numeral *r, int hex) {
+  int n = 0;
+  while (r->c >= 0 && (hex ? isxdigit(r->c) : isdigit(r->c)) && accepted(r))
+    n++;
+  return n;
+}
+
+static enum found findnumber (item *it, view *v) {
+  char points[] = {'.', localeconv()->decimal_point[0], '\0'};
+  int hex = 0, digits = 0, whole = 1;
+  numeral r;
+  r.data = v->n > 0 ? bytes(v) : "";
+  r.at = v->at;
+  r.n = v->n;
+  r.len = 0;
+  r.ended = v->ended;
+  r.dry = r.toolong = 0;
+  for (peek(&r); r.c >= 0 && isspace(r.c); peek(&r))
+    r.at++;
+  if (r.at - v->at > v->maxline)
+    return TOOLONG;
+  v->at = r.at;
+  acceptone(&r, "+-");
+  if (acceptone(&r, "0")) {
+    hex = acceptone(&r, "xX");
+    digits = !hex;
+  }
+  digits += acceptdigits(&r, hex);
+  if (acceptone(&r, points))
+    digits += acceptdigits(&r, hex);
+  if (digits > 0 && acceptone(&r, hex ? "pP" : "eE")) {
+    acceptone(&r, "+-");
+    whole = acceptdigits(&r, 0) > 0;
+  }
+  if (r.dry)
+    return MORE;
+  it->nothing = digits == 0 || !whole || r.toolong;
+  return take(it, v, r.len, r.len);
+}
+
+static void pushdata (lua_State *L, const item *it, const char *data) {
+  lua_pushlstring(L, data + it->from, it->len);
+}
+
+static void pushnumber (lua_State *L, const item *it, const char *data) {
+  char text[MAXNUMERAL + 1];
+  memcpy(text, data + it->from, it->len);
+  text[it->len] = '\0';
+  (void)lua_stringtonumber(L, text); /* findnumber has seen that it is one */
+}
+
+static void setformat (item *it, enum found (*find)(item *, view *), size_t n, int keep) {
+  it->find = find;
+  it->push = find == findnumber ? pushnumber : pushdata;
+  it->n = n;
+  it->pattern = NULL;
+  it->keep = (unsigned char)keep;
+}
+
+static void checkformat (lua_State *L, int arg, item *it) {
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    lua_Integer n = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, n >= 0, arg, "count must not be negative");
+    size_t count = (lua_Unsigned)n > SIZE_MAX ? SIZE_MAX : (size_t)n;
+    setformat(it, n == 0 ? findend : findcount, count, 0);
+    return;
+  }
+  const char *format = luaL_checkstring(L, arg);
+  if (*format == '*') /* as in older Luas */
+    format++;
+  switch (*format) {
+    case 'l': setformat(it, findline, 0, 0); break;
+    case 'L': setformat(it, findline, 0, 1); break;
+    case 'n': setformat(it, findnumber, 0, 0); break;
+    case 'a': setformat(it, findall, 0, 0); break;
+    default: luaL_argerror(L, arg, "invalid format");
+  }
+}
+
+/* ==== reading ==== */
+
+#define FEW 2
+
+typedef struct read_op {
+  bs_op op;
+  item *items; /* NULL: in `few` */
+  int n;
+  int made;    /* so many values there are */
+  size_t used; /* bytes that they take */
+  int ended, probed;
+  item few[FEW];
+} read_op;
+
+static item *itemsof (read_op *r) {
+  return r->items != NULL ? r->items : r->few;
+}
+
+/* Goes through the formats until one does not get what it wants. */
+static enum found match (read_op *r) {
+  view v;
+  enum found found = FOUND;
+  look(&v, r->op.sock, r->ended);
+  v.probed = r->probed;
+  for (r->made = 0; r->made < r->n; r->made++) {
+    item *it = &itemsof(r)[r->made];
+    it->nothing = 0;
+    found = it->find(it, &v);
+    if (found != FOUND)
+      break;
+    if (it->nothing) {
+      r->made++;
+      break;
+    }
+  }
+  r->used = v.at;
+  if (found == TOOLONG)
+    r->op.error = EMSGSIZE;
+  return found;
+}
+
+static int isagain (int err) {
+  return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+static int read_step (bs_op *o, bs_time patience) {
+  read_op *r = (read_op *)o;
+  bs_socket *s = o->sock;
+  if (s->fd < 0) {
+    o->error = EBADF;
+    return BS_DONE;
+  }
+  enum found found = match(r);
+  if (found == FOUND || found == TOOLONG)
+    return BS_DONE;
+  bs_chunk *c = bs_roomafter(s, READAHEAD);
+  if (c == NULL) {
+    o->error = BS_ENOMEM;
+    return BS_DONE;
+  }
+  size_t room = c->size - c->end;
+  ssize_t got =
+    recv(s->fd, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NEVER : patience));
+  if (got < 0) {
+    int err = errno;
+    if (err == EINTR)
+      return BS_AGAIN;
+    if (isagain(err) && found == MORE)
+      return BS_READ;
+    if (isagain(err))
+      r->probed = 1;
+    else
+      o->error = err;
+  }
+  else if (got == 0)
+    r->ended = 1;
+  else {
+    c->owner = s;
+    c->end += (size_t)got;
+  }
+  if (o->error != 0)
+    return BS_DONE;
+  found = match(r);
+  return found == FOUND || found == TOOLONG ? BS_DONE : BS_AGAIN;
+}
+
+/* Making a value may run the collector, and so anything: where the bytes are is asked anew for each. */
+static int read_finish (lua_State *L, bs_op *o) {
+  read_op *r = (read_op *)o;
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  luaL_checkstack(L, r->made, "too many values");
+  for (int i = 0; i < r->made; i++) {
+    view v;
+    const item *it = &itemsof(r)[i];
+    look(&v, o->sock, 0);
+    if (v.n < r->used) /* a finalizer reads from this very socket */
+      return bs_fail(L, o->kind->name, EBUSY);
+    if (it->nothing)
+      lua_pushnil(L);
+    else
+      it->push(L, it, v.n > 0 ? bytes(&v) : "");
+  }
+  bs_consume(o->sock, r->used);
+  return r->made;
+}
+
+/* An iterator has no place for nil, message, code: it raises, as that of file:lines does. */
+static int lines_finish (lua_State *L, bs_op *o) {
+  return o->error != 0 ? bs_raiseop(L, o) : read_finish(L, o);
+}
+
+static const bs_kind read_kind = BS_KIND("read", read_op, BS_RECEIVES, read_step, read_finish);
+static const bs_kind lines_kind = BS_KIND("lines", read_op, BS_RECEIVES, read_step, lines_finish);
+static const bs_kind readuntil_kind =
+  BS_KIND("readuntil", read_op, BS_RECEIVES, read_step, read_finish);
+
+static void initread (read_op *r, const bs_kind *kind, bs_socket *s) {
+  bs_initop(&r->op, kind, s->st, s);
+  r->items = NULL;
+  r->n = 1;
+  r->ended = r->probed = 0;
+}
+
+/* The formats are at `first` .. the top. */
+static int doread (lua_State *L, const bs_kind *kind, bs_socket *s, int first) {
+  read_op r;
+  int top = lua_gettop(L);
+  initread(&r, kind, s);
+  if (top < first)
+    setformat(&r.few[0], findline, 0, 0);
+  else
+    r.n = top - first + 1;
+  if (r.n > FEW)
+    r.items = (item *)lua_newuserdatauv(L, (size_t)r.n * sizeof(item), 0);
+  for (int arg = first; arg <= top; arg++)
+    checkformat(L, arg, &itemsof(&r)[arg - first]);
+  return bs_run(L, &r.op);
+}
+
+/* s:read(...) */
+static int stream_read (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  if (s->type != SOCK_STREAM)
+    return nostream(L, s, "read");
+  return doread(L, &read_kind, s, 2);
+}
+
+#define LOOPSOCKET lua_upvalueindex(BS_NUP + 1)
+#define LOOPKEEP                                                                                   \
+  lua_upvalueindex(BS_NUP + 2) /* for one format "l" or "L": does the newline stay? */
+#define LOOPFORMATS lua_upvalueindex(BS_NUP + 3) /* else: how many, and then each */
+#define LOOPFORMAT(i) lua_upvalueindex(BS_NUP + 3 + (i))
+#define MOSTFORMATS (255 - BS_NUP - 3)
+
+/* One step of the loop. A whole line that has arrived already needs no more than this. */
+static int lines_next (lua_State *L) {
+  bs_socket *s = (bs_socket *)lua_touserdata(L, LOOPSOCKET);
+  int n = (int)lua_tointeger(L, LOOPFORMATS);
+  if (n == 0) {
+    item line;
+    view v;
+    line.keep = (unsigned char)lua_toboolean(L, LOOPKEEP);
+    look(&v, s, 0);
+    if (v.n > 0 && findline(&line, &v) == FOUND) {
+      lua_pushlstring(L, bytes(&v) + line.from, line.len);
+      bs_consume(s, v.at);
+      return 1;
+    }
+    lua_settop(L, 0);
+    lua_pushstring(L, line.keep ? "L" : "l");
+  }
+  else {
+    lua_settop(L, 0);
+    luaL_checkstack(L, n, "too many formats");
+    for (int i = 1; i <= n; i++)
+      lua_pushvalue(L, LOOPFORMAT(i));
+  }
+  return doread(L, &lines_kind, s, 1);
+}
+
+/* for line in s:lines(...) do */
+static int stream_lines (lua_State *L) {
+  bs_checkstream(L, "lines");
+  int n = lua_gettop(L) - 1;
+  item it;
+  luaL_argcheck(L, n <= MOSTFORMATS, MOSTFORMATS + 2, "too many arguments");
+  for (int arg = 2; arg <= n + 1; arg++)
+    checkformat(L, arg, &it);
+  int oneline = n == 0 || (n == 1 && it.find == findline);
+  if (oneline)
+    lua_settop(L, 1);
+  lua_pushboolean(L, n == 1 && it.keep);
+  lua_insert(L, 2);
+  lua_pushinteger(L, oneline ? 0 : n);
+  lua_insert(L, 3);
+  bs_pushfunction(L, lines_next, lua_gettop(L));
+  return 1;
+}
+
+static size_t checkbound (lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 1, arg, "a bound is at least one byte");
+  return (lua_Unsigned)n > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)n;
+}
+
+/* s:readuntil(delimiter [, max]) */
+static int stream_readuntil (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  read_op r;
+  item *it = &r.few[0];
+  initread(&r, &readuntil_kind, s);
+  setformat(it, finduntil, s->face != NULL ? s->face->maxline : MAXLINE, 1);
+  it->pattern = luaL_checklstring(L, 2, &it->patternlen);
+  luaL_argcheck(L, it->patternlen > 0, 2, "empty delimiter");
+  if (!lua_isnoneornil(L, 3))
+    it->n = checkbound(L, 3);
+  if (s->type != SOCK_STREAM)
+    return nostream(L, s, "readuntil");
+  return bs_run(L, &r.op);
+}
+
+/* s:setmaxline(n) */
+static int stream_setmaxline (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  size_t n = checkbound(L, 2);
+  if (s->fd < 0)
+    return bs_fail(L, "setmaxline", EBADF);
+  checkface(L, s)->maxline = n;
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* s:pending() */
+static int stream_pending (lua_State *L) {
+  const bs_chunk *c = bs_chunkof(bs_checksocket(L, 1));
+  lua_pushinteger(L, c != NULL ? (lua_Integer)(c->end - c->start) : 0);
+  return 1;
+}
+
+/* ==== writing ==== */
+
+static void setunflushed (bs_socket *s, int is) {
+  if (is == ((s->flags & BS_UNFLUSHED) != 0))
+    return;
+  s->flags = (unsigned char)(s->flags ^ BS_UNFLUSHED);
+  s->st->aside += is ? 1 : -1;
+}
+
+/* So many of the unflushed bytes are gone. What they were in is given back with the last. */
+static void flushed (bs_socket *s, size_t n) {
+  bs_face *f = s->face;
+  f->start += n;
+  if (f->start < f->end)
+    return;
+  s->st->alloc(s->st->allocdata, f->data, f->room, 0);
+  f->data = NULL;
+  f->room = f->start = f->end = 0;
+  setunflushed(s, 0);
+}
+
+void bs_dropface (bs_socket *s) {
+  if (s->face == NULL)
+    return;
+  if (s->flags & BS_UNFLUSHED)
+    flushed(s, s->face->end - s->face->start);
+  s->st->alloc(s->st->allocdata, s->face, sizeof(bs_face), 0);
+  s->face = NULL;
+}
+
+/* Room for `more` bytes behind what is unflushed; false when memory is out. */
+static int makeroom (bs_socket *s, size_t more) {
+  bs_face *f = s->face;
+  size_t n = f->end - f->start;
+  if (f->room - f->end >= more)
+    return 1;
+  if (n > 0)
+    memmove(f->data, f->data + f->start, n);
+  f->start = 0;
+  f->end = n;
+  if (f->room - n >= more)
+    return 1;
+  size_t room = f->room > 0 ? f->room : 512;
+  while (room < n + more)
+    room *= 2;
+  if (room > f->limit)
+    room = f->limit;
+  char *data = (char *)s->st->alloc(s->st->allocdata, f->data, f->room, room);
+  if (data == NULL)
+    return 0;
+  f->data = data;
+  f->room = room;
+  return 1;
+}
+
+int bs_flush (bs_socket *s, bs_time patience, int *err) {
+  if (s->fd < 0) {
+    *err = EBADF;
+    return BS_DONE;
+  }
+  if (!(s->flags & BS_UNFLUSHED))
+    return BS_DONE;
+  const bs_face *f = s->face;
+  ssize_t n =
+    send(s->fd, f->data + f->start, f->end - f->start, MSG_NOSIGNAL | bs_dontwait(patience));
+  if (n < 0) {
+    if (isagain(errno))
+      return BS_WRITE;
+    if (errno == EINTR)
+      return BS_AGAIN;
+    *err = errno;
+    return BS_DONE;
+  }
+  flushed(s, (size_t)n);
+  return s->flags & BS_UNFLUSHED ? BS_AGAIN : BS_DONE;
+}
+
+int bs_flushstep (bs_op *op, bs_time patience) {
+  return bs_flush(op->sock, patience, &op->error);
+}
+
+/* What one write gathers: its arguments, and before them what is unflushed. pieces[0] is free for that. */
+#define FEWPIECES 9
+
+typedef struct write_op {
+  bs_op op;
+  struct iovec *pieces; /* NULL: in `few` */
+  int at, n;            /* the arguments that are left are at .. n - 1 */
+  int whole;            /* one message: all of them, whatever their number */
+  size_t taken;
+  struct iovec few[FEWPIECES];
+} write_op;
+
+static void gone (write_op *w, struct iovec *pieces, size_t n) {
+  w->taken += n;
+  while (w->at < w->n && n >= pieces[w->at].iov_len)
+    n -= pieces[w->at++].iov_len;
+  if (n > 0) {
+    pieces[w->at].iov_base = (char *)pieces[w->at].iov_base + n;
+    pieces[w->at].iov_len -= n;
+  }
+}
+
+static int write_step (bs_op *o, bs_time patience) {
+  write_op *w = (write_op *)o;
+  struct iovec *pieces = w->pieces != NULL ? w->pieces : w->few;
+  bs_socket *s = o->sock;
+  struct msghdr msg;
+  size_t unflushed = 0;
+  memset(&msg, 0, sizeof(msg));
+  msg.msg_iov = pieces + w->at;
+  msg.msg_iovlen = (size_t)(w->n - w->at);
+  if (s->flags & BS_UNFLUSHED) {
+    unflushed = s->face->end - s->face->start;
+    msg.msg_iov--;
+    msg.msg_iov->iov_base = s->face->data + s->face->start;
+    msg.msg_iov->iov_len = unflushed;
+    msg.msg_iovlen++;
+  }
+  if (msg.msg_iovlen > IOV_MAX)
+    msg.msg_iovlen = IOV_MAX;
+  ssize_t sent = sendmsg(s->fd, &msg, MSG_NOSIGNAL | bs_dontwait(patience));
+  if (sent < 0)
+    return bs_notsent(o);
+  size_t n = (size_t)sent, before = n < unflushed ? n : unflushed;
+  if (before > 0)
+    flushed(s, before);
+  gone(w, pieces, n - before);
+  return w->at < w->n && !w->whole ? BS_AGAIN : BS_DONE;
+}
+
+static int write_finish (lua_State *L, bs_op *o) {
+  const write_op *w = (const write_op *)o;
+  if (o->error != 0) {
+    int n = bs_failop(L, o, NULL);
+    lua_pushinteger(L, (lua_Integer)w->taken);
+    return n + 1;
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static const bs_kind write_kind =
+  BS_KIND("write", write_op, BS_SENDTRAITS & ~BS_SENDS, write_step, write_finish);
+
+/* The arguments as pieces behind pieces[0]; gives their length. *newline: is there one in them? */
+static size_t gather (lua_State *L, int top, struct iovec *pieces, int *newline) {
+  size_t total = 0;
+  for (int arg = 2; arg <= top; arg++) {
+    size_t len;
+    const char *data = luaL_checklstring(L, arg, &len);
+    if (newline != NULL && !*newline)
+      *newline = memchr(data, '\n', len) != NULL;
+    memcpy(&pieces[arg - 1].iov_base, &data, sizeof(data)); /* a const that sendmsg keeps */
+    pieces[arg - 1].iov_len = len;
+    total += len;
+  }
+  return total;
+}
+
+/* All of it into the buffer. */
+static void keep (lua_State *L, bs_socket *s, const struct iovec *pieces, int n, size_t total) {
+  if (!makeroom(s, total))
+    bs_memory(L);
+  for (int i = 1; i < n; i++) {
+    if (pieces[i].iov_len > 0)
+      memcpy(s->face->data + s->face->end, pieces[i].iov_base, pieces[i].iov_len);
+    s->face->end += pieces[i].iov_len;
+  }
+  setunflushed(s, 1);
+}
+
+/* s:write(...) */
+static int stream_write (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  write_op w;
+  int top = lua_gettop(L), newline = 0;
+  enum vbuf mode = s->face != NULL ? s->face->mode : UNBUFFERED;
+  w.pieces = NULL;
+  w.n = top; /* with the free one */
+  if (w.n > FEWPIECES)
+    w.pieces = (struct iovec *)lua_newuserdatauv(L, (size_t)w.n * sizeof(struct iovec), 0);
+  struct iovec *pieces = w.pieces != NULL ? w.pieces : w.few;
+  size_t total = gather(L, top, pieces, mode == LINE ? &newline : NULL);
+  w.whole = s->type != SOCK_STREAM;
+  if (w.whole && w.n - 1 > IOV_MAX) {
+    luaL_Buffer b;
+    luaL_buffinitsize(L, &b, total);
+    for (int i = 1; i < w.n; i++)
+      luaL_addlstring(&b, (const char *)pieces[i].iov_base, pieces[i].iov_len);
+    luaL_pushresult(&b);
+    lua_replace(L, 2);
+    w.n = 2;
+    gather(L, 2, pieces, NULL);
+  }
+  bs_initop(&w.op, &write_kind, s->st, s);
+  w.at = 1;
+  w.taken = 0;
+  if (s->fd < 0) {
+    w.op.error = EBADF;
+    return write_finish(L, &w.op);
+  }
+  if (w.n == 1 || (total == 0 && !w.whole)) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  if (mode != UNBUFFERED && !newline) {
+    size_t n = s->face->end - s->face->start;
+    if (total <= s->face->limit && n <= s->face->limit - total) {
+      keep(L, s, pieces, w.n, total);
+      lua_settop(L, 1);
+      return 1;
+    }
+  }
+  return bs_run(L, &w.op);
+}
+
+static int flush_finish (lua_State *L, bs_op *o) {
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static const bs_kind flush_kind =
+  BS_KIND("flush", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, flush_finish);
+
+/* s:flush() */
+static int stream_flush (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  bs_op op;
+  bs_initop(&op, &flush_kind, s->st, s);
+  return bs_run(L, &op);
+}
+
+static const char *const modes[] = {"no", "full", "line", NULL}; /* by enum vbuf */
+
+static int setvbuf_finish (lua_State *L, bs_op *o) {
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  bs_face *f = checkface(L, o->sock);
+  f->mode = (enum vbuf)luaL_checkoption(L, 2, NULL, modes);
+  f->limit = (size_t)luaL_optinteger(L, 3, (lua_Integer)VBUFSIZE);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static const bs_kind setvbuf_kind =
+  BS_KIND("setvbuf", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, setvbuf_finish);
+
+/* s:setvbuf(mode [, size]). What the mode before has left is flushed, so that the new size holds for all. */
+static int stream_setvbuf (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  bs_op op;
+  luaL_checkoption(L, 2, NULL, modes);
+  lua_Integer size = luaL_optinteger(L, 3, (lua_Integer)VBUFSIZE);
+  luaL_argcheck(L, size >= 1 && (lua_Unsigned)size <= SIZE_MAX / 4, 3, "size out of range");
+  if (s->type != SOCK_STREAM)
+    return nostream(L, s, "setvbuf");
+  checkface(L, s); /* if memory is out, before anything is done */
+  bs_initop(&op, &setvbuf_kind, s->st, s);
+  return bs_run(L, &op);
+}
+
+static const luaL_Reg methods[] = {
+  {"flush", stream_flush},     {"lines", stream_lines},         {"pending", stream_pending},
+  {"read", stream_read},       {"readuntil", stream_readuntil}, {"setmaxline", stream_setmaxline},
+  {"setvbuf", stream_setvbuf}, {"write", stream_write},         {NULL, NULL},
+};
+
+void bs_openstream (lua_State *L) {
+  bs_setfuncs(L, BS_AT_METHODS, methods);
+}
