@@ -15,6 +15,7 @@ build = {
   type = "builtin",
   modules = {
     ["bsdsocket"] = "lua/bsdsocket/init.lua",
+    ["bsdsocket.loop"] = "lua/bsdsocket/loop.lua",
     ["bsdsocket.core"] = {
       sources = {
         "csrc/address.c",
@@ -27,6 +28,7 @@ build = {
         "csrc/error.c",
         "csrc/interface.c",
         "csrc/linuxaddress.c",
+        "csrc/loop.c",
         "csrc/message.c",
         "csrc/option.c",
         "csrc/poller.c",
@@ -35,6 +37,7 @@ build = {
         "csrc/socket.c",
         "csrc/stream.c",
         "csrc/thread.c",
+        "csrc/timer.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",

@@ -62,6 +62,7 @@ typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
 typedef struct bs_pool bs_pool;
 typedef struct bs_job bs_job;
+typedef struct bs_loop bs_loop;
 
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
@@ -86,7 +87,10 @@ struct bs_state {
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
-  int aside;     /* what calls must look at before the straight way: sockets with unflushed bytes */
+  /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
+  int aside;
+  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
+  int closing;   /* <close> variables of something cancelled are running: nobody may wait */
   bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
@@ -159,6 +163,8 @@ typedef struct bs_kind {
   int (*finish)(lua_State *L, bs_op *op);
   /* Frees what a step left in the operation and no finish will take; NULL: that is nothing. */
   void (*drop)(bs_op *op);
+  /* Of an operation without a socket: gives op->fd, where its driver has to wait itself; NULL: has one, or none. */
+  void (*descriptor)(bs_op *op);
 } bs_kind;
 
 #define BS_KIND(name, type, traits, step, finish)                                                  \
@@ -167,7 +173,7 @@ typedef struct bs_kind {
 #define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish, drop                                 \
+      name ": timed out", sizeof(type), traits, step, finish, drop, NULL                           \
   }
 
 /* traits */
@@ -216,6 +222,17 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+/* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
+int bs_try(lua_State *L, bs_op *op, int *collected);
+bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
+
+/* Hooks of the running coroutine and the main thread: one that is new wants to be run. */
+typedef struct bs_hooks {
+  lua_Hook own, main;
+} bs_hooks;
+
+bs_hooks bs_knownhooks(lua_State *L, const bs_state *st);
+void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
 
 /* ---- thread.c ---- */
 
@@ -245,7 +262,8 @@ int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int
 /* of an operation; a may be NULL */
 int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
 int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
-int bs_memory(lua_State *L);                   /* raises "not enough memory" */
+int bs_raise(lua_State *L, const char *call, int err);
+int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
 const char *bs_expected(lua_State *L, int idx, const char *what);
 void bs_openerror(lua_State *L);
@@ -495,6 +513,37 @@ int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
 void bs_setneeds(bs_engine *e, int i, int want);
 int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
 extern const char bs_enginename[];       /* "epoll" ... */
+
+/* ---- timer.c ---- */
+
+typedef struct bs_timer bs_timer;
+
+struct bs_timer {
+  bs_time when;
+  void (*ring)(lua_State *L, bs_timer *t); /* what its owner does then */
+  int place;                               /* in the heap; 0: it is not set */
+};
+
+typedef struct bs_timers {
+  bs_state *st;
+  bs_timer **heap;
+  int n, size;
+} bs_timers;
+
+int bs_settimer(bs_timers *ts, bs_timer *t, bs_time when); /* 0 or BS_ENOMEM */
+void bs_stoptimer(bs_timers *ts, bs_timer *t);             /* harmless where it is not set */
+bs_timer *bs_nexttimer(const bs_timers *ts);               /* NULL: none is set */
+void bs_freetimers(bs_timers *ts);
+
+/* ---- loop.c ---- */
+
+/* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
+** be suspended. */
+int bs_runintask(lua_State *L, bs_op *op);
+void bs_leaveloop(bs_state *st,
+                  int fd);       /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(bs_state *st); /* with the state */
+void bs_openloop(lua_State *L);
 
 /* ---- select.c, poller.c ---- */
 

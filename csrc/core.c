@@ -42,18 +42,21 @@ static int state_gc (lua_State *L) {
     st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
     st->scratch = NULL;
   }
+  bs_closeloop(st);
   st->alloc = refuse;
   bs_closepool(st);
   return 0;
 }
 
 static void newstate (lua_State *L) {
-  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), 0);
+  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), 1);
   memset(st, 0, sizeof(*st));
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   st->main = lua_tothread(L, -1);
   lua_pop(L, 1);
+  lua_newtable(L); /* of tasks, for loop.c */
+  lua_setiuservalue(L, -2, 1);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, state_gc);
   lua_setfield(L, -2, "__gc");
@@ -98,6 +101,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openaddress(L);
   bs_openbuffer(L);
   bs_openpoller(L);
+  bs_openloop(L);
   bs_openselect(L);
   bs_openresolve(L);
   bs_openthread(L);

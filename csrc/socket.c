@@ -91,6 +91,8 @@ bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
 static int letgo (bs_socket *s) {
   int fd = s->fd;
   bs_leavepollers(s);
+  if (s->st->loop != NULL)
+    bs_leaveloop(s->st, fd);
   bs_dropheld(s);
   bs_dropface(s);
   s->fd = -1;
@@ -386,10 +388,8 @@ static int closed (lua_State *L, int status, lua_KContext ctx) {
 
 static int socket_leave (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
-  if (!(s->flags & BS_UNFLUSHED)) {
-    release(s);
-    return 0;
-  }
+  if (!(s->flags & BS_UNFLUSHED) || s->st->closing > 0)
+    return socket_gc(L);
   lua_settop(L, 1);
   bs_pushfunction(L, socket_close, 0);
   lua_pushvalue(L, 1);

@@ -57,10 +57,8 @@ static int nostream (lua_State *L, const bs_socket *s, const char *call) {
 
 bs_socket *bs_checkstream (lua_State *L, const char *call) {
   bs_socket *s = bs_checksocket(L, 1);
-  if (s->type != SOCK_STREAM) {
-    nostream(L, s, call);
-    luaL_error(L, "%s", lua_tostring(L, -2));
-  }
+  if (s->type != SOCK_STREAM)
+    bs_raise(L, call, s->fd < 0 ? EBADF : EOPNOTSUPP);
   return s;
 }
 
