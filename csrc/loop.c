@@ -436,6 +436,17 @@ static void unanchor (lua_State *L, bs_task *t) {
   lua_pop(L, 1);
 }
 
+/* With an error, at 1 in its coroutine, that somebody will be told of, or else with a text about it at 2. */
+static void endbadly (lua_State *L, bs_task *t, int told) {
+  end(t, 1, 1);
+  if (told)
+    unanchor(L, t);
+  else {
+    t->silent = 1;
+    append(&t->loop->silent, t);
+  }
+}
+
 /* An error ended it. */
 static void fail (lua_State *L, bs_task *t) {
   lua_State *co = t->L;
@@ -449,14 +460,9 @@ static void fail (lua_State *L, bs_task *t) {
     }
   }
   (void)closethread(L, t->loop, co);
-  if (!told) {
+  if (!told)
     lua_xmove(L, co, 1); /* the error is at 1, the text at 2 */
-    t->silent = 1;
-    append(&t->loop->silent, t);
-  }
-  end(t, 1, 1);
-  if (told)
-    unanchor(L, t);
+  endbadly(L, t, told);
 }
 
 static void resume (lua_State *L, bs_task *t) {
@@ -754,24 +760,18 @@ static void cancel (lua_State *L, bs_task *t) {
     lua_settop(t->L, 0);
     lua_xmove(co, t->L, 1);
   }
+  int told = status == LUA_OK || t->joiners.first != NULL;
   if (status == LUA_OK) {
     lua_settop(t->L, 0);
     lua_pushliteral(t->L, "cancelled");
-    end(t, 1, 1);
-    unanchor(L, t);
-    return;
   }
-  lua_replace(t->L, 1);
-  lua_settop(t->L, 1);
-  int told = t->joiners.first != NULL;
-  if (!told) {
+  else {
+    lua_replace(t->L, 1);
+    lua_settop(t->L, 1);
+  }
+  if (!told)
     luaL_tolstring(t->L, 1, NULL);
-    t->silent = 1;
-    append(&loop->silent, t);
-  }
-  end(t, 1, 1);
-  if (told)
-    unanchor(L, t);
+  endbadly(L, t, told);
 }
 
 /* task:cancel() */
