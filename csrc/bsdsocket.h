@@ -89,9 +89,9 @@ struct bs_state {
   bs_chunk *held; /* the chunks that sockets have of their own */
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
-  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
-  int closing;   /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
+  bs_loop *loop;  /* the scheduler of tasks (loop.c); NULL: none yet */
+  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
+  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
 
