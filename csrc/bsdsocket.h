@@ -553,6 +553,7 @@ void bs_freetimers(bs_timers *ts);
 /* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
 ** be suspended. */
 int bs_runintask(lua_State *L, bs_op *op);
+int bs_intask(const bs_state *st); /* is one running? */
 void bs_leaveloop(bs_state *st,
                   int fd);       /* before it is closed or given up: wakes who waits for it */
 void bs_closeloop(bs_state *st); /* with the state */
