@@ -37,7 +37,8 @@
 #define BS_STATE_TASK 2  /* metatable of tasks */
 #define BS_STATE_WAIT 3  /* what setwaiter was given (waiter.c) */
 #define BS_STATE_WAKE 4
-#define BS_STATE_NUV 4
+#define BS_STATE_NEVER 5
+#define BS_STATE_NUV 5
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
