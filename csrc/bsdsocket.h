@@ -96,11 +96,12 @@ struct bs_state {
   bs_chunk *held; /* the chunks that sockets have of their own */
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
-  bs_loop *loop;  /* the scheduler of tasks (loop.c); NULL: none yet */
-  int waiter;     /* another scheduler is to be called (waiter.c) */
-  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
-  int poolclosed; /* and there will be none */
+  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
+  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
+  char wait, wake; /* by the addresses of these */
+  int closing;     /* <close> variables of something cancelled are running: nobody may wait */
+  bs_pool *pool;   /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed;  /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -235,7 +236,7 @@ int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers 
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
-int bs_try(lua_State *L, bs_op *op, int *collected);
+int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
@@ -563,7 +564,7 @@ void bs_openloop(lua_State *L);
 
 /* As bs_runintask, with another scheduler. */
 int bs_runwaiter(lua_State *L, bs_op *op);
-void bs_wake(lua_State *L,
+void bs_wake(lua_State *L, const bs_state *st,
              int arg); /* the descriptor of the object there is about to be closed or given up */
 void bs_openwaiter(lua_State *L);
 

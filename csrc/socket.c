@@ -90,7 +90,7 @@ bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
 /* Everything else lets go of the descriptor; gives it to the caller. The object is at 1. */
 static int letgo (lua_State *L, bs_socket *s) {
   if (s->flags & BS_WAITED)
-    bs_wake(L, 1);
+    bs_wake(L, s->st, 1);
   int fd = s->fd;
   bs_leavepollers(s);
   if (s->st->loop != NULL)

@@ -310,7 +310,7 @@ static int await (bs_op *op, int want, int *vain) {
 }
 
 /* What a failure of the step comes to: go on (and perhaps rest before), or BS_DONE. */
-static int afterfailure (lua_State *L, bs_op *op, int *collected) {
+static int afterfailure (lua_State *L, bs_op *op, unsigned char *collected) {
   unsigned traits = op->kind->traits;
   int err = op->error;
   op->error = 0;
@@ -361,14 +361,15 @@ static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
-int bs_try (lua_State *L, bs_op *op, int *collected) {
+int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
   int want = tryonce(op, BS_NEVER);
   return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
 }
 
 /* What the first step did not end: `want` is its answer. */
 static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
-  int vain = 0, collected = 0;
+  int vain = 0;
+  unsigned char collected = 0;
   for (;;) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
     int retry = 0; /* after collecting garbage: no more waiting than before */
