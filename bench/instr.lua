@@ -66,6 +66,13 @@ rows["accept + close, TCP"] = function(n)
   end
 end
 
+-- Next to nothing but the call.
+rows["s:close() again"] = function(n)
+  local s = socket.socket()
+  s:close()
+  for _ = 1, n do s:close() end
+end
+
 rows["connect + accept + close, unix"] = function(n)
   local path = os.tmpname()
   os.remove(path)
