@@ -230,8 +230,10 @@ static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
   r->chunk = c;
   r->got = waiting < r->n ? waiting : r->n;
   r->cut = r->message && (c->cut || r->got < waiting);
-  r->addrlen = c->addrlen;
-  memcpy(&r->address, &c->address, c->addrlen);
+  if (r->from) {
+    r->addrlen = c->addrlen;
+    memcpy(&r->address, &c->address, c->addrlen);
+  }
   if (r->into != NULL) {
     memcpy(r->into, c->data + c->start, r->got);
   }
@@ -320,6 +322,7 @@ static int receive_step (bs_op *o, bs_time patience) {
   if (got < 0)
     return bs_notreceived(r);
   r->got = (size_t)got;
+  o->drained = r->got < n;
   if (r->into == NULL)
     mark(r);
   return BS_DONE;
@@ -454,14 +457,16 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind recv_kind =
-  BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
+/* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
+#define NOADDRESS char[offsetof(bs_receive, address)]
+
+static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVES, receive_step, recv_finish);
 static const bs_kind chunks_kind =
-  BS_KIND("chunks", receive_op, BS_RECEIVES, receive_step, chunks_finish);
+  BS_KIND("chunks", NOADDRESS, BS_RECEIVES, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
-  BS_KIND("recvinto", receive_op, BS_RECEIVES, receive_step, recvinto_finish);
+  BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
@@ -490,6 +495,7 @@ size_t bs_checkcount (lua_State *L, int arg) {
 
 void bs_setreceiveflags (bs_receive *r, int flags) {
   bs_setflags(&r->op, flags);
+  r->op.flagged = flags != 0;
   if (!r->message)
     flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
   r->flags = flags;
@@ -527,12 +533,13 @@ static int transfer_recv (lua_State *L) {
   return bs_run(L, &r.op);
 }
 
-/* The socket and n of the loop are upvalues. */
+/* The socket and n of the loop are its only upvalues. */
 static int chunks_next (lua_State *L) {
   receive_op r;
-  bs_initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(BS_NUP + 1)));
-  r.n = (size_t)lua_tointeger(L, lua_upvalueindex(BS_NUP + 2));
+  bs_initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(1)));
+  r.n = (size_t)lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1)); /* where calls of sockets have it */
   return bs_run(L, &r.op);
 }
 
@@ -543,7 +550,7 @@ static int transfer_chunks (lua_State *L) {
   luaL_argcheck(L, n > 0, 2, "a chunk has at least one byte");
   lua_settop(L, 1);
   lua_pushinteger(L, (lua_Integer)n);
-  bs_pushfunction(L, chunks_next, 2);
+  lua_pushcclosure(L, chunks_next, 2);
   return 1;
 }
 
