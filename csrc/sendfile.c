@@ -114,9 +114,7 @@ struct sendfile_op {
   off_t at;         /* its next byte, if it has places */
   lua_Integer left; /* at most so many bytes */
   lua_Integer sent;
-  size_t offered;      /* to the socket, by the last piece */
-  unsigned char moves; /* the file's position moves along */
-  unsigned char full;  /* the socket took less than it was offered: it would take nothing now */
+  int moves; /* the file's position moves along */
 };
 
 static int source (const sendfile_op *op) {
@@ -136,15 +134,20 @@ static ssize_t bycopy (sendfile_op *op, size_t n, int dontwait) {
   ssize_t got = pread(source(op), piece, n < COPIED ? n : COPIED, op->at);
   if (got <= 0)
     return got;
-  op->offered = (size_t)got;
   return send(op->to->fd, piece, (size_t)got, MSG_NOSIGNAL | dontwait);
+}
+
+/* The kernel's own ways have no MSG_DONTWAIT. */
+static ssize_t inkernel (sendfile_op *op, size_t n, int dontwait) {
+  if (dontwait)
+    (void)bs_setnonblock(op->to, 1); /* if that failed, the call itself will say why */
+  return sys_sendfile(op->to->fd, source(op), op->from == NULL ? op->at : -1, n, dontwait);
 }
 
 static ssize_t bykernel (sendfile_op *op, size_t n, int dontwait) {
   if (n <= COPIED)
     return bycopy(op, n, dontwait);
-  op->offered = n;
-  ssize_t sent = sys_sendfile(op->to->fd, source(op), op->at, n, dontwait);
+  ssize_t sent = inkernel(op, n, dontwait);
   if (sent < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
     op->go = bycopy; /* some files of /proc; a directory, of which pread says what is wrong */
     return bycopy(op, n, dontwait);
@@ -163,7 +166,7 @@ static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
     ssize_t sent = send(op->to->fd, data, n < COPIED ? n : COPIED, MSG_NOSIGNAL | dontwait);
     return sent > 0 ? (ssize_t)fread(taken, 1, (size_t)sent, op->file->f) : sent;
   }
-  ssize_t sent = sys_sendfile(op->to->fd, op->from->fd, -1, n, dontwait);
+  ssize_t sent = inkernel(op, n, dontwait);
   if (sent < 0 && isagain(errno)) {
     if (bs_waitfd(op->from->fd, BS_READ, BS_NEVER) == 0)
       return NOTHINGYET;
@@ -223,19 +226,13 @@ static int moveto (const sendfile_op *op) {
 static int sendfile_step (bs_op *o, bs_time patience) {
   sendfile_op *op = (sendfile_op *)o;
   lua_Integer most = patience == BS_NEVER ? MOSTATONCE : MOSTWAITING;
-  if (o->sock != op->to) { /* while it was waited for the source, somebody may have written */
-    o->sock = op->to;
-    int want = bs_flush(op->to, patience, &o->error);
-    if (want != BS_DONE || o->error != 0)
-      return want;
-  }
-  if (op->to->fd < 0 || source(op) < 0) {
+  o->sock = op->to;
+  int want = bs_flush(op->to, patience, &o->error); /* EBADF if it is closed */
+  if (want != BS_DONE || o->error != 0)
+    return want;
+  if (source(op) < 0) {
     o->error = EBADF;
     return BS_DONE;
-  }
-  if (op->full) {
-    op->full = 0;
-    return BS_WRITE;
   }
   if (op->left == 0)
     return BS_DONE;
@@ -253,11 +250,7 @@ static int sendfile_step (bs_op *o, bs_time patience) {
     o->error = errno;
     return BS_DONE;
   }
-  if (n == 0 || op->left == 0)
-    return BS_DONE;
-  if (op->from == NULL && (size_t)n < op->offered)
-    op->full = patience == BS_NEVER || (op->to->flags & BS_NONBLOCK);
-  return BS_AGAIN;
+  return n == 0 || op->left == 0 ? BS_DONE : BS_AGAIN;
 }
 
 #define AT_PIPE 5 /* on the stack: the socket made for a pipe */
@@ -273,8 +266,19 @@ static int sendfile_finish (lua_State *L, bs_op *o) {
   return n + 1;
 }
 
-static const bs_kind sendfile_kind =
-  BS_KIND("sendfile", sendfile_op, BS_SENDS | BS_NEEDSFLAG, sendfile_step, sendfile_finish);
+/* The descriptor made for a pipe, when no finish will close it. */
+static void sendfile_drop (bs_op *o) {
+  bs_socket *from = ((sendfile_op *)o)->from;
+  if (((sendfile_op *)o)->go == bysplice && from->fd >= 0) {
+    bs_leaveloop(o->st, from->fd);
+    close(from->fd);
+    from->fd = -1;
+  }
+}
+
+/* What write() left is sent by the step, as op.sock may be the source. */
+static const bs_kind sendfile_kind = BS_DROPKIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS,
+                                                 sendfile_step, sendfile_finish, sendfile_drop);
 
 /* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. */
 static int beginpipe (lua_State *L, sendfile_op *op) {
@@ -346,8 +350,6 @@ static int sendfile_sendfile (lua_State *L) {
   op.to = s;
   op.go = bykernel;
   op.sent = 0;
-  op.offered = 0;
-  op.full = 0;
   bs_initop(&op.op, &sendfile_kind, s->st, s);
   op.op.error = begin(L, &op);
   if (op.op.error != 0)

@@ -2,6 +2,7 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local loop = require "bsdsocket.loop"
 local build = require "fault.build"
 
 after_each(net.close)
@@ -450,7 +451,7 @@ describe("sendfile from a pipe", function()
       local kept = {}
       repeat kept[#kept + 1] = socket.socket() until #kept > 100 or select(3, socket.socket()) == "EMFILE"
       print(a:sendfile(pipe))
-      kept[1]:close()
+      kept = nil -- garbage is collected when that helps
       print(a:sendfile(pipe))
       pipe:close()
     ]]
@@ -837,6 +838,204 @@ describe("sendfile under signals #process", function()
       child:signal "INT"
       assert.same({ "false\tinterrupted!\ntrue\ttrue\n", 0 }, { child:rest() })
     end
+  end)
+end)
+
+--- The sources of a file's content, in a task or with another scheduler.
+local sources = {
+  file = function(name) return net.keep(assert(io.open(name, "rb"))) end,
+  pipe = function(name) return piped("sleep 0.02; cat " .. name) end,
+  socket = function(name)
+    local source, other = net.pair()
+    loop.spawn(function()
+      loop.sleep(0.02)
+      local f <close> = io.open(name, "rb")
+      assert(other:sendfile(f))
+      other:close()
+    end)
+    return source
+  end,
+}
+
+describe("sendfile in a task", function()
+  for what, open in pairs(sources) do
+    for name, connect in pairs(connections) do
+      it(("suspends only that task, from a %s over %s"):format(what, name), function()
+        local data = content(1500000)
+        local saved_name, turns, pieces = saved(data), 0, {}
+        local sent = loop.run(function()
+          local a, b = connect()
+          local reader = loop.spawn(function()
+            for piece in b:chunks() do pieces[#pieces + 1] = piece end
+          end)
+          local ticker = loop.spawn(function()
+            while true do
+              turns = turns + 1
+              loop.sleep(0.001)
+            end
+          end)
+          local n = assert(a:sendfile(open(saved_name)))
+          a:close()
+          reader:join()
+          ticker:cancel()
+          return n
+        end)
+        assert.equal(#data, sent)
+        assert.is_true(table.concat(pieces) == data)
+        if what ~= "file" then assert.is_true(turns > 5, turns) end
+      end)
+    end
+
+    it("goes on after a timeout where it stopped, from a " .. what, function()
+      local data = content(1500000)
+      local saved_name, pieces, timeouts, total = saved(data), {}, 0, 0
+      loop.run(function()
+        local a, b = net.pair()
+        local source = open(saved_name)
+        a:settimeout(0.005)
+        repeat
+          local sent, _, code, part = a:sendfile(source)
+          if not sent then
+            assert(code == "timeout", code)
+            timeouts = timeouts + 1
+          end
+          total = total + (sent or part)
+          pieces[#pieces + 1] = arrived(b)
+        until sent
+      end)
+      assert.is_true(timeouts > 0)
+      assert.equal(#data, total)
+      assert.is_true(table.concat(pieces) == data)
+    end)
+  end
+
+  it("leaves nothing open, and every byte in its place, when it is cancelled", function()
+    local data = content(1000000)
+    for what, open in pairs { file = sources.file, pipe = sources.pipe } do
+      loop.run(function()
+        local a, b = net.pair()
+        local source = open(saved(data))
+        local free = helper.descriptors()
+        local task = loop.spawn(function() a:sendfile(source) end)
+        loop.sleep(0.01)
+        if what == "pipe" then assert.equal(free + 1, helper.descriptors()) end
+        assert.is_true(task:cancel())
+        assert.equal(free, helper.descriptors())
+        a:close()
+        local got = b:read "a"
+        assert.is_true(got .. source:read "a" == data, what)
+      end)
+    end
+  end)
+
+  it("is woken when its source is closed, or its socket while there is no room", function()
+    loop.run(function()
+      local a, b = net.pair()
+      local source = net.pair()
+      local task = loop.spawn(function() return a:sendfile(source) end)
+      loop.sleep(0)
+      source:close()
+      helper.fails("s:sendfile", "EBADF", select(2, task:join()))
+      local f = file(content(1000000))
+      task = loop.spawn(function() return a:sendfile(f) end)
+      loop.sleep(0)
+      a:close()
+      local _, _, _, code, sent = task:join()
+      assert.equal("EBADF", code)
+      assert.equal(sent, f:seek())
+      assert.equal(sent, #b:read "a")
+      a, b = net.pair()
+      f:seek "set"
+      task = loop.spawn(function() return a:sendfile(f) end)
+      loop.sleep(0)
+      f:close()
+      local got = loop.spawn(function() return b:read "a" end)
+      _, _, _, code, sent = task:join()
+      assert.equal("EBADF", code)
+      a:close()
+      assert.equal(sent, #select(2, got:join()))
+    end)
+  end)
+
+  it("refuses a coroutine that is no task", function()
+    local data = content(1000000)
+    loop.run(function()
+      local a = net.pair()
+      local f = file(data)
+      local message = helper.raises("s:sendfile", "loop%.wrap",
+        coroutine.wrap(function() a:sendfile(f) end))
+      assert.match("^[^\n]*sendfile", message)
+    end)
+  end)
+
+  it("joins two connections, both ways at once", function()
+    local data = content(1000000)
+    loop.run(function()
+      local left, left_end = net.tcp()
+      local right, right_end = net.pair()
+      for _, way in ipairs { { left_end, right_end }, { right_end, left_end } } do
+        loop.spawn(function()
+          assert.equal(#data, way[1]:sendfile(way[2]))
+          way[1]:shutdown "SHUT_WR"
+        end)
+      end
+      for _, s in ipairs { left, right } do
+        loop.spawn(function()
+          assert.equal(#data, s:sendall(data))
+          s:shutdown "SHUT_WR"
+        end)
+        loop.spawn(function() assert.is_true(s:read "a" == data) end)
+      end
+    end)
+  end)
+end)
+
+describe("sendfile under another scheduler", function()
+  after_each(function() socket.setwaiter(nil) end)
+
+  it("has it wait for the source or for the socket, whichever it is", function()
+    local a, b = net.pair()
+    local source, other = net.pair()
+    local pipe = piped "sleep 0.05; printf hello"
+    local f = file(content(1000000))
+    local log = {}
+    socket.setwaiter(function(object, events)
+      coroutine.yield(object, events)
+      return true
+    end)
+    local co = coroutine.create(function()
+      log[1] = a:sendfile(source)
+      log[2] = a:sendfile(pipe)
+      log[3] = a:sendfile(f)
+    end)
+    local function step(expected, expected_events)
+      local ok, object, events = coroutine.resume(co)
+      assert(ok, object)
+      if expected then assert.equal(expected, object) end
+      assert.equal(expected_events, events)
+      return object
+    end
+    step(source, "r")
+    other:sendall "hello"
+    step(source, "r")
+    other:close()
+    local made = step(nil, "r")
+    assert.is_true(made ~= source and made ~= a)
+    assert.equal(made, socket.select({ made }, nil, 20)[1])
+    local _, object, events = coroutine.resume(co)
+    while object == made do _, object, events = coroutine.resume(co) end -- its end
+    assert.equal(a, object)
+    assert.equal("w", events)
+    assert.is_nil(made:fileno())
+    assert.same({ 5, 5 }, log)
+    local got = {}
+    while coroutine.status(co) == "suspended" do
+      got[#got + 1] = arrived(b)
+      coroutine.resume(co)
+    end
+    got[#got + 1] = arrived(b)
+    assert.same({ 5, 5, 1000000 }, log)
+    assert.is_true(table.concat(got) == "hellohello" .. content(1000000))
   end)
 end)
 
