@@ -529,6 +529,10 @@ int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls t
 void bs_dropface(bs_socket *s);                /* with what is not flushed */
 void bs_openstream(lua_State *L);
 
+/* ---- sendfile.c ---- */
+
+void bs_opensendfile(lua_State *L);
+
 /* ---- option.c ---- */
 
 void bs_openoption(lua_State *L); /* setsockopt, getsockopt */

@@ -95,6 +95,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opensocket(L);
   bs_openconnection(L);
   bs_openstream(L);
+  bs_opensendfile(L);
   bs_openmessage(L);
   bs_openoption(L);
   bs_openaddress(L);

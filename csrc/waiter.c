@@ -99,6 +99,14 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
   return want == BS_AGAIN ? BS_READ : want;
 }
 
+/* Mostly it is the method's self; but sendfile waits for its source, too. */
+static void pushsocket (lua_State *L, int at, const bs_socket *s) {
+  int i = at - 1;
+  while (i > 1 && lua_touserdata(L, i) != s)
+    i--;
+  lua_pushvalue(L, i);
+}
+
 /* Pushes what is to be waited for; false: there is nothing that could be. */
 static int pushobject (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
@@ -106,7 +114,7 @@ static int pushobject (lua_State *L, int at, int want) {
   int fd = op->fd;
   if (want != BS_REST && op->sock != NULL) {
     op->sock->flags |= BS_WAITED;
-    lua_pushvalue(L, 1);
+    pushsocket(L, at, op->sock);
     return 1;
   }
   if (want != BS_REST && w->job == NULL && bs_markpoller(L, 1)) {
