@@ -52,7 +52,7 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 
 .PHONY: all deps demo examples test test-vm lint format asan valgrind coverage docs bench-instr install \
 	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
-	deps-test-vm bench bench-calls bench-deps FORCE
+	deps-test-vm bench bench-plot bench-calls bench-deps FORCE
 
 all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
 
@@ -138,6 +138,9 @@ bench-deps: deps ## install what bench compares with: LuaSocket, cqueues, luv, c
 
 bench: all $(BENCH) ## compare the speed with C's and with other libraries'; ROUNDS=3 WORKLOAD=udp LIBRARY=python
 	@$(CHECKOUT) && "$$LUA" bench/run.lua && "$$LUA" bench/calls.lua
+
+bench-plot: ## draw bench/results.svg from bench/results.json
+	@$(CHECKOUT) && "$$LUA" bench/plot.lua
 
 bench-calls: deps-bench-calls all $(BENCH) ## count the system calls of this library and of C
 	@$(CHECKOUT) && "$$LUA" bench/calls.lua

@@ -1,6 +1,6 @@
 -- The benchmark: `make bench` runs it. Every workload goes round by round through C, through this library and
 -- through its peers, all in the same minutes, so that what disturbs the machine disturbs all alike. Only the raw
--- values are kept (bench/results.json); bench/report.lua makes figures of them. The environment
+-- values are kept (bench/results.json); bench/report.lua and bench/plot.lua make figures of them. The environment
 -- tells it:
 --
 --   ROUNDS=15              of each workload
@@ -64,7 +64,9 @@ local name = here.variable "RESULTS" or complete and "bench/results.json"
 if name then
   local file <close> = assert(io.open(name, "w"))
   assert(file:write(json.encode(results)))
+  file:close()
   print("kept in " .. name)
+  os.execute(('%s bench/plot.lua "%s" "%s"'):format(here.LUA, name, name:gsub("%.json$", "") .. ".svg"))
 else
   print "not kept: the run was not complete"
 end
