@@ -15,6 +15,7 @@ build = {
   type = "builtin",
   modules = {
     ["bsdsocket"] = "lua/bsdsocket/init.lua",
+    ["bsdsocket.loop"] = "lua/bsdsocket/loop.lua",
     ["bsdsocket.core"] = {
       sources = {
         "csrc/address.c",
@@ -23,9 +24,11 @@ build = {
         "csrc/constant.c",
         "csrc/control.c",
         "csrc/core.c",
+        "csrc/engine.c",
         "csrc/error.c",
         "csrc/interface.c",
         "csrc/linuxaddress.c",
+        "csrc/loop.c",
         "csrc/message.c",
         "csrc/option.c",
         "csrc/poller.c",
@@ -33,10 +36,13 @@ build = {
         "csrc/select.c",
         "csrc/socket.c",
         "csrc/stream.c",
+        "csrc/thread.c",
+        "csrc/timer.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
         "csrc/util.c",
         "csrc/wait.c",
+        "csrc/waiter.c",
       },
       libraries = { "pthread" },
     },

@@ -32,11 +32,20 @@
 #define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
 #define BS_NUP 6
 
+/* user values of the state */
+#define BS_STATE_TASKS 1 /* those that have not ended (loop.c) */
+#define BS_STATE_TASK 2  /* metatable of tasks */
+#define BS_STATE_WAIT 3  /* what setwaiter was given (waiter.c) */
+#define BS_STATE_WAKE 4
+#define BS_STATE_NUV 4
+
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
 #define BS_ASIDE __attribute__((noinline))
+#define BS_UNREACHABLE __builtin_unreachable()
 #else
 #define BS_ASIDE
+#define BS_UNREACHABLE ((void)0)
 #endif
 
 #if !defined(MSG_NOSIGNAL)
@@ -60,6 +69,9 @@ typedef struct bs_chunk bs_chunk;
 typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
+typedef struct bs_pool bs_pool;
+typedef struct bs_job bs_job;
+typedef struct bs_loop bs_loop;
 
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
@@ -80,11 +92,19 @@ struct bs_chunk {
 
 struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
+  const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
-  int aside; /* what calls must look at before the straight way: sockets with unflushed bytes */
+  /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
+  int aside;
+  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
+  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
+  char wait, wake; /* by the addresses of these */
+  int closing;     /* <close> variables of something cancelled are running: nobody may wait */
+  bs_pool *pool;   /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed;  /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -94,6 +114,7 @@ struct bs_state {
 #define BS_SHARED 8u       /* others may change the description's flags behind our back */
 #define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
 #define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
+#define BS_WAITED 64u      /* another scheduler has waited for it */
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -103,6 +124,7 @@ struct bs_socket {
   double timeout;       /* seconds; negative: for ever */
   double rcvtimeo;      /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
   double foundrcvtimeo; /* what it was before */
+  double kerneltimed;   /* the timeout of calls for which it is set as it is; 0: none */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
   bs_face *face;        /* what setvbuf and setmaxline said (stream.c); NULL: nothing yet */
@@ -123,6 +145,18 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
       return p;
   }
   return NULL;
+}
+
+/* The socket at 1 of a method. Leaves its metatable on the top: to pop it would take as many instructions as the
+** rest of the check. So the caller asks for the number of arguments before. */
+static inline bs_socket *bs_self (lua_State *L) {
+  void *p = lua_touserdata(L, 1);
+  const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
+  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
+    luaL_typeerror(L, 1, "socket");
+    BS_UNREACHABLE;
+  }
+  return (bs_socket *)p;
 }
 
 /* ---- operations: wait.c ---- */
@@ -153,12 +187,22 @@ typedef struct bs_kind {
   int (*step)(bs_op *op, bs_time patience);
   /* Push the results, or nil, message, code; gives their number. May run a further operation. */
   int (*finish)(lua_State *L, bs_op *op);
+  /* Frees what a step left in the operation and no finish will take; NULL: that is nothing. */
+  void (*drop)(bs_op *op);
+  /* Of an operation without a socket: gives op->fd, where its driver has to wait itself; NULL: has one, or none. */
+  void (*descriptor)(bs_op *op);
 } bs_kind;
 
 #define BS_KIND(name, type, traits, step, finish)                                                  \
+  BS_DROPKIND(name, type, traits, step, finish, NULL)
+
+#define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
+  BS_FULLKIND(name, type, traits, step, finish, drop, NULL)
+
+#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor)                            \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish                                       \
+      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor                     \
   }
 
 /* traits */
@@ -168,6 +212,9 @@ typedef struct bs_kind {
 #define BS_PERSISTS 8u /* rests and goes on after a passing failure */
 #define BS_TIMED 16u   /* its step waits by itself, up to `patience` */
 #define BS_SENDS 32u   /* what write() left is sent before */
+/* Its step may block in the C library, where there is no descriptor to wait for. With patience 0 it does not, and
+** EAGAIN says that it would: then it is stepped in a helper thread. */
+#define BS_BLOCKS 64u
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
@@ -186,13 +233,27 @@ struct bs_op {
   bs_time began;    /* 0: not known; the deadline then counts from the first wait */
   bs_time deadline; /* 0: not fixed yet */
   bs_time rest;     /* with BS_REST */
-  int drained;      /* a receive got less than it had room for: the kernel has no more for now */
+  int fd; /* readable when an operation without a socket may go on; -1: no descriptor tells */
+  unsigned char
+    drained; /* a receive got less than it had room for: the kernel has no more for now */
+  unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
-void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
+static inline void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+  op->kind = kind;
+  op->st = st;
+  op->sock = s;
+  op->error = 0;
+  op->timeout = s != NULL ? s->timeout : -1;
+  op->began = op->deadline = 0;
+  op->fd = -1;
+  op->drained = op->flagged = 0;
+}
+
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
+int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
 bs_time bs_now(void);
 bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
 int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
@@ -200,6 +261,64 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+/* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
+int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
+double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
+bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
+
+/* Hooks of the running coroutine and the main thread: one that is new wants to be run. */
+typedef struct bs_hooks {
+  lua_Hook own, main;
+} bs_hooks;
+
+static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
+  bs_hooks known;
+  known.main = lua_gethook(st->main);
+  known.own = L == st->main ? known.main : lua_gethook(L);
+  return known;
+}
+
+void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
+
+/* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
+void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
+bs_time bs_firstpatience(bs_op *op);                               /* of a call with a timeout */
+void bs_drive(lua_State *L, bs_op *op, int want, bs_hooks *known); /* after the first step */
+
+static inline int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
+  bs_time patience = BS_FOREVER;
+  if (op->st->aside != 0)
+    return bs_runaside(L, op);
+  bs_hooks known = bs_knownhooks(L, op->st);
+  if (known.main != NULL)
+    bs_checkmainhook(L, op->st, &known);
+  if (op->timeout >= 0) {
+    const bs_socket *s = op->sock;
+    if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
+        !(s->flags & (BS_NONBLOCK | BS_SHARED)))
+      op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
+    else
+      patience = bs_firstpatience(op);
+  }
+  int want = kind->step(op, patience);
+  if (want != BS_DONE || op->error > 0)
+    bs_drive(L, op, want, &known);
+  return kind->finish(L, op);
+}
+
+/* ---- thread.c ---- */
+
+/* Has a copy of `op` stepped to its end in a helper thread. Its deadline is for the driver to keep. Pushes a
+** userdata, which anchors the job; the collector abandons it. NULL, and nothing pushed: no thread, no memory or no
+** descriptor is to be had, and the step can only be made here. */
+bs_job *bs_startjob(lua_State *L, const bs_op *op);
+int bs_jobfd(const bs_job *job); /* readable once the step has ended; -1: the job is over */
+/* If the step has ended (by BS_DONE): copies the operation back, and the job is over. What the step left there is for
+** finish or drop then. */
+int bs_endjob(bs_job *job, bs_op *op);
+void bs_abandon(bs_job *job);    /* the job is over, wherever it was; harmless if it has been */
+void bs_closepool(bs_state *st); /* with the state; waits for nobody */
+void bs_openthread(lua_State *L);
 
 /* ---- error.c ---- */
 
@@ -215,7 +334,8 @@ int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int
 /* of an operation; a may be NULL */
 int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
 int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
-int bs_memory(lua_State *L);                   /* raises "not enough memory" */
+int bs_raise(lua_State *L, const char *call, int err);
+int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
 const char *bs_expected(lua_State *L, int idx, const char *what);
 void bs_openerror(lua_State *L);
@@ -423,11 +543,95 @@ void bs_openutil(lua_State *L);
 
 void bs_openunixpath(lua_State *L); /* core.listenpath, for socket.listen */
 
+/* ---- engine.c ---- */
+
+/* Asked for, and told: BS_READ, BS_WRITE, BS_URGENT (not by kqueue). To be asked with them, as it stays until
+** the place is left: */
+#define BS_EDGE 16 /* tell of changes only */
+#define BS_ONCE 32 /* disarmed when something was told; bs_enginemodify arms it again */
+/* Told, never asked for: BS_ERROR, and */
+#define BS_HANGUP                                                                                  \
+  64 /* the peer's end, an error or urgent data: after this a short read proves nothing */
+#define BS_LOST 128 /* alone: the descriptor was found closed, and the place is left */
+
+typedef struct bs_watch bs_watch;
+
+typedef struct bs_engine {
+  bs_state *st;      /* whose allocator it uses */
+  bs_watch *watches; /* by place */
+  int size;          /* of them */
+  int fd;            /* the kernel's; -1: this engine has none, or is closed */
+  pid_t pid;         /* of the process that opened it */
+  uint32_t stamp;    /* the last one given */
+  int coarse;        /* the kernel knows no finer time than milliseconds */
+} bs_engine;
+
+/* A place is the caller's number for a descriptor: small, as there is an array of them. These give 0, an
+** errno, or BS_ENOMEM. */
+int bs_engineopen(bs_engine *e, bs_state *st);
+void bs_engineclose(bs_engine *e); /* again is harmless */
+/* EEXIST for a place that has this descriptor already, unless that was closed behind our back meanwhile. */
+int bs_engineadd(bs_engine *e, int i, int fd, int asked);
+int bs_enginemodify(bs_engine *e, int i, int fd, int asked); /* ENOENT, EBADF: the place is left */
+int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever it gives */
+/* Waits up to `patience`, no shorter, and calls told for each place that is ready; for one it may be called twice,
+** or in vain. It must not raise; it may add, modify, remove, wait and close: no place is told what
+** was meant for an earlier owner. */
+typedef void (*bs_told)(void *ud, int i, int what);
+int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
+/* With BS_EDGE: what somebody waits for now. To be said before each wait of theirs, and 0 when nobody does,
+** since poll knows no edges: of such a place it asks that and nothing else. */
+#define bs_engineneeds(e, i, want) ((e)->fd < 0 ? bs_setneeds(e, i, want) : (void)0)
+void bs_setneeds(bs_engine *e, int i, int want);
+int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
+extern const char bs_enginename[];       /* "epoll" ... */
+
+/* ---- timer.c ---- */
+
+typedef struct bs_timer bs_timer;
+
+struct bs_timer {
+  bs_time when;
+  void (*ring)(lua_State *L, bs_timer *t); /* what its owner does then */
+  int place;                               /* in the heap; 0: it is not set */
+};
+
+typedef struct bs_timers {
+  bs_state *st;
+  bs_timer **heap;
+  int n, size;
+} bs_timers;
+
+int bs_settimer(bs_timers *ts, bs_timer *t, bs_time when); /* 0 or BS_ENOMEM */
+void bs_stoptimer(bs_timers *ts, bs_timer *t);             /* harmless where it is not set */
+bs_timer *bs_nexttimer(const bs_timers *ts);               /* NULL: none is set */
+void bs_freetimers(bs_timers *ts);
+
+/* ---- loop.c ---- */
+
+/* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
+** be suspended. */
+int bs_runintask(lua_State *L, bs_op *op);
+int bs_intask(const bs_state *st); /* is one running? */
+void bs_leaveloop(bs_state *st,
+                  int fd);       /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(bs_state *st); /* with the state */
+void bs_openloop(lua_State *L);
+
+/* ---- waiter.c ---- */
+
+/* As bs_runintask, with another scheduler. */
+int bs_runwaiter(lua_State *L, bs_op *op);
+void bs_wake(lua_State *L, const bs_state *st,
+             int arg); /* the descriptor of the object there is about to be closed or given up */
+void bs_openwaiter(lua_State *L);
+
 /* ---- select.c, poller.c ---- */
 
 void bs_openselect(lua_State *L);
 void bs_openpoller(lua_State *L);
-void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
+int bs_markpoller(lua_State *L, int arg); /* a poller? It is waited for by another scheduler */
+void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or given up */
 
 /* ---- core.c ---- */
 

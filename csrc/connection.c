@@ -165,7 +165,8 @@ static int connect_finish (lua_State *L, bs_op *o) {
   bs_socket *s = o->sock;
   if (o->error != 0)
     return bs_failop(L, o, ((connect_op *)o)->to);
-  if (s->flags & BS_SETNONBLOCK) /* its receives may now wait in the kernel */
+  /* its receives may now wait in the kernel, but for a task, which never does */
+  if ((s->flags & BS_SETNONBLOCK) && s->st->aside == 0)
     (void)bs_setnonblock(s, 0);
   return self(L);
 }

@@ -42,13 +42,16 @@ static int state_gc (lua_State *L) {
     st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
     st->scratch = NULL;
   }
+  bs_closeloop(st);
   st->alloc = refuse;
+  bs_closepool(st);
   return 0;
 }
 
 static void newstate (lua_State *L) {
-  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), 0);
+  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), BS_STATE_NUV);
   memset(st, 0, sizeof(*st));
+  st->meta = lua_topointer(L, BS_AT_SOCKET);
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   st->main = lua_tothread(L, -1);
@@ -97,8 +100,11 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openaddress(L);
   bs_openbuffer(L);
   bs_openpoller(L);
+  bs_openloop(L);
+  bs_openwaiter(L);
   bs_openselect(L);
   bs_openresolve(L);
+  bs_openthread(L);
   bs_openinterface(L);
   bs_openunixpath(L);
   bs_openutil(L);

@@ -111,6 +111,11 @@ int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
   return 3;
 }
 
+int bs_raise (lua_State *L, const char *call, int err) {
+  bs_fail(L, call, err);
+  return luaL_error(L, "%s", lua_tostring(L, -2));
+}
+
 int bs_raiseop (lua_State *L, const bs_op *op) {
   bs_failop(L, op, NULL);
   return luaL_error(L, "%s", lua_tostring(L, -2));

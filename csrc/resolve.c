@@ -3,10 +3,9 @@
 ** like in Lua is address.c's business.
 **
 ** Each question to the system is an operation whose struct holds all that its step reads and finds,
-** the names included: a copy of it may be stepped far from any Lua state. (Only the list of
-** getaddrinfo goes elsewhere, into a userdata; a driver that steps copies points `list` to a place
-** of its own.) What is numeric is found out first, so that the resolver is never asked about it:
-** such a step never waits.
+** the names included: a copy of it may be stepped in a helper thread (thread.c), far from any Lua state.
+** What is numeric is found out first, so that the resolver is never asked about it: such a step never
+** waits. Services and protocols are read from files of this machine: nobody is to wait for these, either.
 */
 #include "prefix.h"
 
@@ -280,7 +279,7 @@ static int withname_finish (lua_State *L, bs_op *op) {
 }
 
 static const bs_kind withname_kind =
-  BS_KIND("getaddrinfo", naming, BS_TIMED | BS_OPENS, withname_step, withname_finish);
+  BS_KIND("getaddrinfo", naming, BS_BLOCKS | BS_OPENS, withname_step, withname_finish);
 
 static lua_Integer optword (lua_State *L, int arg, const char *message) {
   if (lua_isnoneornil(L, arg))
@@ -318,15 +317,17 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
   if (failed(&n.q))
     return fail(L, &n.q, call, arg);
   n.q.op.began = bs_now();
-  return bs_run(L, &n.q.op);
+  return bs_runaside(L, &n.q.op);
 }
 
 /* ---- getaddrinfo ---- */
 
 typedef struct listing {
   query q;
-  struct addrinfo **list; /* in a userdata, made before there is a list */
+  struct addrinfo *list;
 } listing;
+
+#define LISTAT 4 /* where on the stack is the userdata that finish puts the list into */
 
 static void freelist (struct addrinfo **list) {
   if (*list != NULL)
@@ -339,16 +340,19 @@ static int list_gc (lua_State *L) {
   return 0;
 }
 
-static struct addrinfo **newlist (lua_State *L) {
+static void pushlist (lua_State *L) {
   struct addrinfo **list = (struct addrinfo **)lua_newuserdatauv(L, sizeof(*list), 0);
   *list = NULL;
   luaL_setmetatable(L, LIST);
-  return list;
 }
 
 static int getaddrinfo_step (bs_op *op, bs_time patience) {
   listing *l = (listing *)op;
-  return ask(&l->q, patience, l->list);
+  return ask(&l->q, patience, &l->list);
+}
+
+static void getaddrinfo_drop (bs_op *op) {
+  freelist(&((listing *)op)->list);
 }
 
 static void setinteger (lua_State *L, const char *key, lua_Integer value) {
@@ -358,11 +362,13 @@ static void setinteger (lua_State *L, const char *key, lua_Integer value) {
 
 static int getaddrinfo_finish (lua_State *L, bs_op *op) {
   listing *l = (listing *)op;
+  struct addrinfo **list = (struct addrinfo **)lua_touserdata(L, LISTAT);
   lua_Integer i = 0;
   if (failed(&l->q))
     return fail(L, &l->q, op->kind->name, 1);
+  *list = l->list; /* before anything may raise */
   lua_newtable(L);
-  for (const struct addrinfo *ai = *l->list; ai != NULL; ai = ai->ai_next) {
+  for (const struct addrinfo *ai = *list; ai != NULL; ai = ai->ai_next) {
     lua_createtable(L, 0, 5);
     setinteger(L, "family", ai->ai_family);
     setinteger(L, "type", ai->ai_socktype);
@@ -375,12 +381,13 @@ static int getaddrinfo_finish (lua_State *L, bs_op *op) {
     lua_setfield(L, -2, "address");
     lua_rawseti(L, -2, ++i);
   }
-  freelist(l->list);
+  freelist(list);
   return 1;
 }
 
 static const bs_kind getaddrinfo_kind =
-  BS_KIND("getaddrinfo", listing, BS_TIMED | BS_OPENS, getaddrinfo_step, getaddrinfo_finish);
+  BS_DROPKIND("getaddrinfo", listing, BS_BLOCKS | BS_OPENS, getaddrinfo_step, getaddrinfo_finish,
+              getaddrinfo_drop);
 
 /* The hints that are constants: where they go, and how their names begin. */
 static const struct hint {
@@ -473,8 +480,9 @@ static int resolve_getaddrinfo (lua_State *L) {
     checkhints(L, 3, &l.q);
   if (host != NULL)
     sethost(&l.q, host, len);
-  l.list = newlist(L);
-  return failed(&l.q) ? fail(L, &l.q, l.q.op.kind->name, 1) : bs_run(L, &l.q.op);
+  l.list = NULL;
+  pushlist(L);
+  return failed(&l.q) ? fail(L, &l.q, l.q.op.kind->name, 1) : bs_runaside(L, &l.q.op);
 }
 
 /* ---- getnameinfo ---- */
@@ -513,7 +521,7 @@ static int getnameinfo_finish (lua_State *L, bs_op *op) {
 }
 
 static const bs_kind getnameinfo_kind =
-  BS_KIND("getnameinfo", reverse, BS_TIMED | BS_OPENS, getnameinfo_step, getnameinfo_finish);
+  BS_KIND("getnameinfo", reverse, BS_BLOCKS | BS_OPENS, getnameinfo_step, getnameinfo_finish);
 
 /* getnameinfo(address [, flags]) */
 static int resolve_getnameinfo (lua_State *L) {
@@ -529,7 +537,7 @@ static int resolve_getnameinfo (lua_State *L) {
     r.eai = EAI_FAMILY;
     return getnameinfo_finish(L, &r.op);
   }
-  return bs_run(L, &r.op);
+  return bs_runaside(L, &r.op);
 }
 
 /* ---- services: through getaddrinfo and getnameinfo, as getservbyname has static data ---- */

@@ -57,10 +57,11 @@ double bs_checktimeout (lua_State *L, int arg) {
   return isinf(seconds) ? -1 : (double)seconds;
 }
 
-static void fixdeadline (bs_op *op) {
+bs_time bs_fixdeadline (bs_op *op) {
   bs_time span = bs_span(op->timeout);
   if (op->deadline == 0)
     op->deadline = span == BS_FOREVER ? BS_FOREVER : (op->began != 0 ? op->began : bs_now()) + span;
+  return op->deadline;
 }
 
 static bs_time left (bs_time deadline) {
@@ -68,6 +69,10 @@ static bs_time left (bs_time deadline) {
     return BS_FOREVER;
   bs_time now = bs_now();
   return now < deadline ? deadline - now : 0;
+}
+
+double bs_left (const bs_op *op) {
+  return op->deadline == BS_FOREVER ? -1 : (double)left(op->deadline) / 1e9;
 }
 
 /* ---- flags of the open file description ---- */
@@ -92,6 +97,7 @@ int bs_setnonblock (bs_socket *s, int on) {
 }
 
 static int setrcvtimeo (bs_socket *s, double seconds) {
+  s->kerneltimed = 0;
   struct timeval tv;
   tv.tv_sec = (time_t)seconds;
   tv.tv_usec = (suseconds_t)((seconds - (double)tv.tv_sec) * 1e6);
@@ -162,17 +168,6 @@ static void runhook (lua_State *L, lua_State *from) {
 
 /* ---- the driver ---- */
 
-void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
-  op->kind = kind;
-  op->st = st;
-  op->sock = s;
-  op->error = 0;
-  op->timeout = s != NULL ? s->timeout : -1;
-  op->began = op->deadline = 0;
-  op->rest = 0;
-  op->drained = 0;
-}
-
 int bs_waitfd (int fd, int want, bs_time deadline) {
   struct pollfd p;
   p.fd = fd;
@@ -209,10 +204,10 @@ static int tryonce (bs_op *op, bs_time patience) {
 }
 
 /* How long the first step of a call with a timeout may wait by itself. */
-static BS_ASIDE bs_time firstpatience (bs_op *op) {
+BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
   unsigned traits = op->kind->traits;
   if (traits & BS_TIMED) {
-    fixdeadline(op);
+    (void)bs_fixdeadline(op);
     bs_time time = op->timeout == 0 ? BS_NEVER : left(op->deadline);
     /* too short a time for the clock is still no "never" */
     return time == BS_NEVER && op->timeout > 0 ? 1 : time;
@@ -222,6 +217,7 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
   else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
            !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) &&
            waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * KERNELSHARE : 1e9)) {
+    op->sock->kerneltimed = op->timeout;
     op->began = bs_now();
     return BS_FOREVER;
   }
@@ -261,24 +257,19 @@ static int rest (bs_time span, bs_time deadline) {
   return r < 0 ? r : span < most;
 }
 
-/* The hooks that were there when the call began: one that is new wants to be run. */
-typedef struct hooks {
-  lua_Hook own, main;
-} hooks;
-
-static void checkhooks (lua_State *L, lua_State *mainthread, hooks *known) {
-  lua_Hook own = lua_gethook(L), mains = lua_gethook(mainthread);
+void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
+  lua_Hook own = lua_gethook(L), mains = lua_gethook(st->main);
   if (own != known->own && own != NULL)
     runhook(L, L);
-  else if (mainthread != L && mains != known->main && mains != NULL)
-    runhook(L, mainthread);
-  known->own = lua_gethook(L);
-  known->main = lua_gethook(mainthread);
+  else if (st->main != L && mains != known->main && mains != NULL)
+    runhook(L, st->main);
+  *known = bs_knownhooks(L, st);
 }
 
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
-static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, hooks *known) {
+BS_ASIDE void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
+  lua_State *mainthread = st->main;
   if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
       lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
     runhook(L, mainthread);
@@ -290,7 +281,7 @@ static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, hooks *
 /* Waits until `want` comes true, the deadline, or a signal: > 0, 0, -1. *vain counts how often in a row
 ** poll said at once that it was true, and the step could do nothing. */
 static int await (bs_op *op, int want, int *vain) {
-  fixdeadline(op);
+  (void)bs_fixdeadline(op);
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
   /* what is left of a timeout that is no more would cut the next wait, too */
@@ -305,7 +296,7 @@ static int await (bs_op *op, int want, int *vain) {
 }
 
 /* What a failure of the step comes to: go on (and perhaps rest before), or BS_DONE. */
-static int afterfailure (lua_State *L, bs_op *op, int *collected) {
+static int afterfailure (lua_State *L, bs_op *op, unsigned char *collected) {
   unsigned traits = op->kind->traits;
   int err = op->error;
   op->error = 0;
@@ -322,9 +313,49 @@ static int afterfailure (lua_State *L, bs_op *op, int *collected) {
   return BS_DONE;
 }
 
+/* What blocks in the C library goes to a helper thread, so that the deadline holds and signals come through. Waits
+** until it has ended, the deadline, or a hook that raises; then it is abandoned. False: there is no thread. */
+static int awaitjob (lua_State *L, bs_op *op, bs_hooks *known) {
+  (void)bs_fixdeadline(op);
+  if (left(op->deadline) == 0) {
+    op->error = BS_ETIMEOUT;
+    return 1;
+  }
+  bs_job *job = bs_startjob(L, op);
+  if (job == NULL)
+    return 0;
+  lua_toclose(L, -1); /* when the call is over: before, that could raise, and lose what was found */
+  while (!bs_endjob(job, op)) {
+    bs_checkhooks(L, op->st, known);
+    int r = bs_waitfd(bs_jobfd(job), BS_READ, op->deadline);
+    if (r == 0 && left(op->deadline) == 0)
+      op->error = BS_ETIMEOUT;
+    else if (r < 0 && errno != EINTR)
+      op->error = errno;
+    if (op->error != 0)
+      break;
+  }
+  return 1;
+}
+
+/* A step of a kind that blocks: without waiting if that will do, else in a thread, else here. */
+static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
+  int want = op->kind->step(op, BS_NEVER);
+  if (want != BS_DONE || op->error != EAGAIN || op->timeout == 0)
+    return want;
+  op->error = 0;
+  return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
+}
+
+int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
+  int want = tryonce(op, BS_NEVER);
+  return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
+}
+
 /* What the first step did not end: `want` is its answer. */
-static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
-  int vain = 0, collected = 0;
+BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
+  int vain = 0;
+  unsigned char collected = 0;
   for (;;) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
     int retry = 0; /* after collecting garbage: no more waiting than before */
@@ -341,7 +372,7 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
       if (op->timeout == 0 && (op->kind->traits & BS_TIMED) && !retry)
         op->error = BS_ETIMEOUT;
       else if (op->timeout > 0) { /* what goes on and on ends at the deadline, too */
-        fixdeadline(op);
+        (void)bs_fixdeadline(op);
         bs_time time = left(op->deadline);
         if (time == 0)
           op->error = BS_ETIMEOUT;
@@ -362,21 +393,36 @@ static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, hooks *known) {
     }
     if (op->error != 0)
       return;
-    checkhooks(L, op->st->main, known);
+    bs_checkhooks(L, op->st, known);
     if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
       (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
-    want = tryonce(op, patience);
+    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : tryonce(op, patience);
   }
 }
 
-int bs_run (lua_State *L, bs_op *op) {
-  const bs_kind *kind = op->kind;
-  hooks known = {lua_gethook(L), lua_gethook(op->st->main)};
+/* What is not as simple as in bs_run. */
+BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
+  if (op->st->loop != NULL) {
+    int results = bs_runintask(L, op);
+    if (results >= 0)
+      return results;
+  }
+  if (op->st->waiter && !bs_intask(op->st)) {
+    int results = bs_runwaiter(L, op);
+    if (results >= 0)
+      return results;
+  }
+  bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
-    checkmainhook(L, op->st->main, &known);
-  bs_time patience = op->timeout < 0 ? BS_FOREVER : firstpatience(op);
-  int want = op->st->aside != 0 ? tryonce(op, patience) : kind->step(op, patience);
+    bs_checkmainhook(L, op->st, &known);
+  int want = op->kind->traits & BS_BLOCKS
+               ? stepblocking(L, op, &known)
+               : tryonce(op, op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op));
   if (want != BS_DONE || op->error > 0)
-    drive(L, op, want, &known);
-  return kind->finish(L, op);
+    bs_drive(L, op, want, &known);
+  return op->kind->finish(L, op);
+}
+
+int bs_run (lua_State *L, bs_op *op) {
+  return bs_runinline(L, op, op->kind);
 }

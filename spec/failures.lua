@@ -21,7 +21,7 @@ return {
   ["socket.poller"] = {"EMFILE"},
   ["socket.address"] = {"EAI_NONAME", "EAI_ADDRFAMILY", "EAI_SERVICE", "ENODEV", "EMFILE", "argument"},
   ["socket.getaddrinfo"] = {
-    "EAI_NONAME", "EAI_SERVICE", "EAI_FAMILY", "EAI_SOCKTYPE", "EAI_BADFLAGS", "EAGAIN", "EMFILE",
+    "EAI_NONAME", "EAI_SERVICE", "EAI_FAMILY", "EAI_SOCKTYPE", "EAI_BADFLAGS", "EAGAIN", "timeout", "EMFILE",
     "argument",
   },
   ["socket.getnameinfo"] = {"EAI_FAMILY", "EAI_NONAME", "EAI_BADFLAGS", "EMFILE", "argument"},
@@ -47,7 +47,7 @@ return {
 
   ["s:bind"] = {
     "EADDRINUSE", "EADDRNOTAVAIL", "EINVAL", "ENOENT", "EAI_NONAME", "EAI_SERVICE", "EAGAIN",
-    "EBADF", "argument",
+    "timeout", "EBADF", "argument",
   },
   ["s:listen"] = {"EADDRINUSE", "EINVAL", "EOPNOTSUPP", "EBADF", "argument"},
   ["s:accept"] = {"EAGAIN", "timeout", "EINVAL", "EOPNOTSUPP", "EMFILE", "EBADF"},

@@ -1,5 +1,5 @@
 -- socket.poller: the readiness of many.
--- Over the other engine: make test BUILD=build-poll CFLAGS="-O2 -DBS_POLLER_POLL" SPEC=spec/poller_spec.lua
+-- Over the other engine: make test BUILD=build-poll CFLAGS="-O2 -DBS_ENGINE_POLL" SPEC=spec/poller_spec.lua
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 
@@ -139,6 +139,27 @@ describe("a poller", function()
       local client <close> = assert(socket.socket())
       assert(client:connect(server:getsockname()))
       assert.same({ [server] = "r" }, ready(p, 1))
+    end)
+
+    it("bytes read ahead as readable, at once and while there are any", function()
+      local q <close> = assert(socket.poller())
+      local c, d = assert(socket.socketpair())
+      local _ <close> = c
+      local _ <close> = d
+      for to, from in pairs { [a] = b, [c] = d } do
+        assert(from:send "hello")
+        assert.equal("h", to:read(1))
+      end
+      assert(p:add(a, "r"))
+      assert(p:add(b, "r"))
+      assert(p:add(c, "rw"))
+      assert(q:add(a, "w"))
+      for _ = 1, 2 do
+        assert.same({ [a] = "r", [c] = "rw" }, ready(p, 10))
+        assert.same({ [a] = "w" }, ready(q))
+      end
+      assert.equal("ello", a:recv())
+      assert.same({ [c] = "rw" }, ready(p, 10))
     end)
   end)
 
@@ -607,6 +628,15 @@ describe("a poller", function()
         helper.fails("p:" .. method, "EBADF", p[method](p, fd, "w"))
       end
     end)
+
+    if not described then
+      it("has no file any more: that shows", function()
+        closebare(fd)
+        assert.match("1 added", tostring(p))
+        assert.same({}, ready(p))
+        assert.match("0 added", tostring(p))
+      end)
+    end
 
     for _, method in ipairs { "modify", "remove" } do
       it("has another file: " .. method, function()

@@ -125,6 +125,9 @@ describe("getaddrinfo", function()
     assert.equal("getaddrinfo: " .. socket.strerror "EAGAIN", message)
     assert(socket.getaddrinfo("localhost", 80, { timeout = 30 }))
     assert(socket.getaddrinfo("localhost", 80, { timeout = math.huge }))
+    -- one that has passed before the resolver could be asked
+    message = helper.fails("socket.getaddrinfo", "timeout", socket.getaddrinfo("localhost", 80, { timeout = 1e-9 }))
+    assert.equal("getaddrinfo: timed out", message)
     -- what is spelled like an address is no name to look up
     helper.fails("socket.getaddrinfo", "EAI_NONAME", socket.getaddrinfo("fe80::1%nosuch", 80, { timeout = 0 }))
   end)
@@ -228,11 +231,14 @@ describe("getaddrinfo", function()
   it("is not misled when descriptors have run out", function()
     exhausts {
       { "socket.getaddrinfo", "socket.getaddrinfo('localhost', 80)" },
+      { "socket.getaddrinfo", "socket.getaddrinfo('localhost', 80, {timeout = 5})" },
       { "socket.getaddrinfo", "socket.getaddrinfo('127.0.0.1', 'http')" },
       { "socket.address", "socket.address('AF_INET', 'localhost', 80)" },
       { "socket.address", "socket.address('AF_INET', '127.0.0.1', 'http')" },
     }
     assert.equal("127.0.0.1:80\n", confined "fill() print(socket.getaddrinfo('localhost', 'http')[1].address)")
+    assert.equal("127.0.0.1:80\n",
+      confined "fill() print(socket.getaddrinfo('localhost', 'http', {timeout = 5})[1].address)")
     assert.equal("127.0.0.1:80\n", confined "fill() print(socket.address('AF_INET', 'localhost', 'http'))")
   end)
 end)
@@ -330,6 +336,10 @@ describe("a host and port in place of an address", function()
     helper.fails("s:connect", "EAGAIN", udp:connect("localhost", "tftp"))
     helper.fails("s:sendto", "EAGAIN", udp:sendto("", "localhost", 9))
     assert.equal(udp, udp:bind("127.1", 0))
+    local other <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM")):settimeout(1e-9)
+    message = helper.fails("s:bind", "timeout", other:bind("localhost", 0))
+    assert.equal("bind: timed out", message)
+    helper.fails("s:sendto", "timeout", other:sendto("", "localhost", 9))
     udp:settimeout(30)
     assert.equal(udp, udp:connect("localhost", "tftp"))
     udp:settimeout(0)

@@ -77,9 +77,12 @@
 -- `"EINPROGRESS"` for a connection that has begun. A signal that Lua wants to see (Ctrl-C) interrupts a
 -- waiting call with Lua's own `interrupted!`; the socket remains usable.
 --
--- Looking up a name is left to the system's resolver, which keeps to its own bounds: it cannot be interrupted, and
--- a timeout may come late by what it takes. With timeout 0 it is not asked at all (`"EAGAIN"`); numeric addresses
--- never need it.
+-- Looking up a name is left to the system's resolver, which knows of no timeout and cannot be interrupted. So
+-- it is asked in a helper thread, and left alone there when the timeout has passed or Ctrl-C was pressed; the thread
+-- ends when the resolver returns, and nobody waits for it, not even at the end of the program. A state has eight
+-- such threads at most: while all of them wait for silent name servers, further look-ups wait for one of them,
+-- within their timeouts. Where no thread is to be had the resolver is asked all the same, and a timeout may come
+-- late by what it takes. With timeout 0 it is not asked at all (`"EAGAIN"`); numeric addresses never need it.
 
 -- ## Closing
 --
@@ -396,7 +399,7 @@ function M.address(family, host, port, flowinfo, scope_id) end
 ---@field type? bsdsocket.Type only for this type of socket
 ---@field protocol? integer|string only for this protocol, an `IPPROTO_*`
 ---@field flags? integer|string `AI_*`, combined with `|`
----@field timeout? number seconds; 0: do not ask the resolver; default: for ever
+---@field timeout? number seconds, the longest that it may take; 0: do not ask the resolver; default: for ever
 
 --- An entry of `socket.getaddrinfo`: what to give to `socket.socket`, and then to `connect` or `bind`.
 ---@class bsdsocket.AddrInfo
@@ -421,6 +424,7 @@ function M.address(family, host, port, flowinfo, scope_id) end
 --- * `EAI_SOCKTYPE`: it does not know the type.
 --- * `EAI_BADFLAGS`: it does not know the flags.
 --- * `EAGAIN`: with a timeout of 0, the resolver would have to be asked.
+--- * `timeout`: the resolver has not answered within the timeout.
 --- * `EMFILE`: the process has as many descriptors open as it may.
 --- * raises: an unknown hint, a port out of range, a name with zeros in it.
 ---
@@ -785,6 +789,7 @@ local Socket = {}
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
 --- * `EAGAIN`: with a timeout of 0, the name would have to be looked up.
+--- * `timeout`: the name was not found within the timeout.
 --- * `EBADF`: the socket is closed.
 --- * raises: a port out of range, a path that is too long, an address of another family.
 ---
@@ -1001,7 +1006,7 @@ function Socket:sendall(data, flags, i, j) end
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
 --- * `EAGAIN`: with a timeout of 0, there is no room for it, or the name would have to be looked up.
---- * `timeout`: there was no room within the timeout.
+--- * `timeout`: there was no room, or the name was not found, within the timeout.
 --- * `EBADF`: the socket is closed.
 --- * raises: as `s:bind`; an unknown flag.
 ---

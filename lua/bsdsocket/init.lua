@@ -7,6 +7,7 @@ local core = require "bsdsocket.core"
 local socket = {}
 for name, value in pairs(core) do socket[name] = value end
 socket.listenpath = nil -- a part of listen, below
+socket.loop = nil -- bsdsocket.loop
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
 local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"

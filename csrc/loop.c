@@ -1,0 +1,1337 @@
+/*
+** loop.c: bsdsocket.loop, many tasks in one thread. A task is a coroutine; a call that would have to wait in
+** it leaves a copy of its operation with the task, and suspends it. When the engine tells that the
+** descriptor is ready, the operation is tried here, in C, and what it comes to is what the coroutine
+** is resumed with. Time is in timer.c, readiness in engine.c, and what one try means in wait.c.
+**
+** A task is on one list at most: of the ready ones, or of those that wait for another task's end.
+** One that waits for a descriptor is known by that descriptor's place: one reader and one writer.
+**
+** A task has *scopes*: coroutines inside it through which its waits pass, since they belong to
+** loop.wrap or loop.timeout. When the innermost waits, each one in turn yields to the one around it.
+*/
+#include "prefix.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bsdsocket.h"
+
+#define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
+#define BUDGET 64 /* tries in a row that a task has before others get their turn */
+
+typedef struct bs_task bs_task;
+typedef struct scope scope;
+
+typedef struct list {
+  bs_task *first, *last;
+  int n;
+} list;
+
+enum state { READY, WAITING, RUNNING, ENDED };
+
+struct bs_task {
+  bs_loop *loop;
+  lua_State *L;    /* its coroutine, kept alive by the user value */
+  lua_State *runs; /* the coroutine that runs when the task does: L, or that of a scope */
+  scope *scope;    /* the innermost */
+  list *on;        /* the list that it is on, or NULL */
+  bs_task *next, *before;
+  list joiners; /* tasks that wait for its end */
+  bs_op *op;    /* the operation that it waits for: a copy, in room that stays */
+  bs_job *job;  /* of that, in a helper thread */
+  bs_timer timer;
+  int room;             /* at `op` */
+  int fd;               /* the place where it waits, */
+  int results;          /* after its end: so many, at 1 .. in its coroutine */
+  unsigned char wanted; /* and for what; 0: at none */
+  unsigned char state;
+  unsigned char started;
+  unsigned char pending;   /* `op` has not ended */
+  unsigned char collected; /* for that, garbage was once */
+  unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
+  unsigned char failed;    /* it ended by an error, which is its result */
+  unsigned char silent;    /* and nobody has been told of that yet */
+};
+
+/* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
+** directions; another library's for each wait anew, as it may be closed behind our back. */
+typedef struct place {
+  bs_socket *sock; /* NULL: not one of ours */
+  bs_task *reader, *writer;
+  unsigned char known;  /* the engine has it */
+  unsigned char empty;  /* nothing to read since the last change */
+  unsigned char hangup; /* no longer to be relied on */
+} place;
+
+struct bs_loop {
+  bs_state *st;
+  bs_engine engine;
+  bs_timers timers;
+  place *places; /* by descriptor */
+  int size;
+  list ready;
+  list silent;      /* ended by errors that nobody has been told of */
+  bs_task *current; /* the one that runs */
+  bs_task *first;   /* that of loop.run's function */
+  int running;
+  int alive;   /* tasks that have not ended */
+  int waiting; /* for descriptors */
+  int budget;
+  volatile char *mark; /* see below */
+};
+
+/* ==== platform: a page that a child process finds empty, since to ask for one's number takes a system call ==== */
+
+#if defined(MADV_WIPEONFORK)
+
+static void openmark (bs_loop *loop) {
+  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED)
+    return;
+  if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
+    (void)munmap(page, 1);
+    return;
+  }
+  loop->mark = (volatile char *)page;
+  *loop->mark = 1;
+}
+
+static void closemark (bs_loop *loop) {
+  if (loop->mark != NULL)
+    (void)munmap((void *)(uintptr_t)loop->mark, 1);
+  loop->mark = NULL;
+}
+
+#else
+
+#define openmark(loop) ((void)(loop))
+#define closemark(loop) ((void)(loop))
+
+#endif
+
+/* Is this the child of the process whose loop it is? What the kernel knows of it is the parent's. */
+static int forked (const bs_loop *loop) {
+  return loop->mark != NULL ? *loop->mark == 0 : bs_engineforked(&loop->engine);
+}
+
+struct scope {
+  lua_State *co; /* kept alive by the user value */
+  scope *outer;
+  bs_task *task; /* the one that it is in, while active */
+  bs_loop *loop;
+  bs_timer timer;
+  unsigned char active;  /* runs, or waits: not suspended by a yield of its own */
+  unsigned char expired; /* its time is over */
+};
+
+/* ==== lists ==== */
+
+static void leave (bs_task *t) {
+  list *l = t->on;
+  if (l == NULL)
+    return;
+  *(t->before != NULL ? &t->before->next : &l->first) = t->next;
+  *(t->next != NULL ? &t->next->before : &l->last) = t->before;
+  t->on = NULL;
+  l->n--;
+}
+
+static void append (list *l, bs_task *t) {
+  leave(t);
+  t->on = l;
+  t->next = NULL;
+  t->before = l->last;
+  *(l->last != NULL ? &l->last->next : &l->first) = t;
+  l->last = t;
+  l->n++;
+}
+
+static void makeready (bs_task *t) {
+  t->state = READY;
+  append(&t->loop->ready, t);
+}
+
+/* ==== places ==== */
+
+/* Makes an array of at least n; 0 or BS_ENOMEM. */
+static int reserve (bs_loop *loop, int n) {
+  bs_state *st = loop->st;
+  int size = loop->size > 0 ? loop->size : 64;
+  if (n <= loop->size)
+    return 0;
+  while (size < n)
+    size = size > INT_MAX / 2 ? INT_MAX : 2 * size;
+  place *places = (place *)st->alloc(
+    st->allocdata, loop->places, (size_t)loop->size * sizeof(place), (size_t)size * sizeof(place));
+  if (places == NULL)
+    return BS_ENOMEM;
+  memset(places + loop->size, 0, (size_t)(size - loop->size) * sizeof(place));
+  loop->places = places;
+  loop->size = size;
+  return 0;
+}
+
+/* The task no longer waits at a place. */
+static void unpark (bs_task *t) {
+  if (t->wanted != 0) {
+    bs_loop *loop = t->loop;
+    place *p = &loop->places[t->fd];
+    if (p->reader == t)
+      p->reader = NULL;
+    if (p->writer == t)
+      p->writer = NULL;
+    bs_engineneeds(&loop->engine, t->fd,
+                   (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0) |
+                     (p->writer != NULL ? BS_WRITE : 0));
+    t->wanted = 0;
+    loop->waiting--;
+  }
+  bs_stoptimer(&t->loop->timers, &t->timer);
+  leave(t);
+}
+
+#define READING (BS_READ | BS_URGENT | BS_ERROR)
+
+/* Sees to it that the engine tells of this descriptor; 0 or an error. */
+static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
+  place *p = &loop->places[fd];
+  int asked = s != NULL ? BS_READ | BS_WRITE | BS_EDGE : want | BS_ONCE, err = 0;
+  if (p->sock != NULL && s == NULL) /* by its number */
+    return 0;
+  if (p->known && p->sock == s && s != NULL)
+    return 0;
+  if (s == NULL && p->reader != NULL)
+    asked |= p->reader->wanted;
+  if (s == NULL && p->writer != NULL)
+    asked |= BS_WRITE;
+  err = p->known ? bs_enginemodify(&loop->engine, fd, fd, asked) : ENOENT;
+  if (err == ENOENT || err == EBADF) /* it was closed, and this is another */
+    err = bs_engineadd(&loop->engine, fd, fd, asked);
+  if (err == EEXIST)
+    err = bs_enginemodify(&loop->engine, fd, fd, asked);
+  p->known = err == 0;
+  p->sock = err == 0 ? s : NULL;
+  p->empty = p->hangup = 0;
+  return err;
+}
+
+/* Lets the task wait at a place: 0 or an error. */
+static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
+  bs_loop *loop = t->loop;
+  if (t->wanted != 0 && t->fd == fd && t->wanted == want && (s != NULL || loop->places[fd].known))
+    return 0; /* as before */
+  unpark(t);
+  if (fd < 0)
+    return EBADF;
+  int err = reserve(loop, fd + 1);
+  if (err != 0)
+    return err;
+  place *p = &loop->places[fd];
+  if ((want & READING) && p->reader != NULL)
+    return EBUSY;
+  if ((want & BS_WRITE) && p->writer != NULL) {
+    if (!(want & READING))
+      return EBUSY;
+    want &= ~BS_WRITE; /* it only wants to flush: somebody else is at it */
+  }
+  err = watch(loop, fd, s, want);
+  if (err != 0)
+    return err;
+  if (want & READING)
+    p->reader = t;
+  if (want & BS_WRITE)
+    p->writer = t;
+  t->fd = fd;
+  t->wanted = (unsigned char)want;
+  loop->waiting++;
+  bs_engineneeds(&loop->engine, fd,
+                 (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0) |
+                   (p->writer != NULL ? BS_WRITE : 0));
+  return 0;
+}
+
+/* What waits at the place goes on: it will find out by itself why. */
+static void wakewith (bs_task *t, int err) {
+  unpark(t);
+  if (t->pending && t->job == NULL)
+    t->op->error = err;
+  makeready(t);
+}
+
+/* The engine does not have it any more. */
+static void forgetplace (bs_loop *loop, int fd) {
+  place *p = &loop->places[fd];
+  p->known = 0;
+  if (p->reader != NULL)
+    wakewith(p->reader, EBADF);
+  if (p->writer != NULL)
+    wakewith(p->writer, EBADF);
+  p->sock = NULL;
+}
+
+void bs_leaveloop (bs_state *st, int fd) {
+  bs_loop *loop = st->loop;
+  if (loop == NULL || fd >= loop->size || fd < 0)
+    return;
+  if (loop->places[fd].known && !forked(loop))
+    (void)bs_engineremove(&loop->engine, fd, fd);
+  forgetplace(loop, fd);
+}
+
+/* ==== operations of tasks ==== */
+
+/* True if a receive would only learn that there is nothing. */
+static int isempty (const bs_loop *loop, const bs_op *op) {
+  const bs_socket *s = op->sock;
+  if (!(op->kind->traits & BS_RECEIVES) || op->flagged || s->fd < 0 || s->fd >= loop->size)
+    return 0;
+  const place *p = &loop->places[s->fd];
+  return p->sock == s && p->empty && !p->hangup && !bs_pending(s) && !(s->flags & BS_UNFLUSHED);
+}
+
+/* After a receive that got less than it had room for, a stream has no more, and what comes will be told. With
+** a hang-up there is no second word; a unix socket gives one message at a time. */
+static void notedrained (bs_loop *loop, const bs_op *op) {
+  const bs_socket *s = op->sock;
+  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX && s->fd >= 0 &&
+      s->fd < loop->size && loop->places[s->fd].sock == s)
+    loop->places[s->fd].empty = 1;
+}
+
+/* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
+static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
+  const bs_kind *kind = op->kind;
+  int want = isempty(loop, op) ? BS_READ : BS_AGAIN;
+  if (kind->traits & BS_NEEDSFLAG)
+    (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
+  while (want == BS_AGAIN) {
+    op->drained = 0;
+    want = bs_try(L, op, collected);
+    if (op->drained)
+      notedrained(loop, op);
+    if (want == BS_AGAIN && (kind->traits & BS_TIMED)) /* there was nothing */
+      want = BS_READ;
+    else if (want == BS_AGAIN && isempty(loop, op))
+      want = BS_READ;
+    else if (want == BS_AGAIN && op->timeout != 0 && loop->budget-- <= 0)
+      return BS_AGAIN;
+  }
+  if (want == BS_DONE)
+    return BS_DONE;
+  if (op->sock != NULL) {
+    op->sock->wants = (unsigned char)want;
+    if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
+      loop->places[op->sock->fd].empty = 1;
+  }
+  if (op->timeout == 0) {
+    if (op->error == 0)
+      op->error = EAGAIN;
+    return BS_DONE;
+  }
+  op->error = 0;
+  return want;
+}
+
+/* Lets the task wait for its operation: true, or op->error says why not. */
+static int park (bs_task *t, bs_op *op, int want) {
+  bs_timers *timers = &t->loop->timers;
+  bs_time when = bs_fixdeadline(op);
+  if (want == BS_REST) {
+    bs_time rested = bs_now() + op->rest;
+    unpark(t);
+    if (rested < when)
+      when = rested;
+  }
+  else {
+    int fd = t->job != NULL ? bs_jobfd(t->job) : op->sock != NULL ? op->sock->fd : op->fd;
+    op->error = parkat(t, fd, op->sock, want);
+    if (op->error != 0)
+      return 0;
+  }
+  if (when == BS_FOREVER)
+    bs_stoptimer(timers, &t->timer);
+  else if (t->timer.when != when || t->timer.place == 0)
+    op->error = bs_settimer(timers, &t->timer, when);
+  if (op->error != 0) {
+    unpark(t);
+    return 0;
+  }
+  t->state = WAITING;
+  return 1;
+}
+
+/* The job's descriptor is about to be closed. */
+static void leavejob (bs_task *t) {
+  int fd = bs_jobfd(t->job);
+  unpark(t);
+  bs_leaveloop(t->loop->st, fd);
+}
+
+/* Nobody waits for the operation any more. */
+static void forget (bs_task *t) {
+  if (t->job != NULL) {
+    leavejob(t);
+    bs_abandon(t->job);
+    t->job = NULL;
+  }
+  unpark(t);
+  if (t->pending && t->op->kind->drop != NULL)
+    t->op->kind->drop(t->op);
+  t->pending = 0;
+}
+
+/* Goes on with the operation that the task waits for; true if it has ended. */
+static int advance (lua_State *L, bs_task *t) {
+  bs_op *op = t->op;
+  int want = BS_READ;
+  if (t->job != NULL) {
+    leavejob(t);
+    if (bs_endjob(t->job, op))
+      return 1;
+  }
+  else
+    want = attempt(L, t->loop, op, &t->collected);
+  if (want == BS_AGAIN) {
+    unpark(t);
+    makeready(t);
+    return 0;
+  }
+  return want == BS_DONE || !park(t, op, want);
+}
+
+/* The time of the operation is over. */
+static void late (bs_task *t) {
+  if (t->job != NULL) {
+    leavejob(t);
+    bs_abandon(t->job);
+  }
+  t->op->error = BS_ETIMEOUT;
+}
+
+/* ==== a task's coroutine ==== */
+
+/* Runs the <close> variables of a coroutine that will not go on; gives the status, and if it is none of
+** success an error on its top. They cannot wait. */
+static int closethread (lua_State *L, bs_loop *loop, lua_State *co) {
+  (void)L;
+  loop->st->closing++;
+#if LUA_VERSION_RELEASE_NUM >= 50406
+  int status = lua_closethread(co, L);
+#else
+  int status = lua_resetthread(co);
+#endif
+  loop->st->closing--;
+  return status;
+}
+
+/* Makes the text for somebody who looks for the mistake: beside the error, in the coroutine itself. */
+static int explain (lua_State *L) {
+  lua_State *co = (lua_State *)lua_touserdata(L, 1);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
+  luaL_traceback(L, co, luaL_tolstring(L, -1, NULL), 0);
+  return 1;
+}
+
+/* It has ended, with `results` at the top of its coroutine. */
+static void end (bs_task *t, int results, int failed) {
+  bs_loop *loop = t->loop;
+  bs_state *st = loop->st;
+  t->state = ENDED;
+  t->results = results;
+  t->failed = (unsigned char)failed;
+  loop->alive--;
+  forget(t);
+  if (t->op != NULL)
+    st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+  t->op = NULL;
+  t->room = 0;
+  while (t->joiners.first != NULL)
+    makeready(t->joiners.first);
+}
+
+/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table of the state. */
+static void anchor (lua_State *L, bs_task *t, int task) {
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  lua_pushvalue(L, task);
+  lua_rawsetp(L, -2, t);
+  lua_pop(L, 1);
+}
+
+static void unanchor (lua_State *L, bs_task *t) {
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, t);
+  lua_pop(L, 1);
+}
+
+/* With an error, at 1 in its coroutine, that somebody will be told of, or else with a text about it at 2. */
+static void endbadly (lua_State *L, bs_task *t, int told) {
+  end(t, 1, 1);
+  if (told)
+    unanchor(L, t);
+  else {
+    t->silent = 1;
+    append(&t->loop->silent, t);
+  }
+}
+
+/* An error ended it. */
+static void fail (lua_State *L, bs_task *t) {
+  lua_State *co = t->L;
+  int told = t->joiners.first != NULL || t == t->loop->first;
+  if (!told) {
+    lua_pushcfunction(L, explain);
+    lua_pushlightuserdata(L, co);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
+      lua_pop(L, 1);
+      lua_pushliteral(L, "(no memory left to tell)");
+    }
+  }
+  (void)closethread(L, t->loop, co);
+  if (!told)
+    lua_xmove(L, co, 1); /* the error is at 1, the text at 2 */
+  endbadly(L, t, told);
+}
+
+static void resume (lua_State *L, bs_task *t) {
+  bs_loop *loop = t->loop;
+  int results, arguments = t->started ? 0 : lua_gettop(t->L) - 1;
+  t->started = 1;
+  unpark(t);
+  loop->current = t;
+  loop->budget = BUDGET;
+  t->state = RUNNING;
+  t->runs = t->L;
+  int status = lua_resume(t->L, L, arguments, &results);
+  loop->current = NULL;
+  if (status == LUA_YIELD && t->state != RUNNING)
+    return;
+  if (status == LUA_YIELD) {
+    lua_pushliteral(t->L,
+                    "attempt to yield from a task to the loop: a generator needs loop.wrap, "
+                    "or a coroutine of its own");
+    fail(L, t);
+  }
+  else if (status == LUA_OK) {
+    end(t, results, 0);
+    unanchor(L, t);
+  }
+  else
+    fail(L, t);
+}
+
+/* ---- what suspends ---- */
+
+static bs_loop *loopof (lua_State *L) {
+  return ((bs_state *)lua_touserdata(L, BS_UP_STATE))->loop;
+}
+
+/* The task whose coroutine is L, so that a wait here suspends it; NULL: there is none. */
+static bs_task *taskof (lua_State *L, const bs_loop *loop) {
+  bs_task *t = loop != NULL ? loop->current : NULL;
+  return t != NULL && L == t->runs && !t->blocks && lua_isyieldable(L) ? t : NULL;
+}
+
+/* In a coroutine that a program has made inside a task a wait would end up at its resume. */
+static int misplaced (lua_State *L, const bs_loop *loop) {
+  const bs_task *t = loop->current;
+  return t != NULL && L != t->runs && !t->blocks && lua_isyieldable(L);
+}
+
+static int refuse (lua_State *L, const char *call) {
+  return luaL_error(L, "%s has to wait, and this coroutine is no task: make it with loop.wrap",
+                    call);
+}
+
+/* The function may be an iterator that has none of the usual upvalues. */
+static int resumed (lua_State *L, int status, lua_KContext ctx) {
+  bs_task *t = ((bs_loop *)ctx)->current;
+  (void)status;
+  t->pending = 0;
+  if (t->job != NULL) {
+    t->job = NULL;
+    lua_pop(L, 1);
+  }
+  return t->op->kind->finish(L, t->op);
+}
+
+/* Room for a copy of the operation; false when memory is out. */
+static int roomfor (bs_task *t, size_t size) {
+  bs_state *st = t->loop->st;
+  if ((size_t)t->room >= size)
+    return 1;
+  bs_op *op = (bs_op *)st->alloc(st->allocdata, t->op, (size_t)t->room, size);
+  if (op == NULL)
+    return 0;
+  t->op = op;
+  t->room = (int)size;
+  return 1;
+}
+
+static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
+  memcpy(t->op, op, op->kind->size);
+  t->pending = 1;
+  return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
+}
+
+int bs_intask (const bs_state *st) {
+  return st->loop != NULL && st->loop->current != NULL;
+}
+
+int bs_runintask (lua_State *L, bs_op *op) {
+  bs_loop *loop = op->st->loop;
+  const bs_kind *kind = op->kind;
+  bs_task *t = taskof(L, loop);
+  unsigned char collected = 0;
+  if (t == NULL && !misplaced(L, loop))
+    return -1;
+  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
+    if (!roomfor(t, kind->size))
+      return bs_memory(L);
+    makeready(t);
+    return suspend(L, t, op);
+  }
+  int want = attempt(L, loop, op, &collected);
+  if ((kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0)
+    want = BS_READ;
+  if (want == BS_DONE)
+    return kind->finish(L, op);
+  if (t == NULL)
+    return refuse(L, kind->name);
+  if (op->sock == NULL && want != BS_REST && !(kind->traits & BS_BLOCKS)) {
+    if (op->fd < 0 && kind->descriptor != NULL)
+      kind->descriptor(op);
+    if (op->fd < 0)
+      return -1;
+  }
+  if (!roomfor(t, kind->size)) {
+    if (kind->drop != NULL)
+      kind->drop(op);
+    return bs_memory(L);
+  }
+  op->error = 0;
+  if ((kind->traits & BS_BLOCKS) && (t->job = bs_startjob(L, op)) == NULL)
+    return -1;
+  t->collected = collected;
+  if (want == BS_AGAIN)
+    makeready(t);
+  else if (!park(t, op, want)) {
+    if (t->job != NULL) {
+      bs_abandon(t->job);
+      t->job = NULL;
+      lua_pop(L, 1);
+    }
+    return kind->finish(L, op);
+  }
+  return suspend(L, t, op);
+}
+
+/* ==== the loop ==== */
+
+/* Those that are ready now get their turn; those that become so meanwhile the next time. */
+static void runready (lua_State *L, bs_loop *loop) {
+  for (int n = loop->ready.n; n > 0 && loop->ready.first != NULL; n--) {
+    bs_task *t = loop->ready.first;
+    leave(t);
+    if (!t->pending || t->op->error != 0 || advance(L, t))
+      resume(L, t);
+  }
+}
+
+/* What the engine tells. */
+static void told (void *ud, int fd, int what) {
+  lua_State *L = (lua_State *)ud;
+  bs_loop *loop = ((bs_state *)lua_touserdata(L, BS_UP_STATE))->loop;
+  place *p = &loop->places[fd];
+  bs_task *reader = what & (READING | BS_HANGUP) ? p->reader : NULL;
+  bs_task *writer = what & (BS_WRITE | BS_HANGUP) ? p->writer : NULL;
+  if (what == BS_LOST) {
+    forgetplace(loop, fd);
+    return;
+  }
+  if (what & BS_READ)
+    p->empty = 0;
+  if (what & BS_HANGUP)
+    p->hangup = 1;
+  if (p->sock == NULL)
+    p->known = 0;
+  if (reader != NULL && advance(L, reader))
+    resume(L, reader);
+  if (writer == NULL || writer == reader || loop->places[fd].writer != writer)
+    return;
+  if (advance(L, writer))
+    resume(L, writer);
+}
+
+static void ringtask (lua_State *L, bs_timer *timer) {
+  bs_task *t = (bs_task *)(void *)((char *)timer - offsetof(bs_task, timer));
+  if (t->op->deadline <= timer->when)
+    late(t);
+  else if (!advance(L, t)) /* had a rest */
+    return;
+  unpark(t);
+  resume(L, t);
+}
+
+/* ==== tasks ==== */
+
+static bs_task *checktask (lua_State *L, int arg) {
+  void *t = lua_touserdata(L, arg);
+  if (t != NULL && lua_getmetatable(L, arg)) {
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+    if (!lua_rawequal(L, -1, -2))
+      t = NULL;
+    lua_pop(L, 2);
+  }
+  else
+    t = NULL;
+  if (t == NULL)
+    luaL_typeerror(L, arg, "task");
+  return (bs_task *)t;
+}
+
+static bs_loop *needloop (lua_State *L) {
+  bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
+  if (st->loop == NULL) {
+    bs_loop *loop = (bs_loop *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_loop));
+    if (loop == NULL)
+      bs_memory(L);
+    memset(loop, 0, sizeof(*loop));
+    loop->st = loop->timers.st = st;
+    loop->engine.fd = -1;
+    st->loop = loop;
+  }
+  return st->loop;
+}
+
+/* Pushes a task that is ready: the function and its arguments are all that is on the stack from `f` on. */
+static bs_task *newtask (lua_State *L, int f) {
+  bs_loop *loop = needloop(L);
+  int arguments = lua_gettop(L) - f;
+  luaL_checktype(L, f, LUA_TFUNCTION);
+  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 1);
+  memset(t, 0, sizeof(*t));
+  t->loop = loop;
+  t->timer.ring = ringtask;
+  t->state = ENDED; /* until nothing can fail any more */
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+  lua_setmetatable(L, -2);
+  lua_insert(L, f);
+  t->L = lua_newthread(L);
+  lua_setiuservalue(L, f, 1);
+  if (!lua_checkstack(t->L, arguments + 1))
+    bs_memory(L);
+  lua_xmove(L, t->L, arguments + 1);
+  anchor(L, t, f);
+  loop->alive++;
+  makeready(t);
+  return t;
+}
+
+/* loop.spawn(f, ...) */
+static int loop_spawn (lua_State *L) {
+  newtask(L, 1);
+  return 1;
+}
+
+/* Whoever has asked need not be told any more. */
+static void heard (lua_State *L, bs_task *t) {
+  if (!t->silent)
+    return;
+  t->silent = 0;
+  leave(t);
+  unanchor(L, t);
+}
+
+/* Pushes true and the results, or false and the error. */
+static int pushoutcome (lua_State *L, bs_task *t) {
+  heard(L, t);
+  luaL_checkstack(L, t->results + 1, "too many results");
+  lua_pushboolean(L, !t->failed);
+  for (int i = 1; i <= t->results; i++) {
+    lua_pushvalue(t->L, i);
+    lua_xmove(t->L, L, 1);
+  }
+  return t->results + 1;
+}
+
+static int joined (lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return pushoutcome(L, checktask(L, 1));
+}
+
+/* task:join() */
+static int task_join (lua_State *L) {
+  bs_task *t = checktask(L, 1);
+  bs_loop *loop = t->loop;
+  lua_settop(L, 1);
+  if (t->state == ENDED)
+    return pushoutcome(L, t);
+  if (t == loop->current)
+    return luaL_error(L, "a task cannot join itself");
+  bs_task *self = taskof(L, loop);
+  if (self == NULL && misplaced(L, loop))
+    return refuse(L, "join");
+  if (self == NULL)
+    return luaL_error(L, "the task has not ended, and only a task can wait for its end");
+  self->state = WAITING;
+  append(&t->joiners, self);
+  return lua_yieldk(L, 0, 0, joined);
+}
+
+/* Ends a task that is not running, with its scopes from the inside to the outside. */
+static void cancel (lua_State *L, bs_task *t) {
+  bs_loop *loop = t->loop;
+  int status = LUA_OK;
+  lua_State *co = t->L;
+  t->state = RUNNING; /* nobody is to end it twice */
+  forget(t);
+  while (t->scope != NULL) {
+    scope *sc = t->scope;
+    t->scope = sc->outer;
+    sc->active = 0;
+    bs_stoptimer(&loop->timers, &sc->timer);
+    int each = closethread(L, loop, sc->co);
+    if (each != LUA_OK) {
+      status = each;
+      co = sc->co;
+    }
+  }
+  int last = closethread(L, loop, t->L);
+  if (last != LUA_OK)
+    status = last;
+  else if (status != LUA_OK) {
+    lua_settop(t->L, 0);
+    lua_xmove(co, t->L, 1);
+  }
+  int told = status == LUA_OK || t->joiners.first != NULL;
+  if (status == LUA_OK) {
+    lua_settop(t->L, 0);
+    lua_pushliteral(t->L, "cancelled");
+  }
+  else {
+    lua_replace(t->L, 1);
+    lua_settop(t->L, 1);
+  }
+  if (!told)
+    luaL_tolstring(t->L, 1, NULL);
+  endbadly(L, t, told);
+}
+
+/* task:cancel() */
+static int task_cancel (lua_State *L) {
+  bs_task *t = checktask(L, 1);
+  if (t->state == RUNNING && t == t->loop->current)
+    return luaL_error(L, "a task cannot cancel itself");
+  int alive = t->state == READY || t->state == WAITING;
+  if (alive)
+    cancel(L, t);
+  lua_pushboolean(L, alive);
+  return 1;
+}
+
+static int task_tostring (lua_State *L) {
+  static const char *const names[] = {"ready", "waiting", "running", "ended"};
+  const bs_task *t = checktask(L, 1);
+  const char *name = t->state == ENDED && t->failed ? "failed" : names[t->state];
+  lua_pushfstring(L, "task (%s): %p", name, lua_touserdata(L, 1));
+  return 1;
+}
+
+/* ==== scopes ==== */
+
+static int scope_gc (lua_State *L) {
+  scope *sc = (scope *)luaL_checkudata(L, 1, SCOPE);
+  if (sc->loop != NULL)
+    bs_stoptimer(&sc->loop->timers, &sc->timer);
+  return 0;
+}
+
+static void ringscope (lua_State *L, bs_timer *timer) {
+  scope *sc = (scope *)(void *)((char *)timer - offsetof(scope, timer));
+  (void)L;
+  sc->expired = 1;
+  if (sc->active && sc->task->state != RUNNING) {
+    forget(sc->task);
+    makeready(sc->task);
+  }
+}
+
+/* Pushes a scope with a coroutine that will run the function on the top, which is gone then. */
+static scope *newscope (lua_State *L, bs_loop *loop) {
+  scope *sc = (scope *)lua_newuserdatauv(L, sizeof(scope), 1);
+  memset(sc, 0, sizeof(*sc));
+  sc->loop = loop;
+  sc->timer.ring = ringscope;
+  luaL_setmetatable(L, SCOPE);
+  sc->co = lua_newthread(L);
+  lua_setiuservalue(L, -2, 1);
+  lua_insert(L, -2);
+  lua_xmove(L, sc->co, 1);
+  return sc;
+}
+
+static void leavescope (scope *sc) {
+  if (sc->task != NULL)
+    sc->task->scope = sc->outer;
+  sc->task = NULL;
+  sc->active = 0;
+}
+
+/* What running a scope's coroutine comes to: a status of Lua's, or */
+#define SUSPENDED (-1) /* the task waits: yield, and go on when it is resumed */
+
+/* Runs it, with so many arguments from the top. *results are on its own top then; after an error, that. */
+static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
+  bs_loop *loop = sc->loop;
+  bs_task *t = loop->current;
+  int through = taskof(L, loop) != NULL, blocks = t != NULL ? t->blocks : 0;
+  if (through && !sc->active) {
+    sc->task = t;
+    sc->outer = t->scope;
+    t->scope = sc;
+    sc->active = 1;
+  }
+  if (through)
+    t->runs = sc->co;
+  else if (t != NULL && (L == t->runs || blocks)) /* where Lua cannot yield, it blocks */
+    t->blocks = 1;
+  if (!lua_checkstack(sc->co, arguments))
+    bs_memory(L);
+  lua_xmove(L, sc->co, arguments);
+  int status = lua_resume(sc->co, L, arguments, results);
+  if (t != NULL)
+    t->blocks = (unsigned char)blocks;
+  if (through)
+    t->runs = L;
+  if (through && status == LUA_YIELD && t->state != RUNNING)
+    return SUSPENDED;
+  if (through)
+    leavescope(sc);
+  return status;
+}
+
+/* Moves the values on a scope's top to L. */
+static int takeresults (lua_State *L, scope *sc, int results) {
+  luaL_checkstack(L, results, "too many results");
+  lua_xmove(sc->co, L, results);
+  return results;
+}
+
+/* An error of a scope goes on, after its <close> variables. */
+static int passerror (lua_State *L, scope *sc) {
+  (void)closethread(L, sc->loop, sc->co);
+  lua_xmove(sc->co, L, 1);
+  return lua_error(L);
+}
+
+/* ---- loop.wrap ---- */
+
+#define WRAPPED lua_upvalueindex(BS_NUP + 1)
+
+static int wrapcontinue(lua_State *L, int status, lua_KContext ctx);
+
+static int wrap (lua_State *L, int arguments) {
+  scope *sc = (scope *)lua_touserdata(L, WRAPPED);
+  int results;
+  int status = runscope(L, sc, arguments, &results);
+  if (status == SUSPENDED)
+    return lua_yieldk(L, 0, 0, wrapcontinue);
+  if (status == LUA_OK || status == LUA_YIELD)
+    return takeresults(L, sc, results);
+  if (lua_type(sc->co, -1) == LUA_TSTRING) { /* as coroutine.wrap: where it was called */
+    luaL_where(L, 1);
+    lua_xmove(sc->co, L, 1);
+    lua_concat(L, 2);
+    lua_xmove(L, sc->co, 1);
+  }
+  return passerror(L, sc);
+}
+
+static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return wrap(L, 0);
+}
+
+static int wrap_call (lua_State *L) {
+  scope *sc = (scope *)lua_touserdata(L, WRAPPED);
+  if (sc->active)
+    return luaL_error(L, "cannot resume non-suspended coroutine");
+  if (lua_status(sc->co) == LUA_OK && lua_gettop(sc->co) == 0)
+    return luaL_error(L, "cannot resume dead coroutine");
+  return wrap(L, lua_gettop(L));
+}
+
+/* loop.wrap(f) */
+static int loop_wrap (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  newscope(L, needloop(L));
+  bs_pushfunction(L, wrap_call, 1);
+  return 1;
+}
+
+/* ---- loop.timeout: the scope is at 1 ---- */
+
+static int timeoutcontinue(lua_State *L, int status, lua_KContext ctx);
+static int timeoutyielded(lua_State *L, int status, lua_KContext ctx);
+
+/* Its time is over while it waits: everything in it is closed, from the inside. */
+static int expire (lua_State *L, scope *sc) {
+  bs_task *t = sc->task;
+  int failed = 0;
+  for (scope *each = t->scope;; each = t->scope) {
+    bs_stoptimer(&sc->loop->timers, &each->timer);
+    leavescope(each);
+    if (closethread(L, sc->loop, each->co) != LUA_OK) {
+      lua_settop(L, 1);
+      lua_xmove(each->co, L, 1);
+      failed = 1;
+    }
+    if (each == sc)
+      break;
+  }
+  if (failed)
+    return lua_error(L);
+  lua_pushnil(L);
+  lua_pushliteral(L, "timeout: timed out");
+  lua_pushliteral(L, "timeout");
+  return 3;
+}
+
+static int timeout (lua_State *L, int arguments) {
+  scope *sc = (scope *)lua_touserdata(L, 1);
+  int results;
+  int status = runscope(L, sc, arguments, &results);
+  switch (status) {
+    case SUSPENDED: return lua_yieldk(L, 0, 0, timeoutcontinue);
+    case LUA_YIELD: /* to a generator around it */
+      takeresults(L, sc, results);
+      return lua_yieldk(L, results, 0, timeoutyielded);
+    default:
+      bs_stoptimer(&sc->loop->timers, &sc->timer);
+      return status == LUA_OK ? takeresults(L, sc, results) : passerror(L, sc);
+  }
+}
+
+static int timeoutcontinue (lua_State *L, int status, lua_KContext ctx) {
+  scope *sc = (scope *)lua_touserdata(L, 1);
+  (void)status, (void)ctx;
+  return sc->expired ? expire(L, sc) : timeout(L, 0);
+}
+
+static int timeoutyielded (lua_State *L, int status, lua_KContext ctx) {
+  scope *sc = (scope *)lua_touserdata(L, 1);
+  bs_task *t = sc->loop->current;
+  (void)status, (void)ctx;
+  if (!sc->expired || t == NULL)
+    return timeout(L, lua_gettop(L) - 1);
+  sc->task = t; /* it ended while the generator was not asked */
+  sc->outer = t->scope;
+  t->scope = sc;
+  return expire(L, sc);
+}
+
+/* loop.timeout(seconds, f, ...) */
+static int loop_timeout (lua_State *L) {
+  bs_loop *loop = needloop(L);
+  luaL_argexpected(L, lua_type(L, 1) == LUA_TNUMBER, 1, "number");
+  double seconds = bs_checktimeout(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (taskof(L, loop) == NULL)
+    return misplaced(L, loop) ? refuse(L, "timeout")
+                              : luaL_error(L, "loop.timeout has to be called in a task");
+  lua_pushvalue(L, 2);
+  scope *sc = newscope(L, loop);
+  lua_replace(L, 1);
+  lua_remove(L, 2);
+  if (seconds >= 0) {
+    bs_time span = bs_span(seconds);
+    if (span != BS_FOREVER && bs_settimer(&loop->timers, &sc->timer, bs_now() + span) != 0)
+      bs_memory(L);
+  }
+  return timeout(L, lua_gettop(L) - 1);
+}
+
+/* ==== waiting for time, and for descriptors of other libraries ==== */
+
+/* Nothing ever comes; that the time is over is what is wanted. */
+static int sleep_step (bs_op *op, bs_time patience) {
+  (void)patience;
+  op->rest = (bs_time)1 << 62;
+  return BS_REST;
+}
+
+static int sleep_finish (lua_State *L, bs_op *op) {
+  if (op->error != EAGAIN && op->error != BS_ETIMEOUT)
+    return bs_failop(L, op, NULL);
+  return 0;
+}
+
+static const bs_kind sleep_kind = BS_KIND("sleep", bs_op, 0, sleep_step, sleep_finish);
+
+static int rested (lua_State *L, int status, lua_KContext ctx) {
+  (void)L, (void)status, (void)ctx;
+  return 0;
+}
+
+/* loop.sleep(seconds). Without any, the others get their turn. */
+static int loop_sleep (lua_State *L) {
+  bs_loop *loop = loopof(L);
+  bs_op op;
+  luaL_checknumber(L, 1);
+  bs_initop(&op, &sleep_kind, (bs_state *)lua_touserdata(L, BS_UP_STATE), NULL);
+  op.timeout = bs_checktimeout(L, 1);
+  lua_settop(L, 0);
+  bs_task *t = taskof(L, loop);
+  if (op.timeout != 0 || t == NULL)
+    return bs_run(L, &op);
+  makeready(t);
+  return lua_yieldk(L, 0, 0, rested);
+}
+
+/* loop.now() */
+static int loop_now (lua_State *L) {
+  lua_pushnumber(L, (lua_Number)bs_now() / 1e9);
+  return 1;
+}
+
+typedef struct wait_op {
+  bs_op op;
+  int want, ready;
+  int wassocket; /* one of ours: it may be closed meanwhile, and its number be another's */
+} wait_op;
+
+static int wait_step (bs_op *o, bs_time patience) {
+  wait_op *w = (wait_op *)o;
+  int fd = o->sock != NULL ? o->sock->fd : o->fd;
+  (void)patience;
+  if (fd < 0) {
+    o->error = EBADF;
+    return BS_DONE;
+  }
+  w->ready = 0;
+  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
+    w->ready = BS_READ;
+  for (int event = BS_READ; event <= BS_WRITE; event <<= 1) {
+    if (!(w->want & event))
+      continue;
+    int r = bs_waitfd(fd, event, BS_NEVER);
+    if (r < 0 && errno == EINTR)
+      return BS_AGAIN;
+    if (r < 0) {
+      o->error = errno;
+      return BS_DONE;
+    }
+    if (r > 0)
+      w->ready |= event;
+  }
+  return w->ready != 0 ? BS_DONE : w->want;
+}
+
+static const char *const events[] = {"", "r", "w", "rw", NULL}; /* by BS_READ | BS_WRITE */
+
+static int wait_finish (lua_State *L, bs_op *o) {
+  if (o->error != 0)
+    return bs_failop(L, o, NULL);
+  lua_pushstring(L, events[((wait_op *)o)->ready]);
+  return 1;
+}
+
+static const bs_kind wait_kind = BS_KIND("wait", wait_op, 0, wait_step, wait_finish);
+
+/* loop.wait(sock or fd, events [, timeout]) */
+static int loop_wait (lua_State *L) {
+  wait_op w;
+  bs_socket *s;
+  int fd = bs_checkfd(L, 1, &s);
+  w.want = luaL_checkoption(L, 2, NULL, events);
+  luaL_argcheck(L, w.want != 0, 2, "events must be 'r', 'w' or 'rw'");
+  bs_initop(&w.op, &wait_kind, (bs_state *)lua_touserdata(L, BS_UP_STATE), s);
+  w.op.timeout = bs_checktimeout(L, 3);
+  w.op.fd = fd;
+  return bs_run(L, &w.op);
+}
+
+/* ==== loop.run ==== */
+
+/* Tells on stderr what nobody has asked for. */
+static void tell (lua_State *L, bs_loop *loop) {
+  while (loop->silent.first != NULL) {
+    bs_task *t = loop->silent.first;
+    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n", lua_tostring(t->L, 2));
+    fflush(stderr);
+    heard(L, t);
+  }
+}
+
+/* Until every task has ended, or the first has failed. May raise what a hook raises. */
+static int loop_turn (lua_State *L) {
+  bs_loop *loop = loopof(L);
+  bs_hooks known = bs_knownhooks(L, loop->st);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  while (loop->alive > 0) {
+    bs_time patience = BS_NEVER;
+    runready(L, loop);
+    if (loop->first != NULL && loop->first->state == ENDED && loop->first->failed)
+      return 0;
+    if (loop->ready.n == 0) {
+      const bs_timer *next = bs_nexttimer(&loop->timers);
+      if (loop->alive == 0)
+        return 0;
+      tell(L, loop);
+      patience = BS_FOREVER;
+      if (next != NULL) {
+        bs_time now = bs_now();
+        patience = next->when > now ? next->when - now : BS_NEVER;
+      }
+      else if (loop->waiting == 0)
+        return luaL_error(L, "every task waits for another to end");
+    }
+    if (forked(loop))
+      return luaL_error(L, "this process was forked from one whose loop this is");
+    int err = bs_enginewait(&loop->engine, patience, told, L);
+    if (err != 0 && err != EINTR)
+      return bs_raise(L, "run", err);
+    bs_checkhooks(L, loop->st, &known);
+    if (loop->timers.n > 0) {
+      bs_time now = bs_now();
+      for (bs_timer *t; (t = bs_nexttimer(&loop->timers)) != NULL && t->when <= now;) {
+        bs_stoptimer(&loop->timers, t);
+        t->ring(L, t);
+      }
+    }
+  }
+  return 0;
+}
+
+/* Ends whatever has not ended: the <close> variables of one may spawn others. */
+static void cancelall (lua_State *L, bs_loop *loop) {
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  for (int found = 1; found;) {
+    found = 0;
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+      bs_task *t = (bs_task *)lua_touserdata(L, -1);
+      if (t->state != ENDED) {
+        found = 1;
+        cancel(L, t);
+        lua_pop(L, 2); /* the table has changed: from the beginning */
+        break;
+      }
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+  tell(L, loop);
+}
+
+static void shut (bs_loop *loop) {
+  bs_state *st = loop->st;
+  bs_engineclose(&loop->engine);
+  closemark(loop);
+  bs_freetimers(&loop->timers);
+  if (loop->places != NULL)
+    st->alloc(st->allocdata, loop->places, (size_t)loop->size * sizeof(place), 0);
+  loop->places = NULL;
+  loop->size = 0;
+  loop->waiting = 0;
+}
+
+void bs_closeloop (bs_state *st) {
+  if (st->loop == NULL)
+    return;
+  shut(st->loop);
+  st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
+  st->loop = NULL;
+}
+
+/* The function of loop.run and its arguments become the first task. */
+static int loop_first (lua_State *L) {
+  bs_loop *loop = loopof(L);
+  loop->first = newtask(L, 1);
+  return 1;
+}
+
+/* loop.run([f, ...]) */
+static int loop_run (lua_State *L) {
+  bs_loop *loop = needloop(L);
+  if (!lua_isnoneornil(L, 1))
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+  if (loop->running)
+    return luaL_error(L, "loop.run: the loop runs already");
+  int err = bs_engineopen(&loop->engine, loop->st);
+  if (err != 0 && bs_collect(L, err))
+    err = bs_engineopen(&loop->engine, loop->st);
+  if (err != 0)
+    return bs_raise(L, "run", err);
+  openmark(loop);
+  loop->running = 1;
+  loop->st->aside++;
+  loop->first = NULL;
+  int isfirst = !lua_isnoneornil(L, 1);
+  int status = LUA_OK;
+  if (isfirst) {
+    bs_pushfunction(L, loop_first, 0);
+    lua_insert(L, 1);
+    status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
+  }
+  if (status == LUA_OK) {
+    bs_pushfunction(L, loop_turn, 0);
+    status = lua_pcall(L, 0, 0, 0);
+  }
+  bs_task *first = loop->first;
+  cancelall(L, loop);
+  shut(loop);
+  loop->first = NULL;
+  loop->running = 0;
+  loop->st->aside--;
+  if (status != LUA_OK)
+    return lua_error(L);
+  if (first == NULL)
+    return 0;
+  int n = pushoutcome(L, first);
+  return first->failed ? lua_error(L) : n - 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"now", loop_now},         {"run", loop_run},   {"sleep", loop_sleep}, {"spawn", loop_spawn},
+  {"timeout", loop_timeout}, {"wait", loop_wait}, {"wrap", loop_wrap},   {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+  {"cancel", task_cancel},
+  {"join", task_join},
+  {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+  {"__tostring", task_tostring},
+  {NULL, NULL},
+};
+
+void bs_openloop (lua_State *L) {
+  int top = lua_gettop(L);
+  lua_newtable(L);
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASKS);
+  lua_newtable(L);
+  lua_pushliteral(L, "task");
+  lua_setfield(L, -2, "__name");
+  lua_newtable(L);
+  bs_setfuncs(L, lua_gettop(L), methods);
+  lua_setfield(L, -2, "__index");
+  bs_setfuncs(L, lua_gettop(L), metamethods);
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASK);
+  luaL_newmetatable(L, SCOPE);
+  lua_pushcfunction(L, scope_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  bs_setfuncs(L, lua_gettop(L), functions);
+  lua_setfield(L, BS_AT_MODULE, "loop"); /* taken from there by lua/bsdsocket/loop.lua */
+  lua_settop(L, top);
+}
