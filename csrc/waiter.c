@@ -28,8 +28,8 @@ static int descriptor_fileno (lua_State *L) {
 
 /* A unix socket without a name. It is opened when a scheduler is installed, since rests are for when there are no
 ** descriptors; else pushes nil, and false. */
-static int pushnever (lua_State *L) {
-  if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_NEVER) != LUA_TNIL)
+static int pushnever (lua_State *L, bs_state *st) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->never) != LUA_TNIL)
     return 1;
   int fd = bs_syssocket(AF_UNIX, SOCK_DGRAM, 0);
   if (fd < 0)
@@ -39,14 +39,14 @@ static int pushnever (lua_State *L) {
   s->fd = fd;
   s->flags |= BS_WAITED;
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_NEVER);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
   return 1;
 }
 
-static void closenever (lua_State *L) {
-  if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_NEVER) != LUA_TNIL) {
+static void closenever (lua_State *L, bs_state *st) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->never) != LUA_TNIL) {
     lua_pushnil(L);
-    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_NEVER);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
     lua_getfield(L, -1, "close");
     lua_insert(L, -2);
     lua_call(L, 1, 0);
@@ -63,7 +63,7 @@ typedef struct waited {
   bs_job *job;
   bs_hooks known;
   size_t size; /* of the operation; 0: it is over */
-  int collected;
+  unsigned char collected;
 } waited;
 
 #define operation(w) ((bs_op *)(void *)((w) + 1))
@@ -74,9 +74,10 @@ typedef struct waited {
 
 /* The descriptor may be closed next: it is waited for no longer. */
 static void wakeobject (lua_State *L, int at) {
+  waited *w = (waited *)lua_touserdata(L, at);
   lua_getiuservalue(L, at, OBJECT);
   if (!lua_isnil(L, -1)) {
-    bs_wake(L, -1);
+    bs_wake(L, operation(w)->st, -1);
     *(int *)lua_touserdata(L, -1) = -1;
     lua_pushnil(L);
     lua_setiuservalue(L, at, OBJECT);
@@ -116,7 +117,7 @@ static int finish (lua_State *L, int at) {
 }
 
 /* Tries until it has ended or must wait. */
-static int attempt (lua_State *L, bs_op *op, int *collected) {
+static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
   int want, budget = BUDGET;
   if (op->kind->traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1);
@@ -142,6 +143,14 @@ static int attempt (lua_State *L, bs_op *op, int *collected) {
   return want;
 }
 
+/* Mostly it is the method's self; but sendfile waits for its source, too. */
+static void pushsocket (lua_State *L, int at, const bs_socket *s) {
+  int i = at - 1;
+  while (i > 1 && lua_touserdata(L, i) != s)
+    i--;
+  lua_pushvalue(L, i);
+}
+
 static int descriptorof (waited *w) {
   const bs_op *op = operation(w);
   return w->job != NULL ? bs_jobfd(w->job) : op->sock != NULL ? op->sock->fd : op->fd;
@@ -152,11 +161,14 @@ static int pushobject (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
   if (want == BS_REST)
-    return pushnever(L);
+    return pushnever(L, op->st);
   if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, 1))) {
-    if (op->sock != NULL)
+    if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
-    lua_pushvalue(L, 1);
+      pushsocket(L, at, op->sock);
+    }
+    else
+      lua_pushvalue(L, 1);
     return descriptorof(w) >= 0;
   }
   if (lua_getiuservalue(L, at, OBJECT) != LUA_TNIL)
@@ -218,7 +230,7 @@ static int await (lua_State *L, int at, int want) {
   while (want != BS_DONE) {
     (void)bs_fixdeadline(op);
     lua_settop(L, at);
-    int can = lua_getiuservalue(L, BS_UP_STATE, BS_STATE_WAIT) != LUA_TNIL;
+    int can = lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait) != LUA_TNIL;
     if (can && !pushobject(L, at, want)) {
       if (want != BS_REST) {
         op->error = op->sock != NULL ? EBADF : EMFILE;
@@ -252,7 +264,7 @@ static int called (lua_State *L, int status, lua_KContext ctx) {
 
 int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
-  int collected = 0;
+  unsigned char collected = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
   bs_hooks known = bs_knownhooks(L, op->st);
@@ -286,14 +298,17 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   return await(L, at, want);
 }
 
-void bs_wake (lua_State *L, int arg) {
+void bs_wake (lua_State *L, const bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
   if (!lua_checkstack(L, 6))
     return;
-  bs_socket *s = bs_testsocket(L, arg);
-  if (s != NULL)
-    s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
-  if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_WAKE) == LUA_TNIL)
+  if (lua_getmetatable(L, arg)) {
+    bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
+    if (lua_topointer(L, -1) == st->meta)
+      s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
+    lua_pop(L, 1);
+  }
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->wake) == LUA_TNIL)
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, arg);
@@ -316,14 +331,14 @@ static int waiter_setwaiter (lua_State *L) {
     luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, on ? 2 : 0);
   if (on) {
-    (void)pushnever(L);
+    (void)pushnever(L, st);
     lua_pop(L, 1);
   }
   else
-    closenever(L);
+    closenever(L, st);
   lua_settop(L, 2);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_WAKE);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_WAIT);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wake);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wait);
   st->aside += on - st->waiter;
   st->waiter = on;
   return 0;
@@ -342,7 +357,7 @@ static const luaL_Reg metamethods[] = {
 
 void bs_openwaiter (lua_State *L) {
   luaL_newmetatable(L, WAITED);
-  bs_setfuncs(L, lua_gettop(L), metamethods);
+  luaL_setfuncs(L, metamethods, 0);
   luaL_newmetatable(L, DESCRIPTOR);
   lua_newtable(L);
   lua_pushcfunction(L, descriptor_fileno);
