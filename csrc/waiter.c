@@ -37,7 +37,6 @@ static int pushnever (lua_State *L, bs_state *st) {
   lua_pop(L, 1);
   bs_socket *s = bs_newsocket(L, AF_UNIX, SOCK_DGRAM, 0);
   s->fd = fd;
-  s->flags |= BS_WAITED;
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
   return 1;
@@ -160,8 +159,12 @@ static int descriptorof (waited *w) {
 static int pushobject (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
-  if (want == BS_REST)
-    return pushnever(L, op->st);
+  if (want == BS_REST) {
+    int can = pushnever(L, op->st);
+    if (can)
+      ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
+    return can;
+  }
   if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, 1))) {
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
@@ -223,8 +226,7 @@ static int called(lua_State *L, int status, lua_KContext ctx);
 
 /* Calls the scheduler, again and again, until the operation has ended; it wants `want`. */
 static int await (lua_State *L, int at, int want) {
-  static const char *const names[] = {"r",  "r",  "w",  "rw", "p",
-                                      "rp", "wp", "rwp"}; /* by BS_READ | BS_WRITE | BS_URGENT */
+  static const char *const names[] = {"r", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
   while (want != BS_DONE) {
@@ -242,7 +244,7 @@ static int await (lua_State *L, int at, int want) {
       double seconds = bs_left(op);
       if (want == BS_REST && (seconds < 0 || seconds > (double)op->rest / 1e9))
         seconds = (double)op->rest / 1e9;
-      lua_pushstring(L, want == BS_REST ? "r" : names[want & 7]);
+      lua_pushstring(L, want == BS_REST ? "r" : names[want & (BS_READ | BS_WRITE)]);
       if (seconds < 0)
         lua_pushnil(L);
       else
