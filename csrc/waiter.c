@@ -61,7 +61,9 @@ static void closenever (lua_State *L, bs_state *st) {
 typedef struct waited {
   bs_job *job;
   bs_hooks known;
-  size_t size; /* of the operation; 0: it is over */
+  size_t size;   /* of the operation; 0: it is over */
+  bs_time began; /* to wait, this time */
+  int vain;      /* how often in a row it was ready at once, and the step could do nothing */
   unsigned char collected;
 } waited;
 
@@ -69,7 +71,8 @@ typedef struct waited {
 #define OBJECT 1
 #define JOB 2
 #define MOSTOP 4096 /* the largest operation has less */
-#define BUDGET 64   /* tries in a row before other coroutines get their turn */
+#define MILLISECOND ((bs_time)1000000)
+#define BUDGET 64 /* tries in a row before other coroutines get their turn */
 
 /* The descriptor may be closed next: it is waited for no longer. */
 static void wakeobject (lua_State *L, int at) {
@@ -115,20 +118,24 @@ static int finish (lua_State *L, int at) {
   return copy.op.kind->finish(L, &copy.op);
 }
 
-/* Tries until it has ended or must wait. */
-static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
-  int want, budget = BUDGET;
+/* Tries until it has ended or must wait. *parts: so many more have been done of it. */
+static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *parts) {
+  int want;
   if (op->kind->traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1);
-  do
+  for (;;) {
     want = bs_try(L, op, collected);
-  while (want == BS_AGAIN && !(op->kind->traits & BS_TIMED) && (op->timeout == 0 || --budget > 0));
+    if (want != BS_AGAIN || (op->kind->traits & BS_TIMED))
+      break;
+    ++*parts;
+    if (op->timeout != 0 && *parts >= BUDGET) {
+      op->rest = 0;
+      want = BS_REST;
+      break;
+    }
+  }
   if (want == BS_DONE)
     return BS_DONE;
-  if (want == BS_AGAIN && !(op->kind->traits & BS_TIMED)) {
-    op->rest = 0;
-    return BS_REST;
-  }
   if (want == BS_AGAIN)
     want = BS_READ;
   if (op->sock != NULL && want != BS_REST)
@@ -203,19 +210,30 @@ static void block (waited *w, int want) {
 static int answered (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
+  int ready = lua_toboolean(L, -1), rested = want == BS_REST, parts = 0;
   if (lua_isnil(L, -1))
     block(w, want);
-  if (!lua_toboolean(L, -1))
+  if (!ready)
     bs_checkhooks(L, op->st, &w->known);
   if (w->job != NULL) {
     wakeobject(L, at);
     want = bs_endjob(w->job, op) ? BS_DONE : BS_READ;
   }
   else
-    want = attempt(L, op, &w->collected);
-  if (want != BS_DONE && bs_left(op) == 0) {
+    want = attempt(L, op, &w->collected, &parts);
+  if (want == BS_DONE)
+    return BS_DONE;
+  if (bs_left(op) == 0) {
     op->error = BS_ETIMEOUT;
     return BS_DONE;
+  }
+  if (!rested) {
+    w->vain = ready && parts == 0 && bs_now() - w->began < MILLISECOND ? w->vain + 1 : 0;
+    if (w->vain > 1 &&
+        want != BS_REST) { /* ready only in its eyes: an error queue, a crowd before one accept */
+      op->rest = MILLISECOND << (w->vain < 6 ? w->vain - 2 : 4);
+      return BS_REST;
+    }
   }
   return want;
 }
@@ -249,6 +267,7 @@ static int await (lua_State *L, int at, int want) {
         lua_pushnil(L);
       else
         lua_pushnumber(L, seconds);
+      w->began = bs_now();
       lua_callk(L, 3, 1, (lua_KContext)at * WANTS + want, called);
     }
     else
@@ -267,10 +286,11 @@ static int called (lua_State *L, int status, lua_KContext ctx) {
 int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   unsigned char collected = 0;
+  int parts = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
   bs_hooks known = bs_knownhooks(L, op->st);
-  int want = attempt(L, op, &collected);
+  int want = attempt(L, op, &collected, &parts);
   int helped =
     (kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0;
   if (want == BS_DONE && !helped)
@@ -289,6 +309,7 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + kind->size, 2);
   w->job = job;
   w->known = known;
+  w->vain = 0;
   w->collected = collected;
   w->size = kind->size;
   memcpy(operation(w), op, kind->size);

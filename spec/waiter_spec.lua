@@ -57,8 +57,7 @@ local function scheduler()
     for _, waiter in ipairs(old) do
       local isready = waiter.over or waiter.events:find "r" and ready.r[waiter.fd]
         or waiter.events:find "w" and ready.w[waiter.fd] or false
-      if coroutine.status(waiter.co) == "dead" then -- it was closed
-      elseif isready or now >= waiter.till then
+      if isready or now >= waiter.till then
         self.resume(waiter.co, isready)
       else
         list[#list + 1] = waiter
@@ -500,6 +499,18 @@ describe("setwaiter", function()
         a:settimeout(nil)
         assert.equal("x", inside(a.recv, a))
       end
+    end)
+
+    it("is told in vain that the socket is ready: it is not asked thousands of times", function()
+      socket.setwaiter(function(object, ...)
+        if object ~= a then return s.wait(object, ...) end
+        s.asked[#s.asked + 1] = {}
+        return true
+      end, s.wake)
+      a:settimeout(0.1)
+      s.spawn(function() helper.fails("s:recv", "timeout", a:recv()) end)
+      s.run()
+      assert(#s.asked < 100, #s.asked)
     end)
 
     it("lets no interrupt wait while it answers", function()
