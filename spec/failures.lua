@@ -134,5 +134,15 @@ return {
   ["buf:sub"] = {"argument"},
   ["buf:set"] = {"argument"},
 
+  ["loop.run"] = {"argument"},
+  ["loop.spawn"] = {"argument"},
+  ["loop.wrap"] = {"argument"},
+  ["loop.sleep"] = {"argument"},
+  ["loop.now"] = {},
+  ["loop.timeout"] = {"timeout", "argument"},
+  ["loop.wait"] = {"timeout", "EBUSY", "EBADF", "argument"},
+  ["task:join"] = {"argument"},
+  ["task:cancel"] = {"argument"},
+
   skip = {},
 }

@@ -14,7 +14,8 @@
 
 -- # Conventions
 --
--- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller and `buf` a buffer.
+-- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller, `buf` a buffer, `loop` the
+-- module bsdsocket.loop and `task` a task.
 -- What stands in brackets may be left out, or be nil.
 
 -- ## Numbers and names
@@ -2233,6 +2234,8 @@ function Buffer:__len() end
 ---@private
 ---@return string text
 function Buffer:__tostring() end
+
+-- @include types/bsdsocket/loop.lua
 
 -- # Constants
 --
