@@ -63,6 +63,7 @@ typedef struct place {
   bs_socket *sock; /* NULL: not one of ours */
   bs_task *reader, *writer;
   unsigned char known;  /* the engine has it */
+  unsigned char armed;  /* and will tell: another library's is asked about once */
   unsigned char empty;  /* nothing to read since the last change */
   unsigned char hangup; /* no longer to be relied on */
 } place;
@@ -213,7 +214,7 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
     err = bs_engineadd(&loop->engine, fd, fd, asked);
   if (err == EEXIST)
     err = bs_enginemodify(&loop->engine, fd, fd, asked);
-  p->known = err == 0;
+  p->known = p->armed = err == 0;
   p->sock = err == 0 ? s : NULL;
   p->empty = p->hangup = 0;
   return err;
@@ -222,7 +223,7 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 /* Lets the task wait at a place: 0 or an error. */
 static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
   bs_loop *loop = t->loop;
-  if (t->wanted != 0 && t->fd == fd && t->wanted == want && (s != NULL || loop->places[fd].known))
+  if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
     return 0; /* as before */
   unpark(t);
   if (fd < 0)
@@ -388,6 +389,7 @@ static void forget (bs_task *t) {
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
   int want = BS_READ;
+  t->loop->budget = BUDGET;
   if (t->job != NULL) {
     leavejob(t);
     if (bs_endjob(t->job, op))
@@ -480,21 +482,24 @@ static void endbadly (lua_State *L, bs_task *t, int told) {
   }
 }
 
+/* Pushes the text about the error on the top of a coroutine. */
+static void pushtext (lua_State *L, lua_State *co) {
+  lua_pushcfunction(L, explain);
+  lua_pushlightuserdata(L, co);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "(no memory left to tell)");
+  }
+}
+
 /* An error ended it. */
 static void fail (lua_State *L, bs_task *t) {
-  lua_State *co = t->L;
   int told = t->joiners.first != NULL || t == t->loop->first;
-  if (!told) {
-    lua_pushcfunction(L, explain);
-    lua_pushlightuserdata(L, co);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
-      lua_pop(L, 1);
-      lua_pushliteral(L, "(no memory left to tell)");
-    }
-  }
-  (void)closethread(L, t->loop, co);
   if (!told)
-    lua_xmove(L, co, 1); /* the error is at 1, the text at 2 */
+    pushtext(L, t->L);
+  (void)closethread(L, t->loop, t->L);
+  if (!told)
+    lua_xmove(L, t->L, 1);
   endbadly(L, t, told);
 }
 
@@ -658,14 +663,14 @@ static void told (void *ud, int fd, int what) {
     p->empty = 0;
   if (what & BS_HANGUP)
     p->hangup = 1;
-  if (p->sock == NULL)
-    p->known = 0;
+  p->armed = p->sock != NULL;
   if (reader != NULL && advance(L, reader))
     resume(L, reader);
-  if (writer == NULL || writer == reader || loop->places[fd].writer != writer)
-    return;
-  if (advance(L, writer))
+  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && advance(L, writer))
     resume(L, writer);
+  p = &loop->places[fd];
+  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
+    (void)watch(loop, fd, NULL, 0);
 }
 
 static void ringtask (lua_State *L, bs_timer *timer) {
@@ -818,8 +823,10 @@ static void cancel (lua_State *L, bs_task *t) {
     lua_replace(t->L, 1);
     lua_settop(t->L, 1);
   }
-  if (!told)
-    luaL_tolstring(t->L, 1, NULL);
+  if (!told) {
+    pushtext(L, t->L);
+    lua_xmove(L, t->L, 1);
+  }
   endbadly(L, t, told);
 }
 
