@@ -35,11 +35,8 @@ build = {
         "csrc/resolve.c",
         "csrc/select.c",
         "csrc/socket.c",
-<<<<<<< HEAD
         "csrc/stream.c",
-=======
         "csrc/thread.c",
->>>>>>> 30418a627c9780d8a176732ea6f849cb5ee365f8
         "csrc/timer.c",
         "csrc/transfer.c",
         "csrc/unixpath.c",
