@@ -123,8 +123,8 @@ describe("socket.listen_fds #process", function()
   end
 
   it("refuses variables that make no sense", function()
-    for _, value in ipairs { "many", "-1", "2.0", "0x2", " 2", "2 ", "1e0", "''", "2147483645", "99999999999999999999" } do
-      refuses("EINVAL", "LISTEN_FDS=" .. value:gsub("'", ""), "LISTEN_PID=$$ LISTEN_FDS='" .. value:gsub("'", "") .. "'")
+    for _, value in ipairs { "many", "-1", "2.0", "0x2", " 2", "2 ", "1e0", "", "2147483645", "99999999999999999999" } do
+      refuses("EINVAL", "LISTEN_FDS=" .. value, ("LISTEN_PID=$$ LISTEN_FDS='%s'"):format(value))
     end
     for _, value in ipairs { "me", "-1", "", "99999999999999999999" } do
       refuses("EINVAL", "LISTEN_PID=" .. value, ("LISTEN_PID='%s' LISTEN_FDS=2"):format(value))

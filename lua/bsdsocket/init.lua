@@ -372,13 +372,13 @@ end
 --- The descriptors as sockets, which own them only if all can be had; else nil and the failure. Only the first who
 --- asks finds them inheritable; to others there are none.
 local function adopt(n)
-  local sockets, s, code = {}, nil, nil
+  local sockets = {}
   local function giveback(...)
     for _, each in ipairs(sockets) do each:detach() end
     return ...
   end
   for fd = FIRST, FIRST + n - 1 do
-    s, _, code = core.fromfd(fd)
+    local s, _, code = core.fromfd(fd)
     if not s then return giveback(failure("listen_fds", "descriptor " .. fd, code)) end
     sockets[#sockets + 1] = s
     if not s:getinheritable() then return giveback {} end
