@@ -16,6 +16,7 @@ return {
   ["socket.listen"] = {
     "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENOENT", "EAI_NONAME", "EAI_SERVICE", "argument",
   },
+  ["socket.listen_fds"] = {"EINVAL", "EBADF", "ENOTSOCK"},
   ["socket.buffer"] = {"argument"},
   ["socket.select"] = {"EBADF", "argument"},
   ["socket.poller"] = {"EMFILE"},
