@@ -21,6 +21,8 @@ test|luarocks|has_luarocks|luarocks|luarocks5.4|luarocks|luarocks|luarocks
 test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-data|setup|iana-etc|
 test|?nft|has_admin nft|nftables|nftables|nftables|nftables|
 test|script|command -v script|bsdutils|util-linux-misc|util-linux|util-linux|
+test|?curl|command -v curl|curl|curl|curl|curl|
+test|?wrk|command -v wrk|wrk|wrk|||
 lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luacheck|rock:luacheck|rock:luacheck
 lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
 lint|clang|command -v clang|clang|clang|clang|clang|llvm
