@@ -34,6 +34,7 @@ build = {
         "csrc/poller.c",
         "csrc/resolve.c",
         "csrc/select.c",
+        "csrc/sendfile.c",
         "csrc/socket.c",
         "csrc/stream.c",
         "csrc/thread.c",

@@ -42,8 +42,10 @@
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
 #define BS_ASIDE __attribute__((noinline))
+#define BS_UNREACHABLE __builtin_unreachable()
 #else
 #define BS_ASIDE
+#define BS_UNREACHABLE ((void)0)
 #endif
 
 #if !defined(MSG_NOSIGNAL)
@@ -90,17 +92,19 @@ struct bs_chunk {
 
 struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
+  const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
-  bs_loop *loop;  /* the scheduler of tasks (loop.c); NULL: none yet */
-  int waiter;     /* another scheduler is to be called (waiter.c) */
-  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
-  int poolclosed; /* and there will be none */
+  bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
+  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
+  char wait, wake; /* by the addresses of these */
+  int closing;     /* <close> variables of something cancelled are running: nobody may wait */
+  bs_pool *pool;   /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed;  /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -120,6 +124,7 @@ struct bs_socket {
   double timeout;       /* seconds; negative: for ever */
   double rcvtimeo;      /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
   double foundrcvtimeo; /* what it was before */
+  double kerneltimed;   /* the timeout of calls for which it is set as it is; 0: none */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
   bs_face *face;        /* what setvbuf and setmaxline said (stream.c); NULL: nothing yet */
@@ -140,6 +145,18 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
       return p;
   }
   return NULL;
+}
+
+/* The socket at 1 of a method. Leaves its metatable on the top: to pop it would take as many instructions as the
+** rest of the check. So the caller asks for the number of arguments before. */
+static inline bs_socket *bs_self (lua_State *L) {
+  void *p = lua_touserdata(L, 1);
+  const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
+  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
+    luaL_typeerror(L, 1, "socket");
+    BS_UNREACHABLE;
+  }
+  return (bs_socket *)p;
 }
 
 /* ---- operations: wait.c ---- */
@@ -223,7 +240,17 @@ struct bs_op {
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
-void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
+static inline void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+  op->kind = kind;
+  op->st = st;
+  op->sock = s;
+  op->error = 0;
+  op->timeout = s != NULL ? s->timeout : -1;
+  op->began = op->deadline = 0;
+  op->fd = -1;
+  op->drained = op->flagged = 0;
+}
+
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
 int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
@@ -235,7 +262,7 @@ int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers 
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
-int bs_try(lua_State *L, bs_op *op, int *collected);
+int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
@@ -244,8 +271,40 @@ typedef struct bs_hooks {
   lua_Hook own, main;
 } bs_hooks;
 
-bs_hooks bs_knownhooks(lua_State *L, const bs_state *st);
+static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
+  bs_hooks known;
+  known.main = lua_gethook(st->main);
+  known.own = L == st->main ? known.main : lua_gethook(L);
+  return known;
+}
+
 void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
+
+/* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
+void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
+bs_time bs_firstpatience(bs_op *op);                               /* of a call with a timeout */
+void bs_drive(lua_State *L, bs_op *op, int want, bs_hooks *known); /* after the first step */
+
+static inline int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
+  bs_time patience = BS_FOREVER;
+  if (op->st->aside != 0)
+    return bs_runaside(L, op);
+  bs_hooks known = bs_knownhooks(L, op->st);
+  if (known.main != NULL)
+    bs_checkmainhook(L, op->st, &known);
+  if (op->timeout >= 0) {
+    const bs_socket *s = op->sock;
+    if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
+        !(s->flags & (BS_NONBLOCK | BS_SHARED)))
+      op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
+    else
+      patience = bs_firstpatience(op);
+  }
+  int want = kind->step(op, patience);
+  if (want != BS_DONE || op->error > 0)
+    bs_drive(L, op, want, &known);
+  return kind->finish(L, op);
+}
 
 /* ---- thread.c ---- */
 
@@ -470,6 +529,10 @@ int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls t
 void bs_dropface(bs_socket *s);                /* with what is not flushed */
 void bs_openstream(lua_State *L);
 
+/* ---- sendfile.c ---- */
+
+void bs_opensendfile(lua_State *L);
+
 /* ---- option.c ---- */
 
 void bs_openoption(lua_State *L); /* setsockopt, getsockopt */
@@ -563,7 +626,7 @@ void bs_openloop(lua_State *L);
 
 /* As bs_runintask, with another scheduler. */
 int bs_runwaiter(lua_State *L, bs_op *op);
-void bs_wake(lua_State *L,
+void bs_wake(lua_State *L, const bs_state *st,
              int arg); /* the descriptor of the object there is about to be closed or given up */
 void bs_openwaiter(lua_State *L);
 

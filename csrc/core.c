@@ -51,6 +51,7 @@ static int state_gc (lua_State *L) {
 static void newstate (lua_State *L) {
   bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), BS_STATE_NUV);
   memset(st, 0, sizeof(*st));
+  st->meta = lua_topointer(L, BS_AT_SOCKET);
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   st->main = lua_tothread(L, -1);
@@ -94,6 +95,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opensocket(L);
   bs_openconnection(L);
   bs_openstream(L);
+  bs_opensendfile(L);
   bs_openmessage(L);
   bs_openoption(L);
   bs_openaddress(L);

@@ -261,7 +261,7 @@ static int poller_poller (lua_State *L) {
 /* What close, <close> and the collector share. */
 static void shut (lua_State *L, bs_poller *p) {
   if (p->open && p->waited)
-    bs_wake(L, 1);
+    bs_wake(L, p->st, 1);
   if (p->open && p->st->loop != NULL)
     bs_leaveloop(p->st, p->engine.fd);
   for (int i = 0; i < p->size; i++)

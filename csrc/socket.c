@@ -90,7 +90,7 @@ bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
 /* Everything else lets go of the descriptor; gives it to the caller. The object is at 1. */
 static int letgo (lua_State *L, bs_socket *s) {
   if (s->flags & BS_WAITED)
-    bs_wake(L, 1);
+    bs_wake(L, s->st, 1);
   int fd = s->fd;
   bs_leavepollers(s);
   if (s->st->loop != NULL)
@@ -194,11 +194,12 @@ typedef struct making {
 } making;
 
 static making checkmaking (lua_State *L, int family) {
-  making m;
+  making m = {family, SOCK_STREAM, 0, -1};
+  if (lua_gettop(L) == 0)
+    return m;
   m.family = bs_optconstant(L, 1, "AF_\0PF_\0", family);
   m.type = bs_optconstant(L, 2, "SOCK_\0", SOCK_STREAM);
   m.protocol = bs_optconstant(L, 3, "IPPROTO_\0NETLINK_\0", 0);
-  m.timeout = -1;
 #if defined(SOCK_NONBLOCK)
   if (m.type & SOCK_NONBLOCK)
     m.timeout = 0;
@@ -366,14 +367,14 @@ static const bs_kind close_kind =
 /* s:close() */
 static int socket_close (lua_State *L) {
   bs_op op;
-  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_self(L);
   bs_initop(&op, &close_kind, s->st, s);
   return s->flags & BS_UNFLUSHED ? bs_run(L, &op) : close_finish(L, &op);
 }
 
 /* The collector, and whoever cannot wait. */
 static int socket_gc (lua_State *L) {
-  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_self(L);
   int err = 0;
   if (s->flags & BS_UNFLUSHED)
     while (bs_flush(s, BS_NEVER, &err) == BS_AGAIN)

@@ -456,12 +456,12 @@ static int stream_read (lua_State *L) {
   return doread(L, &read_kind, s);
 }
 
-#define LOOPSOCKET lua_upvalueindex(BS_NUP + 1)
-#define LOOPKEEP                                                                                   \
-  lua_upvalueindex(BS_NUP + 2) /* for one format "l" or "L": does the newline stay? */
-#define LOOPFORMATS lua_upvalueindex(BS_NUP + 3) /* else: how many, and then each */
-#define LOOPFORMAT(i) lua_upvalueindex(BS_NUP + 3 + (i))
-#define MOSTFORMATS (255 - BS_NUP - 3)
+/* upvalues of the iterator, which are all it has */
+#define LOOPSOCKET lua_upvalueindex(1)
+#define LOOPKEEP lua_upvalueindex(2)    /* for one format "l" or "L": does the newline stay? */
+#define LOOPFORMATS lua_upvalueindex(3) /* else: how many, and then each */
+#define LOOPFORMAT(i) lua_upvalueindex(3 + (i))
+#define MOSTFORMATS (255 - 3)
 
 /* One step of the loop. A whole line that has arrived already needs no more than this. */
 static int lines_next (lua_State *L) {
@@ -506,7 +506,7 @@ static int stream_lines (lua_State *L) {
   lua_insert(L, 2);
   lua_pushinteger(L, oneline ? 0 : n);
   lua_insert(L, 3);
-  bs_pushfunction(L, lines_next, lua_gettop(L));
+  lua_pushcclosure(L, lines_next, lua_gettop(L));
   return 1;
 }
 

@@ -31,7 +31,7 @@ typedef struct waited {
   bs_job *job;
   bs_engine never; /* a descriptor that is never ready, for a rest */
   size_t size;     /* of the operation; 0: it is over */
-  int collected;
+  unsigned char collected;
 } waited;
 
 #define operation(w) ((bs_op *)(void *)((w) + 1))
@@ -50,9 +50,10 @@ static int waited_gc (lua_State *L) {
 
 /* What will be closed is waited for no longer. */
 static void wakeobject (lua_State *L, int at) {
+  waited *w = (waited *)lua_touserdata(L, at);
   lua_getiuservalue(L, at, OBJECT);
   if (luaL_testudata(L, -1, DESCRIPTOR) != NULL) {
-    bs_wake(L, -1);
+    bs_wake(L, operation(w)->st, -1);
     *(int *)lua_touserdata(L, -1) = -1;
   }
   lua_pop(L, 1);
@@ -78,7 +79,7 @@ static int finish (lua_State *L, int at) {
 }
 
 /* Tries until it has ended or must wait. */
-static int attempt (lua_State *L, bs_op *op, int *collected) {
+static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
   int want;
   if (op->kind->traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1);
@@ -98,6 +99,14 @@ static int attempt (lua_State *L, bs_op *op, int *collected) {
   return want == BS_AGAIN ? BS_READ : want;
 }
 
+/* Mostly it is the method's self; but sendfile waits for its source, too. */
+static void pushsocket (lua_State *L, int at, const bs_socket *s) {
+  int i = at - 1;
+  while (i > 1 && lua_touserdata(L, i) != s)
+    i--;
+  lua_pushvalue(L, i);
+}
+
 /* Pushes what is to be waited for; false: there is nothing that could be. */
 static int pushobject (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
@@ -105,7 +114,7 @@ static int pushobject (lua_State *L, int at, int want) {
   int fd = op->fd;
   if (want != BS_REST && op->sock != NULL) {
     op->sock->flags |= BS_WAITED;
-    lua_pushvalue(L, 1);
+    pushsocket(L, at, op->sock);
     return 1;
   }
   if (want != BS_REST && w->job == NULL && bs_markpoller(L, 1)) {
@@ -141,7 +150,7 @@ static int await (lua_State *L, int at, int want) {
     static const char *const names[] = {"r", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
     (void)bs_fixdeadline(op);
     lua_settop(L, at);
-    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_WAIT);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait);
     if (!pushobject(L, at, want)) {
       op->error = EMFILE;
       return finish(L, at);
@@ -194,7 +203,7 @@ static int called (lua_State *L, int status, lua_KContext ctx) {
 
 int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
-  int collected = 0;
+  unsigned char collected = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
   int want = attempt(L, op, &collected);
@@ -224,11 +233,11 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   return await(L, at, want);
 }
 
-void bs_wake (lua_State *L, int arg) {
+void bs_wake (lua_State *L, const bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
   if (!lua_checkstack(L, 4))
     return;
-  if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_WAKE) == LUA_TNIL)
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->wake) == LUA_TNIL)
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, arg);
@@ -250,8 +259,8 @@ static int waiter_setwaiter (lua_State *L) {
   else
     luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_WAKE);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_WAIT);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wake);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wait);
   st->aside += on - st->waiter;
   st->waiter = on;
   return 0;

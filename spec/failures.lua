@@ -66,6 +66,10 @@ return {
     "EPIPE", "ECONNRESET", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EAGAIN", "timeout", "EBADF",
     "argument",
   },
+  ["s:sendfile"] = {
+    "EPIPE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EISDIR", "ESPIPE", "EMFILE", "EAGAIN", "timeout",
+    "EBADF", "argument",
+  },
   ["s:sendto"] = {
     "EACCES", "EMSGSIZE", "ECONNREFUSED", "ENOENT", "EISCONN", "EPIPE", "EAI_NONAME", "EAI_SERVICE",
     "EAGAIN", "timeout", "EBADF", "argument",
