@@ -621,7 +621,8 @@ void bs_freetimers(bs_timers *ts);
 /* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
 ** be suspended. */
 int bs_runintask(lua_State *L, bs_op *op);
-int bs_intask(const bs_state *st); /* is one running? */
+int bs_hasturn(const bs_state *st); /* may a task go on without waiting, or is it others' turn? */
+int bs_intask(const bs_state *st);  /* is one running? */
 void bs_leaveloop(bs_state *st,
                   int fd); /* before it is closed or given up: wakes who waits for it */
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */

@@ -236,7 +236,8 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 }
 
 /* Lets the task wait at a place: 0 or an error. */
-static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
+static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
+  bs_socket *s = op->sock;
   bs_loop *loop = t->loop;
   if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
     return 0; /* as before */
@@ -250,9 +251,9 @@ static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
   if ((want & READING) && p->reader != NULL)
     return EBUSY;
   if ((want & BS_WRITE) && p->writer != NULL) {
-    if (!(want & READING))
+    if (!(op->kind->traits & BS_RECEIVES))
       return EBUSY;
-    want &= ~BS_WRITE; /* it only wants to flush: somebody else is at it */
+    want &= ~BS_WRITE; /* it only wants to flush before it waits: somebody else is at it */
   }
   err = watch(loop, fd, s, want);
   if (err != 0)
@@ -366,7 +367,7 @@ static int park (bs_task *t, bs_op *op, int want) {
   }
   else {
     int fd = t->job != NULL ? bs_jobfd(t->job) : op->sock != NULL ? op->sock->fd : op->fd;
-    op->error = parkat(t, fd, op->sock, want);
+    op->error = parkat(t, fd, op, want);
     if (op->error != 0)
       return 0;
   }
@@ -673,6 +674,11 @@ static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   t->pending = 1;
   t->at = L;
   return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
+}
+
+int bs_hasturn (const bs_state *st) {
+  bs_loop *loop = st->loop;
+  return loop == NULL || loop->current == NULL || loop->budget-- > 0;
 }
 
 int bs_intask (const bs_state *st) {

@@ -472,7 +472,7 @@ static int lines_next (lua_State *L) {
     view v;
     line.keep = (unsigned char)lua_toboolean(L, LOOPKEEP);
     look(&v, s, 0);
-    if (v.n > 0 && findline(&line, &v) == FOUND) {
+    if (v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) && findline(&line, &v) == FOUND) {
       lua_pushlstring(L, bytes(&v) + line.from, line.len);
       bs_consume(s, v.at);
       return 1;
