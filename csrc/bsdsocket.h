@@ -81,7 +81,8 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  size_t searched;   /* there is no newline in start .. searched - 1 */
+  size_t searched;   /* in start .. searched - 1 there is not ... */
+  uint64_t sought;   /* ... what this stands for (stream.c) */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
