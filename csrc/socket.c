@@ -340,7 +340,8 @@ static int socket_dup (lua_State *L) {
   if (twin->fd < 0)
     return bs_fail(L, "dup", errno);
   s->flags |= BS_SHARED;
-  twin->flags = s->flags; /* either may be the one that puts back what was found */
+  /* either may be the one that puts back what was found; what is unflushed stays where it is */
+  twin->flags = (unsigned char)(s->flags & ~BS_UNFLUSHED);
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;
