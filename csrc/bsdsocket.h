@@ -33,11 +33,10 @@
 #define BS_NUP 6
 
 /* user values of the state */
-#define BS_STATE_TASKS 1 /* those that have not ended (loop.c) */
-#define BS_STATE_TASK 2  /* metatable of tasks */
-#define BS_STATE_WAIT 3  /* what setwaiter was given (waiter.c) */
-#define BS_STATE_WAKE 4
-#define BS_STATE_NUV 4
+#define BS_STATE_TASKS 1  /* those that have not ended (loop.c) */
+#define BS_STATE_TASK 2   /* metatable of tasks */
+#define BS_STATE_SENDER 3 /* the address of `sender` */
+#define BS_STATE_NUV 3
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
@@ -103,8 +102,12 @@ struct bs_state {
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake; /* by the addresses of these */
   int closing;     /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool;   /* its helper threads (thread.c); NULL: none yet */
-  int poolclosed;  /* and there will be none */
+  /* The last address that bs_pushsender was given, as the kernel wrote it. */
+  socklen_t senderlen; /* 0: none */
+  int senderfamily;
+  char sender[sizeof(struct sockaddr_in6)];
+  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed; /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -371,6 +374,8 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+/* The same for the sender of a datagram, who seldom sends just one. */
+void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);

@@ -1129,24 +1129,39 @@ describe("the signal of a broken pipe #process", function()
     ]]
   end)
 
+  -- The kernel does so where the connection breaks between two pieces of one call, which seldom comes by chance.
   it("does not come either where the connection breaks after a part", function()
-    run [==[
-      local listener = socket.listen("127.0.0.1", 0)
-      local reader = assert(io.popen(("%s -e 'local s = require [[bsdsocket]].connect([[127.0.0.1]], %d) "
-        .. "s:recv(100000, [[MSG_WAITALL]]) s:close()'"):format(arg[-1], listener:getsockname().port)))
-      local s = listener:accept()
-      for _, timeout in ipairs {false, 20} do
-        s:settimeout(timeout or nil)
-        local code
-        repeat
-          code = select(3, s:sendfile(f))
-          f:seek "set"
-          assert(not guard.blocked() and not guard.pending())
-        until code
-        assert(code == "EPIPE" or code == "ECONNRESET", code)
-      end
-      reader:close()
-    ]==]
+    local dir = helper.tmpdir()
+    local f <close> = assert(io.open(dir .. "/part.c", "w"))
+    f:write [[
+      #define _GNU_SOURCE
+      #include <dlfcn.h>
+      #include <pthread.h>
+      #include <signal.h>
+      #include <sys/sendfile.h>
+      ssize_t sendfile (int out, int in, off_t *at, size_t n) {
+        ssize_t (*real) (int, int, off_t *, size_t);
+        *(void **)&real = dlsym(RTLD_NEXT, "sendfile");
+        pthread_kill(pthread_self(), SIGPIPE);
+        return real(out, in, at, n / 2);
+      }
+    ]]
+    f:close()
+    local _, status = helper.shell("cd " .. dir .. " && ${CC:-cc} -shared -fPIC -o part.so part.c -ldl")
+    -- the sanitizers' runtime has that place
+    if status ~= 0 or helper.instrumented then
+      helper.skip "a library cannot be made to stand before the C library here"
+    end
+    local output
+    output, status = helper.shell(("LD_PRELOAD=%s/part.so %s"):format(dir, helper.command("-e", [[
+      local socket = require "bsdsocket"
+      local guard = package.loadlib(arg[1], "luaopen_guard")()
+      local a, b = socket.socketpair()
+      local f = io.open(arg[2], "rb")
+      print(a:sendfile(f, 0, 100000), guard.blocked(), guard.pending())
+      print(#b:recv(200000))
+    ]], "/dev/null", guard, saved(content(100000)))))
+    assert.same({ "100000\tfalse\tfalse\n100000\n", 0 }, { output, status })
   end)
 
   it("does not wait for a program that blocks it", function()
