@@ -285,10 +285,10 @@ static int await (bs_op *op, int want, int *vain) {
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
   /* what is left of a timeout that is no more would cut the next wait, too */
-  if (op->timeout < 0 && op->sock->rcvtimeo > 0)
+  if (op->timeout < 0 && op->sock != NULL && op->sock->rcvtimeo > 0)
     (void)waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
-  int r = bs_waitfd(op->sock->fd, want, op->deadline);
+  int r = bs_waitfd(op->sock != NULL ? op->sock->fd : op->fd, want, op->deadline);
   *vain = r > 0 && bs_now() - before < MILLISECOND ? *vain + 1 : 0;
   if (*vain > 1) /* ready only in poll's eyes: a full unix peer, a crowd before one accept */
     return rest(MILLISECOND << (*vain < 6 ? *vain - 2 : 4), op->deadline);
@@ -365,7 +365,7 @@ BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     }
     if (want == BS_DONE)
       return;
-    if (want != BS_AGAIN && want != BS_REST)
+    if (op->sock != NULL && want != BS_AGAIN && want != BS_REST)
       op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
     if (want == BS_AGAIN) {
       vain = 0;
