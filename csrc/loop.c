@@ -449,6 +449,10 @@ static void end (bs_task *t, int results, int failed) {
   t->failed = (unsigned char)failed;
   loop->alive--;
   forget(t);
+  for (; t->scope != NULL; t->scope = t->scope->outer) {
+    t->scope->task = NULL;
+    t->scope->active = 0;
+  }
   if (t->op != NULL)
     st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
   t->op = NULL;
@@ -554,10 +558,20 @@ static int refuse (lua_State *L, const char *call) {
                     call);
 }
 
+/* The task that goes on where it was suspended. Its coroutines are not hidden: others may resume one of them. */
+static bs_task *goeson (lua_State *L, const bs_loop *loop) {
+  bs_task *t = loop->current;
+  if (t == NULL || L != t->runs)
+    luaL_error(L, "something else resumed a coroutine that waits for the loop");
+  return t;
+}
+
 /* The function may be an iterator that has none of the usual upvalues. */
 static int resumed (lua_State *L, int status, lua_KContext ctx) {
-  bs_task *t = ((bs_loop *)ctx)->current;
+  bs_task *t = goeson(L, (bs_loop *)ctx);
   (void)status;
+  if (!t->pending)
+    return luaL_error(L, "what this coroutine waited for is over");
   t->pending = 0;
   if (t->job != NULL) {
     t->job = NULL;
@@ -596,6 +610,8 @@ int bs_runintask (lua_State *L, bs_op *op) {
   unsigned char collected = 0;
   if (t == NULL && !misplaced(L, loop))
     return -1;
+  if (t != NULL && t->pending) /* something else has resumed it meanwhile */
+    forget(t);
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
     if (!roomfor(t, kind->size))
       return bs_memory(L);
@@ -767,8 +783,10 @@ static int pushoutcome (lua_State *L, bs_task *t) {
 }
 
 static int joined (lua_State *L, int status, lua_KContext ctx) {
+  bs_task *t = checktask(L, 1);
   (void)status, (void)ctx;
-  return pushoutcome(L, checktask(L, 1));
+  (void)goeson(L, t->loop);
+  return pushoutcome(L, t);
 }
 
 /* task:join() */
@@ -800,6 +818,7 @@ static void cancel (lua_State *L, bs_task *t) {
   while (t->scope != NULL) {
     scope *sc = t->scope;
     t->scope = sc->outer;
+    sc->task = NULL;
     sc->active = 0;
     bs_stoptimer(&loop->timers, &sc->timer);
     int each = closethread(L, loop, sc->co);
@@ -857,6 +876,12 @@ static int scope_gc (lua_State *L) {
   scope *sc = (scope *)luaL_checkudata(L, 1, SCOPE);
   if (sc->loop != NULL)
     bs_stoptimer(&sc->loop->timers, &sc->timer);
+  if (sc->task != NULL) /* something else has ended its coroutine, and the task has not noticed yet */
+    for (scope **at = &sc->task->scope; *at != NULL; at = &(*at)->outer)
+      if (*at == sc) {
+        *at = sc->outer;
+        break;
+      }
   return 0;
 }
 
@@ -891,10 +916,15 @@ static scope *newscope (lua_State *L, bs_loop *loop) {
   return sc;
 }
 
+/* With those inside it, of which some are left where something else has resumed a coroutine. */
 static void leavescope (scope *sc) {
-  if (sc->task != NULL)
-    sc->task->scope = sc->outer;
-  sc->task = NULL;
+  bs_task *t = sc->task;
+  while (sc->task != NULL) {
+    scope *inner = t->scope;
+    t->scope = inner->outer;
+    inner->task = NULL;
+    inner->active = 0;
+  }
   sc->active = 0;
 }
 
@@ -940,8 +970,9 @@ static int takeresults (lua_State *L, scope *sc, int results) {
 
 /* An error of a scope goes on, after its <close> variables. */
 static int passerror (lua_State *L, scope *sc) {
-  (void)closethread(L, sc->loop, sc->co);
-  lua_xmove(sc->co, L, 1);
+  lua_xmove(sc->co, L, 1); /* closing a dead coroutine forgets it */
+  if (closethread(L, sc->loop, sc->co) != LUA_OK)
+    lua_xmove(sc->co, L, 1);
   return lua_error(L);
 }
 
@@ -970,6 +1001,7 @@ static int wrap (lua_State *L, int arguments) {
 
 static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
+  (void)goeson(L, ((scope *)lua_touserdata(L, WRAPPED))->loop);
   return wrap(L, 0);
 }
 
@@ -1037,6 +1069,7 @@ static int timeout (lua_State *L, int arguments) {
 static int timeoutcontinue (lua_State *L, int status, lua_KContext ctx) {
   scope *sc = (scope *)lua_touserdata(L, 1);
   (void)status, (void)ctx;
+  (void)goeson(L, sc->loop);
   return sc->expired ? expire(L, sc) : timeout(L, 0);
 }
 
@@ -1091,7 +1124,8 @@ static int sleep_finish (lua_State *L, bs_op *op) {
 static const bs_kind sleep_kind = BS_KIND("sleep", bs_op, 0, sleep_step, sleep_finish);
 
 static int rested (lua_State *L, int status, lua_KContext ctx) {
-  (void)L, (void)status, (void)ctx;
+  (void)status;
+  (void)goeson(L, (bs_loop *)ctx);
   return 0;
 }
 
@@ -1107,7 +1141,7 @@ static int loop_sleep (lua_State *L) {
   if (op.timeout != 0 || t == NULL)
     return bs_run(L, &op);
   makeready(t);
-  return lua_yieldk(L, 0, 0, rested);
+  return lua_yieldk(L, 0, (lua_KContext)loop, rested);
 }
 
 /* loop.now() */
