@@ -623,8 +623,8 @@ void bs_freetimers(bs_timers *ts);
 int bs_runintask(lua_State *L, bs_op *op);
 int bs_intask(const bs_state *st); /* is one running? */
 void bs_leaveloop(bs_state *st,
-                  int fd);       /* before it is closed or given up: wakes who waits for it */
-void bs_closeloop(bs_state *st); /* with the state */
+                  int fd); /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(lua_State *L, bs_state *st); /* with the state, which is at 1 */
 void bs_openloop(lua_State *L);
 
 /* ---- waiter.c ---- */

@@ -876,7 +876,8 @@ static int scope_gc (lua_State *L) {
   scope *sc = (scope *)luaL_checkudata(L, 1, SCOPE);
   if (sc->loop != NULL)
     bs_stoptimer(&sc->loop->timers, &sc->timer);
-  if (sc->task != NULL) /* something else has ended its coroutine, and the task has not noticed yet */
+  if (sc->task !=
+      NULL) /* something else has ended its coroutine, and the task has not noticed yet */
     for (scope **at = &sc->task->scope; *at != NULL; at = &(*at)->outer)
       if (*at == sc) {
         *at = sc->outer;
@@ -1292,9 +1293,20 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
-void bs_closeloop (bs_state *st) {
+/* A state may be closed by a task, with others that wait. */
+void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
+  lua_getiuservalue(L, 1, 1);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    forget(t);
+    if (t->op != NULL)
+      st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+    t->op = NULL;
+    t->room = 0;
+  }
+  lua_pop(L, 1);
   shut(st->loop);
   st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
   st->loop = NULL;
