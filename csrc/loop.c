@@ -466,6 +466,10 @@ static void pushtask (lua_State *L, const bs_task *t) {
 static void end (lua_State *L, bs_task *t, int results, int failed) {
   bs_state *st = t->loop->st;
   forget(t);
+  for (; t->scope != NULL; t->scope = t->scope->outer) {
+    t->scope->task = NULL;
+    t->scope->active = 0;
+  }
   if (t->op != NULL)
     st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
   t->op = NULL;
@@ -627,6 +631,12 @@ static int wrongly (lua_State *L, const bs_loop *loop) {
   return luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
 }
 
+/* What is not asked of an operation: is it the loop that goes on with this coroutine? */
+static void goeson (lua_State *L, const bs_loop *loop) {
+  if (loop->current == NULL || L != loop->current->runs)
+    (void)wrongly(L, loop);
+}
+
 /* The function may be an iterator that has none of the usual upvalues. */
 static int resumed (lua_State *L, int status, lua_KContext ctx) {
   bs_loop *loop = (bs_loop *)ctx;
@@ -692,6 +702,8 @@ int bs_runintask (lua_State *L, bs_op *op) {
   unsigned char collected = 0;
   if (t == NULL && !misplaced(L, loop))
     return -1;
+  if (t != NULL && t->pending) /* something else has resumed it meanwhile */
+    forget(t);
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
     if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
@@ -910,6 +922,7 @@ static void cancel (lua_State *L, bs_task *t) {
     more = sc != NULL;
     if (sc != NULL) {
       t->scope = sc->outer;
+      sc->task = NULL;
       sc->active = 0;
       bs_stoptimer(&loop->timers, &sc->timer);
     }
@@ -956,6 +969,13 @@ static int scope_gc (lua_State *L) {
   scope *sc = (scope *)luaL_checkudata(L, 1, SCOPE);
   if (sc->loop != NULL)
     bs_stoptimer(&sc->loop->timers, &sc->timer);
+  if (sc->task !=
+      NULL) /* something else has ended its coroutine, and the task has not noticed yet */
+    for (scope **at = &sc->task->scope; *at != NULL; at = &(*at)->outer)
+      if (*at == sc) {
+        *at = sc->outer;
+        break;
+      }
   return 0;
 }
 
@@ -990,10 +1010,15 @@ static scope *newscope (lua_State *L, bs_loop *loop) {
   return sc;
 }
 
+/* With those inside it, of which some are left where something else has resumed a coroutine. */
 static void leavescope (scope *sc) {
-  if (sc->task != NULL)
-    sc->task->scope = sc->outer;
-  sc->task = NULL;
+  bs_task *t = sc->task;
+  while (sc->task != NULL) {
+    scope *inner = t->scope;
+    t->scope = inner->outer;
+    inner->task = NULL;
+    inner->active = 0;
+  }
   sc->active = 0;
 }
 
@@ -1073,6 +1098,7 @@ static int wrap (lua_State *L, int arguments) {
 
 static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
+  goeson(L, ((scope *)lua_touserdata(L, WRAPPED))->loop);
   return wrap(L, 0);
 }
 
@@ -1153,6 +1179,7 @@ static int timeout (lua_State *L, int arguments) {
 static int timeoutcontinue (lua_State *L, int status, lua_KContext ctx) {
   scope *sc = (scope *)lua_touserdata(L, 1);
   (void)status, (void)ctx;
+  goeson(L, sc->loop);
   return sc->expired ? expire(L, sc) : timeout(L, 0);
 }
 
@@ -1207,7 +1234,8 @@ static int sleep_finish (lua_State *L, bs_op *op) {
 static const bs_kind sleep_kind = BS_KIND("sleep", bs_op, 0, sleep_step, sleep_finish);
 
 static int rested (lua_State *L, int status, lua_KContext ctx) {
-  (void)L, (void)status, (void)ctx;
+  (void)status;
+  goeson(L, (bs_loop *)ctx);
   return 0;
 }
 
@@ -1225,7 +1253,7 @@ static int loop_sleep (lua_State *L) {
   if (op.timeout != 0 || t == NULL)
     return bs_run(L, &op);
   makeready(t);
-  return lua_yieldk(L, 0, 0, rested);
+  return lua_yieldk(L, 0, (lua_KContext)loop, rested);
 }
 
 /* loop.now() */
@@ -1374,9 +1402,19 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
+/* A state may be closed by a task, while others wait. */
 void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
+  pushtasks(L, st);
+  for (lua_pushnil(L); lua_istable(L, -2) && lua_next(L, -2); lua_pop(L, 1)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    forget(t);
+    if (t->op != NULL)
+      st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+    t->op = NULL;
+    t->room = 0;
+  }
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, st);
   shut(st->loop);
