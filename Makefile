@@ -51,13 +51,13 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	export LUA_PATH_5_4 LUA_CPATH_5_4
 
 .PHONY: all deps demo examples test test-vm test-scale lint format asan valgrind coverage docs bench-instr install \
-	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-test-vm \
-	deps-test-scale FORCE
+	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
+	deps-test-vm deps-test-scale bench bench-plot bench-calls bench-deps FORCE
 
 all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
-ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-instr,$(MAKECMDGOALS)),)
+ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
 $(OBJECTS): | deps
 endif
 
@@ -82,10 +82,17 @@ $(CORE): $(OBJECTS)
 
 -include $(wildcard $(BUILD)/*.d)
 
+# The C programs of the benchmark, optimized whatever the library is built with.
+BENCH = $(BUILD)/bench/c $(BUILD)/bench/counterpart
+
+$(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/prefix.h $(BUILD)/flags
+	@mkdir -p $(BUILD)/bench && echo '$(CC) -o $@' && \
+	$(CC) $(HOUSE) -O2 -Icsrc -o $@ $< bench/net.c
+
 deps: ## install what demo and test need: Lua 5.4, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
-deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-test-vm deps-test-scale: deps
+deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
@@ -93,6 +100,7 @@ deps-asan: ## install what asan needs: the sanitizers' libraries
 deps-valgrind: ## install what valgrind needs
 deps-coverage: ## install what coverage needs: gcov
 deps-bench-instr: ## install what bench-instr needs: valgrind
+deps-bench-calls: ## install what bench-calls needs: strace
 deps-test-vm: ## install what test-vm needs: qemu, and what packs an image
 deps-test-scale: ## install what test-scale needs: HAProxy, and if it can be had nginx
 
@@ -116,7 +124,7 @@ lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as e
 	@$(CHECKOUT) && FLAGS='$(HOUSE) -Werror' sh tools/lint.sh
 
 format: ## lay out the C files as lint wants them, by clang-format 14
-	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/constants.h,$(wildcard csrc/*.[ch]))
+	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/constants.h,$(wildcard csrc/*.[ch] bench/*.[ch]))
 
 asan: deps-asan ## run the specs with the address and undefined-behaviour sanitizers
 	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/asan.sh
@@ -129,6 +137,18 @@ coverage: deps-coverage ## run the specs and print the share of lines run; COVER
 
 docs: ## make docs/reference.md from types/bsdsocket.lua
 	@$(CHECKOUT) && "$$LUA" tools/docs.lua
+
+bench-deps: deps ## install what bench compares with: LuaSocket, cqueues, luv, copas, Python; and gnuplot
+	@sh tools/deps.sh bench
+
+bench: all $(BENCH) ## compare the speed with C's and with other libraries'; ROUNDS=3 WORKLOAD=udp LIBRARY=python
+	@$(CHECKOUT) && "$$LUA" bench/run.lua && "$$LUA" bench/calls.lua
+
+bench-plot: ## draw bench/results.svg from bench/results.json
+	@$(CHECKOUT) && "$$LUA" bench/plot.lua
+
+bench-calls: deps-bench-calls all $(BENCH) ## count the system calls of this library and of C
+	@$(CHECKOUT) && "$$LUA" bench/calls.lua
 
 bench-instr: deps-bench-instr all ## count the instructions of one call and the bytes of one socket
 	@$(CHECKOUT) && sh bench/instr.sh

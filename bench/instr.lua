@@ -3,6 +3,13 @@
 local socket = require "bsdsocket"
 
 local x = ("x"):rep(16)
+
+--- Runs a Lua program that is not counted; its arguments are numbers.
+local function other(program, ...)
+  local words = {os.getenv "LUA" or "lua5.4", "-e", "'local socket = require \"bsdsocket\" " .. program .. "'", "-"}
+  for i = 1, select("#", ...) do words[#words + 1] = select(i, ...) end
+  return io.popen(table.concat(words, " ") .. " </dev/null", "w")
+end
 local rows = {}
 
 rows["send + recv"] = function(n)
@@ -24,7 +31,8 @@ local function udp()
 end
 
 -- What the receiver has no room for is dropped.
-rows["sendto, UDP, address object"] = function(n)
+-- With an address object.
+rows["sendto, UDP"] = function(n)
   local s, _, to = udp(), udp()
   for _ = 1, n do s:sendto(x, to) end
 end
@@ -33,6 +41,36 @@ rows["sendto + recvfrom, UDP"] = function(n)
   local s = udp()
   local r, to = udp()
   for _ = 1, n do s:sendto(x, to) r:recvfrom(16) end
+end
+
+-- What a second process sends in lines of 64 bytes.
+rows["a line of s:lines()"] = function(n)
+  local server = assert(socket.listen("127.0.0.1", 0))
+  local sender <close> = other([[local s = socket.connect("127.0.0.1", arg[1]) local n = tonumber(arg[2])
+    s:setvbuf "full" for _ = 1, n do s:write(("x"):rep(63), "\n") end s:close()]],
+    server:getsockname().port, n)
+  local s, count = server:accept(), 0
+  for _ in s:lines() do count = count + 1 end
+  assert(count == n)
+end
+
+-- A second process connects.
+rows["accept + close, TCP"] = function(n)
+  local server = assert(socket.listen("127.0.0.1", 0))
+  local client <close> = other([[local address = socket.address("AF_INET", "127.0.0.1", arg[1])
+    for _ = 1, tonumber(arg[2]) do socket.connect(address):close() end]], server:getsockname().port, n)
+  for _ = 1, n do
+    local s, address = server:accept()
+    s:close()
+    assert(address)
+  end
+end
+
+-- Next to nothing but the call.
+rows["s:close() again"] = function(n)
+  local s = socket.socket()
+  s:close()
+  for _ = 1, n do s:close() end
 end
 
 rows["connect + accept + close, unix"] = function(n)

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Counts what a call costs and compares it with bench/instr_goals.txt; `make bench-instr` calls it.
 # The cost of one round is (20,000 rounds - 10,000 rounds) / 10,000: what start and end cost cancels out.
+# A row "a - b" is the figure of row a without that of row b, both of which stand before it.
 
 goals=bench/instr_goals.txt
 slack=3
+figures=
 passed=0 failed=0 skipped=0
 
 count() {
@@ -12,8 +14,13 @@ count() {
   echo "$said" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
+known() {
+  echo "$figures" | sed -n "s/^$1=//p"
+}
+
 measure() {
   case $1 in
+  *' - '*) echo $(($(known "${1%% - *}") - $(known "${1#* - }"))) ;;
   bytes*) "$LUA" bench/instr.lua "$1" 1000 ;;
   *)
     few=$(count "$1" 10000) && many=$(count "$1" 20000) && echo $(((many - few) / 10000))
@@ -30,12 +37,14 @@ if ! grep -qxF "# made with: $made" "$goals"; then
   echo "      (this is $made)"
 fi
 
-printf '%-32s %8s %8s %8s\n' row figure goal baseline
+printf '%-38s %8s %8s %8s\n' row figure goal baseline
 while IFS='|' read -r name goal baseline; do
   case $name in '#'* | '') continue ;; esac
   name=$(echo "$name" | sed 's/ *$//')
   goal=$(echo $goal) baseline=$(echo $baseline)
   figure=$(measure "$name" </dev/null)
+  figures="$figures
+$name=$figure"
   verdict='' limit=''
   [ "$comparable" = no ] || [ "$baseline" = - ] || limit=$((baseline * (100 + slack) / 100))
   if [ -z "$figure" ]; then
@@ -49,7 +58,7 @@ while IFS='|' read -r name goal baseline; do
   FAILED*) failed=$((failed + 1)) ;;
   *) [ "$goal$limit" = - ] || passed=$((passed + 1)) ;;
   esac
-  printf '%-32s %8s %8s %8s  %s\n' "$name" "${figure:--}" "$goal" "$baseline" "$verdict"
+  printf '%-38s %8s %8s %8s  %s\n' "$name" "${figure:--}" "$goal" "$baseline" "$verdict"
 done <"$goals"
 
 echo

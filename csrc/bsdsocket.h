@@ -32,11 +32,19 @@
 #define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
 #define BS_NUP 6
 
+/* user values of the state */
+#define BS_STATE_TASKS 1  /* those that have not ended (loop.c) */
+#define BS_STATE_TASK 2   /* metatable of tasks */
+#define BS_STATE_SENDER 3 /* the address of `sender` */
+#define BS_STATE_NUV 3
+
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
 #define BS_ASIDE __attribute__((noinline))
+#define BS_UNREACHABLE __builtin_unreachable()
 #else
 #define BS_ASIDE
+#define BS_UNREACHABLE ((void)0)
 #endif
 
 #if !defined(MSG_NOSIGNAL)
@@ -83,6 +91,7 @@ struct bs_chunk {
 
 struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
+  const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
@@ -90,8 +99,14 @@ struct bs_state {
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
-  int closing;   /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool; /* its helper threads (thread.c); NULL: none yet */
+  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
+  char wait, wake; /* by the addresses of these */
+  int closing;     /* <close> variables of something cancelled are running: nobody may wait */
+  /* The last address that bs_pushsender was given, as the kernel wrote it. */
+  socklen_t senderlen; /* 0: none */
+  int senderfamily;
+  char sender[sizeof(struct sockaddr_in6)];
+  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
 
@@ -102,6 +117,7 @@ struct bs_state {
 #define BS_SHARED 8u       /* others may change the description's flags behind our back */
 #define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
 #define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
+#define BS_WAITED 64u      /* another scheduler has waited for it */
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -111,6 +127,7 @@ struct bs_socket {
   double timeout;       /* seconds; negative: for ever */
   double rcvtimeo;      /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
   double foundrcvtimeo; /* what it was before */
+  double kerneltimed;   /* the timeout of calls for which it is set as it is; 0: none */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
   bs_face *face;        /* what setvbuf and setmaxline said (stream.c); NULL: nothing yet */
@@ -131,6 +148,18 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
       return p;
   }
   return NULL;
+}
+
+/* The socket at 1 of a method. Leaves its metatable on the top: to pop it would take as many instructions as the
+** rest of the check. So the caller asks for the number of arguments before. */
+static inline bs_socket *bs_self (lua_State *L) {
+  void *p = lua_touserdata(L, 1);
+  const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
+  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
+    luaL_typeerror(L, 1, "socket");
+    BS_UNREACHABLE;
+  }
+  return (bs_socket *)p;
 }
 
 /* ---- operations: wait.c ---- */
@@ -171,9 +200,12 @@ typedef struct bs_kind {
   BS_DROPKIND(name, type, traits, step, finish, NULL)
 
 #define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
+  BS_FULLKIND(name, type, traits, step, finish, drop, NULL)
+
+#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor)                            \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish, drop, NULL                           \
+      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor                     \
   }
 
 /* traits */
@@ -211,7 +243,17 @@ struct bs_op {
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
-void bs_initop(bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s);
+static inline void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+  op->kind = kind;
+  op->st = st;
+  op->sock = s;
+  op->error = 0;
+  op->timeout = s != NULL ? s->timeout : -1;
+  op->began = op->deadline = 0;
+  op->fd = -1;
+  op->drained = op->flagged = 0;
+}
+
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
 int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
@@ -223,7 +265,8 @@ int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers 
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
-int bs_try(lua_State *L, bs_op *op, int *collected);
+int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
+double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
 /* Hooks of the running coroutine and the main thread: one that is new wants to be run. */
@@ -231,8 +274,40 @@ typedef struct bs_hooks {
   lua_Hook own, main;
 } bs_hooks;
 
-bs_hooks bs_knownhooks(lua_State *L, const bs_state *st);
+static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
+  bs_hooks known;
+  known.main = lua_gethook(st->main);
+  known.own = L == st->main ? known.main : lua_gethook(L);
+  return known;
+}
+
 void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
+
+/* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
+void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
+bs_time bs_firstpatience(bs_op *op);                               /* of a call with a timeout */
+void bs_drive(lua_State *L, bs_op *op, int want, bs_hooks *known); /* after the first step */
+
+static inline int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
+  bs_time patience = BS_FOREVER;
+  if (op->st->aside != 0)
+    return bs_runaside(L, op);
+  bs_hooks known = bs_knownhooks(L, op->st);
+  if (known.main != NULL)
+    bs_checkmainhook(L, op->st, &known);
+  if (op->timeout >= 0) {
+    const bs_socket *s = op->sock;
+    if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
+        !(s->flags & (BS_NONBLOCK | BS_SHARED)))
+      op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
+    else
+      patience = bs_firstpatience(op);
+  }
+  int want = kind->step(op, patience);
+  if (want != BS_DONE || op->error > 0)
+    bs_drive(L, op, want, &known);
+  return kind->finish(L, op);
+}
 
 /* ---- thread.c ---- */
 
@@ -299,6 +374,8 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+/* The same for the sender of a datagram, who seldom sends just one. */
+void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
@@ -457,6 +534,10 @@ int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls t
 void bs_dropface(bs_socket *s);                /* with what is not flushed */
 void bs_openstream(lua_State *L);
 
+/* ---- sendfile.c ---- */
+
+void bs_opensendfile(lua_State *L);
+
 /* ---- option.c ---- */
 
 void bs_openoption(lua_State *L); /* setsockopt, getsockopt */
@@ -540,16 +621,26 @@ void bs_freetimers(bs_timers *ts);
 /* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
 ** be suspended. */
 int bs_runintask(lua_State *L, bs_op *op);
+int bs_intask(const bs_state *st); /* is one running? */
 void bs_leaveloop(bs_state *st,
                   int fd);       /* before it is closed or given up: wakes who waits for it */
 void bs_closeloop(bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
+/* ---- waiter.c ---- */
+
+/* As bs_runintask, with another scheduler. */
+int bs_runwaiter(lua_State *L, bs_op *op);
+void bs_wake(lua_State *L, const bs_state *st,
+             int arg); /* the descriptor of the object there is about to be closed or given up */
+void bs_openwaiter(lua_State *L);
+
 /* ---- select.c, poller.c ---- */
 
 void bs_openselect(lua_State *L);
 void bs_openpoller(lua_State *L);
-void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
+int bs_markpoller(lua_State *L, int arg); /* a poller? It is waited for by another scheduler */
+void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or given up */
 
 /* ---- core.c ---- */
 

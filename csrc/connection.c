@@ -260,7 +260,7 @@ static const bs_kind clients_kind =
   BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
 
 static int doaccept (lua_State *L, const bs_kind *kind) {
-  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_self(L);
   accept_op op;
   lua_settop(L, 1);
   bs_initop(&op.op, kind, s->st, s);

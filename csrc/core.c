@@ -49,14 +49,13 @@ static int state_gc (lua_State *L) {
 }
 
 static void newstate (lua_State *L) {
-  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), 1);
+  bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), BS_STATE_NUV);
   memset(st, 0, sizeof(*st));
+  st->meta = lua_topointer(L, BS_AT_SOCKET);
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   st->main = lua_tothread(L, -1);
   lua_pop(L, 1);
-  lua_newtable(L); /* of tasks, for loop.c */
-  lua_setiuservalue(L, -2, 1);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, state_gc);
   lua_setfield(L, -2, "__gc");
@@ -96,12 +95,14 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opensocket(L);
   bs_openconnection(L);
   bs_openstream(L);
+  bs_opensendfile(L);
   bs_openmessage(L);
   bs_openoption(L);
   bs_openaddress(L);
   bs_openbuffer(L);
   bs_openpoller(L);
   bs_openloop(L);
+  bs_openwaiter(L);
   bs_openselect(L);
   bs_openresolve(L);
   bs_openthread(L);

@@ -16,11 +16,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bsdsocket.h"
 
-#define TASK "task"                  /* name of the metatable */
-#define SCOPE "bsdsocket.loop.scope" /* the same */
+#define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
 #define BUDGET 64 /* tries in a row that a task has before others get their turn */
 
 typedef struct bs_task bs_task;
@@ -40,21 +40,21 @@ struct bs_task {
   scope *scope;    /* the innermost */
   list *on;        /* the list that it is on, or NULL */
   bs_task *next, *before;
-  list joiners;   /* tasks that wait for its end */
-  bs_op *op;      /* what it waits for: an operation, in room that stays; */
-  size_t room;    /* of that */
-  int pending;    /* is there one? */
-  int collected;  /* of its operation: garbage was collected once */
-  bs_job *job;    /* in a helper thread */
-  int fd, wanted; /* the place where it waits, and for what; wanted 0: at none */
+  list joiners; /* tasks that wait for its end */
+  bs_op *op;    /* the operation that it waits for: a copy, in room that stays */
+  bs_job *job;  /* of that, in a helper thread */
   bs_timer timer;
-  int results;  /* after its end: so many, at 1 .. in its coroutine */
-  int timeouts; /* scopes of it that end at a time */
+  int room;             /* at `op` */
+  int fd;               /* the place where it waits, */
+  int results;          /* after its end: so many, at 1 .. in its coroutine */
+  unsigned char wanted; /* and for what; 0: at none */
   unsigned char state;
-  unsigned char failed; /* it ended by an error, which is its result */
-  unsigned char silent; /* nobody has been told of that yet */
-  unsigned char blocks; /* waits block the thread: somewhere below Lua cannot yield */
-  unsigned char unstarted;
+  unsigned char started;
+  unsigned char pending;   /* `op` has not ended */
+  unsigned char collected; /* for that, garbage was once */
+  unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
+  unsigned char failed;    /* it ended by an error, which is its result */
+  unsigned char silent;    /* and nobody has been told of that yet */
 };
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
@@ -63,6 +63,7 @@ typedef struct place {
   bs_socket *sock; /* NULL: not one of ours */
   bs_task *reader, *writer;
   unsigned char known;  /* the engine has it */
+  unsigned char armed;  /* and will tell: another library's is asked about once */
   unsigned char empty;  /* nothing to read since the last change */
   unsigned char hangup; /* no longer to be relied on */
 } place;
@@ -81,8 +82,42 @@ struct bs_loop {
   int alive;   /* tasks that have not ended */
   int waiting; /* for descriptors */
   int budget;
-  int closing; /* <close> variables of what was cancelled are running */
+  volatile char *mark; /* see below */
 };
+
+/* ==== platform: a page that a child process finds empty, since to ask for one's number takes a system call ==== */
+
+#if defined(MADV_WIPEONFORK)
+
+static void openmark (bs_loop *loop) {
+  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED)
+    return;
+  if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
+    (void)munmap(page, 1);
+    return;
+  }
+  loop->mark = (volatile char *)page;
+  *loop->mark = 1;
+}
+
+static void closemark (bs_loop *loop) {
+  if (loop->mark != NULL)
+    (void)munmap((void *)(uintptr_t)loop->mark, 1);
+  loop->mark = NULL;
+}
+
+#else
+
+#define openmark(loop) ((void)(loop))
+#define closemark(loop) ((void)(loop))
+
+#endif
+
+/* Is this the child of the process whose loop it is? What the kernel knows of it is the parent's. */
+static int forked (const bs_loop *loop) {
+  return loop->mark != NULL ? *loop->mark == 0 : bs_engineforked(&loop->engine);
+}
 
 struct scope {
   lua_State *co; /* kept alive by the user value */
@@ -92,6 +127,7 @@ struct scope {
   bs_timer timer;
   unsigned char active;  /* runs, or waits: not suspended by a yield of its own */
   unsigned char expired; /* its time is over */
+  unsigned char spared;  /* it was over before: the task only had to let others have their turn */
 };
 
 /* ==== lists ==== */
@@ -179,7 +215,7 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
     err = bs_engineadd(&loop->engine, fd, fd, asked);
   if (err == EEXIST)
     err = bs_enginemodify(&loop->engine, fd, fd, asked);
-  p->known = err == 0;
+  p->known = p->armed = err == 0;
   p->sock = err == 0 ? s : NULL;
   p->empty = p->hangup = 0;
   return err;
@@ -188,7 +224,7 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 /* Lets the task wait at a place: 0 or an error. */
 static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
   bs_loop *loop = t->loop;
-  if (t->wanted != 0 && t->fd == fd && t->wanted == want && (s != NULL || loop->places[fd].known))
+  if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
     return 0; /* as before */
   unpark(t);
   if (fd < 0)
@@ -212,7 +248,7 @@ static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
   if (want & BS_WRITE)
     p->writer = t;
   t->fd = fd;
-  t->wanted = want;
+  t->wanted = (unsigned char)want;
   loop->waiting++;
   bs_engineneeds(&loop->engine, fd,
                  (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0) |
@@ -243,7 +279,7 @@ void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
   if (loop == NULL || fd >= loop->size || fd < 0)
     return;
-  if (loop->places[fd].known)
+  if (loop->places[fd].known && !forked(loop))
     (void)bs_engineremove(&loop->engine, fd, fd);
   forgetplace(loop, fd);
 }
@@ -269,7 +305,7 @@ static void notedrained (bs_loop *loop, const bs_op *op) {
 }
 
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
-static int attempt (lua_State *L, bs_loop *loop, bs_op *op, int *collected) {
+static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
   const bs_kind *kind = op->kind;
   int want = isempty(loop, op) ? BS_READ : BS_AGAIN;
   if (kind->traits & BS_NEEDSFLAG)
@@ -354,6 +390,7 @@ static void forget (bs_task *t) {
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
   int want = BS_READ;
+  t->loop->budget = BUDGET;
   if (t->job != NULL) {
     leavejob(t);
     if (bs_endjob(t->job, op))
@@ -413,7 +450,7 @@ static void end (bs_task *t, int results, int failed) {
   loop->alive--;
   forget(t);
   if (t->op != NULL)
-    st->alloc(st->allocdata, t->op, t->room, 0);
+    st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
   t->op = NULL;
   t->room = 0;
   while (t->joiners.first != NULL)
@@ -421,16 +458,15 @@ static void end (bs_task *t, int results, int failed) {
 }
 
 /* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table of the state. */
-static void anchor (lua_State *L, int state, bs_task *t, int task) {
-  task = lua_absindex(L, task);
-  lua_getiuservalue(L, state, 1);
+static void anchor (lua_State *L, bs_task *t, int task) {
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   lua_pushvalue(L, task);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
 static void unanchor (lua_State *L, bs_task *t) {
-  lua_getiuservalue(L, BS_UP_STATE, 1);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
@@ -447,28 +483,31 @@ static void endbadly (lua_State *L, bs_task *t, int told) {
   }
 }
 
+/* Pushes the text about the error on the top of a coroutine. */
+static void pushtext (lua_State *L, lua_State *co) {
+  lua_pushcfunction(L, explain);
+  lua_pushlightuserdata(L, co);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "(no memory left to tell)");
+  }
+}
+
 /* An error ended it. */
 static void fail (lua_State *L, bs_task *t) {
-  lua_State *co = t->L;
   int told = t->joiners.first != NULL || t == t->loop->first;
-  if (!told) {
-    lua_pushcfunction(L, explain);
-    lua_pushlightuserdata(L, co);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
-      lua_pop(L, 1);
-      lua_pushliteral(L, "(no memory left to tell)");
-    }
-  }
-  (void)closethread(L, t->loop, co);
   if (!told)
-    lua_xmove(L, co, 1); /* the error is at 1, the text at 2 */
+    pushtext(L, t->L);
+  (void)closethread(L, t->loop, t->L);
+  if (!told)
+    lua_xmove(L, t->L, 1);
   endbadly(L, t, told);
 }
 
 static void resume (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
-  int results, arguments = t->unstarted ? lua_gettop(t->L) - 1 : 0;
-  t->unstarted = 0;
+  int results, arguments = t->started ? 0 : lua_gettop(t->L) - 1;
+  t->started = 1;
   unpark(t);
   loop->current = t;
   loop->budget = BUDGET;
@@ -515,9 +554,10 @@ static int refuse (lua_State *L, const char *call) {
                     call);
 }
 
+/* The function may be an iterator that has none of the usual upvalues. */
 static int resumed (lua_State *L, int status, lua_KContext ctx) {
-  bs_task *t = loopof(L)->current;
-  (void)status, (void)ctx;
+  bs_task *t = ((bs_loop *)ctx)->current;
+  (void)status;
   t->pending = 0;
   if (t->job != NULL) {
     t->job = NULL;
@@ -529,27 +569,31 @@ static int resumed (lua_State *L, int status, lua_KContext ctx) {
 /* Room for a copy of the operation; false when memory is out. */
 static int roomfor (bs_task *t, size_t size) {
   bs_state *st = t->loop->st;
-  if (t->room >= size)
+  if ((size_t)t->room >= size)
     return 1;
-  bs_op *op = (bs_op *)st->alloc(st->allocdata, t->op, t->room, size);
+  bs_op *op = (bs_op *)st->alloc(st->allocdata, t->op, (size_t)t->room, size);
   if (op == NULL)
     return 0;
   t->op = op;
-  t->room = size;
+  t->room = (int)size;
   return 1;
 }
 
 static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   memcpy(t->op, op, op->kind->size);
   t->pending = 1;
-  return lua_yieldk(L, 0, 0, resumed);
+  return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
+}
+
+int bs_intask (const bs_state *st) {
+  return st->loop != NULL && st->loop->current != NULL;
 }
 
 int bs_runintask (lua_State *L, bs_op *op) {
   bs_loop *loop = op->st->loop;
   const bs_kind *kind = op->kind;
   bs_task *t = taskof(L, loop);
-  int collected = 0;
+  unsigned char collected = 0;
   if (t == NULL && !misplaced(L, loop))
     return -1;
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
@@ -620,14 +664,14 @@ static void told (void *ud, int fd, int what) {
     p->empty = 0;
   if (what & BS_HANGUP)
     p->hangup = 1;
-  if (p->sock == NULL)
-    p->known = 0;
+  p->armed = p->sock != NULL;
   if (reader != NULL && advance(L, reader))
     resume(L, reader);
-  if (writer == NULL || writer == reader || loop->places[fd].writer != writer)
-    return;
-  if (advance(L, writer))
+  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && advance(L, writer))
     resume(L, writer);
+  p = &loop->places[fd];
+  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
+    (void)watch(loop, fd, NULL, 0);
 }
 
 static void ringtask (lua_State *L, bs_timer *timer) {
@@ -643,7 +687,18 @@ static void ringtask (lua_State *L, bs_timer *timer) {
 /* ==== tasks ==== */
 
 static bs_task *checktask (lua_State *L, int arg) {
-  return (bs_task *)luaL_checkudata(L, arg, TASK);
+  void *t = lua_touserdata(L, arg);
+  if (t != NULL && lua_getmetatable(L, arg)) {
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+    if (!lua_rawequal(L, -1, -2))
+      t = NULL;
+    lua_pop(L, 2);
+  }
+  else
+    t = NULL;
+  if (t == NULL)
+    luaL_typeerror(L, arg, "task");
+  return (bs_task *)t;
 }
 
 static bs_loop *needloop (lua_State *L) {
@@ -670,15 +725,15 @@ static bs_task *newtask (lua_State *L, int f) {
   t->loop = loop;
   t->timer.ring = ringtask;
   t->state = ENDED; /* until nothing can fail any more */
-  luaL_setmetatable(L, TASK);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+  lua_setmetatable(L, -2);
   lua_insert(L, f);
   t->L = lua_newthread(L);
   lua_setiuservalue(L, f, 1);
   if (!lua_checkstack(t->L, arguments + 1))
     bs_memory(L);
   lua_xmove(L, t->L, arguments + 1);
-  anchor(L, BS_UP_STATE, t, f);
-  t->unstarted = 1;
+  anchor(L, t, f);
   loop->alive++;
   makeready(t);
   return t;
@@ -769,8 +824,10 @@ static void cancel (lua_State *L, bs_task *t) {
     lua_replace(t->L, 1);
     lua_settop(t->L, 1);
   }
-  if (!told)
-    luaL_tolstring(t->L, 1, NULL);
+  if (!told) {
+    pushtext(L, t->L);
+    lua_xmove(L, t->L, 1);
+  }
   endbadly(L, t, told);
 }
 
@@ -805,11 +862,18 @@ static int scope_gc (lua_State *L) {
 
 static void ringscope (lua_State *L, bs_timer *timer) {
   scope *sc = (scope *)(void *)((char *)timer - offsetof(scope, timer));
+  bs_task *t = sc->task;
   (void)L;
+  /* what has not been tried yet may have no need to wait: that it gives way to others is our doing */
+  if (sc->active && t->state == READY && t->pending && !sc->spared) {
+    sc->spared = 1;
+    if (bs_settimer(&sc->loop->timers, timer, bs_now() + 1) == 0) /* the next time around */
+      return;
+  }
   sc->expired = 1;
-  if (sc->active && sc->task->state != RUNNING) {
-    forget(sc->task);
-    makeready(sc->task);
+  if (sc->active && t->state != RUNNING) {
+    forget(t);
+    makeready(t);
   }
 }
 
@@ -1144,7 +1208,7 @@ static int loop_turn (lua_State *L) {
       else if (loop->waiting == 0)
         return luaL_error(L, "every task waits for another to end");
     }
-    if (bs_engineforked(&loop->engine))
+    if (forked(loop))
       return luaL_error(L, "this process was forked from one whose loop this is");
     int err = bs_enginewait(&loop->engine, patience, told, L);
     if (err != 0 && err != EINTR)
@@ -1163,7 +1227,7 @@ static int loop_turn (lua_State *L) {
 
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
-  lua_getiuservalue(L, BS_UP_STATE, 1);
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
   for (int found = 1; found;) {
     found = 0;
     lua_pushnil(L);
@@ -1185,6 +1249,7 @@ static void cancelall (lua_State *L, bs_loop *loop) {
 static void shut (bs_loop *loop) {
   bs_state *st = loop->st;
   bs_engineclose(&loop->engine);
+  closemark(loop);
   bs_freetimers(&loop->timers);
   if (loop->places != NULL)
     st->alloc(st->allocdata, loop->places, (size_t)loop->size * sizeof(place), 0);
@@ -1220,6 +1285,7 @@ static int loop_run (lua_State *L) {
     err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0)
     return bs_raise(L, "run", err);
+  openmark(loop);
   loop->running = 1;
   loop->st->aside++;
   loop->first = NULL;
@@ -1259,19 +1325,28 @@ static const luaL_Reg methods[] = {
   {NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+  {"__tostring", task_tostring},
+  {NULL, NULL},
+};
+
 void bs_openloop (lua_State *L) {
-  luaL_newmetatable(L, TASK);
-  int meta = lua_gettop(L);
+  int top = lua_gettop(L);
   lua_newtable(L);
-  bs_setfuncs(L, meta + 1, methods);
-  lua_setfield(L, meta, "__index");
-  lua_pushcfunction(L, task_tostring);
-  lua_setfield(L, meta, "__tostring");
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASKS);
+  lua_newtable(L);
+  lua_pushliteral(L, "task");
+  lua_setfield(L, -2, "__name");
+  lua_newtable(L);
+  bs_setfuncs(L, lua_gettop(L), methods);
+  lua_setfield(L, -2, "__index");
+  bs_setfuncs(L, lua_gettop(L), metamethods);
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASK);
   luaL_newmetatable(L, SCOPE);
   lua_pushcfunction(L, scope_gc);
   lua_setfield(L, -2, "__gc");
   lua_newtable(L);
   bs_setfuncs(L, lua_gettop(L), functions);
   lua_setfield(L, BS_AT_MODULE, "loop"); /* taken from there by lua/bsdsocket/loop.lua */
-  lua_settop(L, meta - 1);
+  lua_settop(L, top);
 }

@@ -41,8 +41,9 @@ struct bs_poller {
   bs_reg *regs;
   int *heads; /* hash of the places by descriptor, as many as places */
   int open;
-  int size;  /* places there are: 0 or a power of two */
-  int count; /* places taken */
+  int waited; /* another scheduler has waited for it */
+  int size;   /* places there are: 0 or a power of two */
+  int count;  /* places taken */
   int free, dead;
   int first, last; /* the ready ones */
 };
@@ -259,6 +260,10 @@ static int poller_poller (lua_State *L) {
 
 /* What close, <close> and the collector share. */
 static void shut (lua_State *L, bs_poller *p) {
+  if (p->open && p->waited)
+    bs_wake(L, p->st, 1);
+  if (p->open && p->st->loop != NULL)
+    bs_leaveloop(p->st, p->engine.fd);
   for (int i = 0; i < p->size; i++)
     if (p->regs[i].asked != 0)
       vacate(p, i);
@@ -394,6 +399,14 @@ static int poller_remove (lua_State *L) {
   if (err != 0)
     return bs_fail(L, "remove", err);
   lua_settop(L, 1);
+  return 1;
+}
+
+int bs_markpoller (lua_State *L, int arg) {
+  bs_poller *p = (bs_poller *)bs_testobject(L, arg, BS_UP_POLLER);
+  if (p == NULL)
+    return 0;
+  p->waited = 1;
   return 1;
 }
 

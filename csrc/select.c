@@ -28,8 +28,9 @@ typedef struct select_op {
   int *index;    /* hash of the descriptors: place + 1, or 0 */
   unsigned mask; /* size of index - 1 */
   int nreaders;
-  int n;    /* entries */
-  int nfds; /* descriptors */
+  int n;            /* entries */
+  int nfds;         /* descriptors */
+  bs_engine engine; /* of op.fd */
 } select_op;
 
 /* the stack of a call */
@@ -119,8 +120,30 @@ static void pushready (lua_State *L, const select_op *o, int from, int to) {
   }
 }
 
+static void select_drop (bs_op *op) {
+  if (op->fd >= 0)
+    bs_engineclose(&((select_op *)op)->engine);
+  op->fd = -1;
+}
+
+/* For who has to wait elsewhere: a descriptor that is readable when one of these is ready. What no engine takes,
+** an ordinary file, is always ready, and so the step has ended already. */
+static void select_descriptor (bs_op *op) {
+  select_op *o = (select_op *)op;
+  if (bs_engineopen(&o->engine, op->st) != 0)
+    return;
+  op->fd = o->engine.fd;
+  for (int i = 0; i < o->nfds && op->fd >= 0; i++) {
+    int want =
+      (o->fds[i].events & POLLIN ? BS_READ : 0) | (o->fds[i].events & POLLOUT ? BS_WRITE : 0);
+    if (bs_engineadd(&o->engine, i, o->fds[i].fd, want) != 0)
+      select_drop(op);
+  }
+}
+
 static int select_finish (lua_State *L, bs_op *op) {
   const select_op *o = (const select_op *)op;
+  select_drop(op);
   if (op->error != 0 && op->error != EAGAIN && op->error != BS_ETIMEOUT)
     return bs_failop(L, op, NULL);
   /* at the timeout all `revents` are 0 */
@@ -129,8 +152,8 @@ static int select_finish (lua_State *L, bs_op *op) {
   return 2;
 }
 
-static const bs_kind select_kind =
-  BS_KIND("select", select_op, BS_TIMED, select_step, select_finish);
+static const bs_kind select_kind = BS_FULLKIND("select", select_op, BS_TIMED, select_step,
+                                               select_finish, select_drop, select_descriptor);
 
 /* Raw, here and below: a list that runs code or lies about its length is worth no trouble. */
 static int checklist (lua_State *L, int arg) {

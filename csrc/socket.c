@@ -87,8 +87,10 @@ bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
   return s;
 }
 
-/* Everything else of the library lets go of the descriptor; gives it to the caller. */
-static int letgo (bs_socket *s) {
+/* Everything else lets go of the descriptor; gives it to the caller. The object is at 1. */
+static int letgo (lua_State *L, bs_socket *s) {
+  if (s->flags & BS_WAITED)
+    bs_wake(L, s->st, 1);
   int fd = s->fd;
   bs_leavepollers(s);
   if (s->st->loop != NULL)
@@ -101,9 +103,12 @@ static int letgo (bs_socket *s) {
 }
 
 /* EINTR or not: the descriptor is gone. */
-static void release (bs_socket *s) {
-  if (s->fd >= 0)
-    close(letgo(s));
+static void release (lua_State *L, bs_socket *s) {
+  if (s->fd < 0)
+    return;
+  int fd = letgo(L, s);
+  if (fd >= 0)
+    close(fd);
 }
 
 int bs_collect (lua_State *L, int err) {
@@ -189,11 +194,12 @@ typedef struct making {
 } making;
 
 static making checkmaking (lua_State *L, int family) {
-  making m;
+  making m = {family, SOCK_STREAM, 0, -1};
+  if (lua_gettop(L) == 0)
+    return m;
   m.family = bs_optconstant(L, 1, "AF_\0PF_\0", family);
   m.type = bs_optconstant(L, 2, "SOCK_\0", SOCK_STREAM);
   m.protocol = bs_optconstant(L, 3, "IPPROTO_\0NETLINK_\0", 0);
-  m.timeout = -1;
 #if defined(SOCK_NONBLOCK)
   if (m.type & SOCK_NONBLOCK)
     m.timeout = 0;
@@ -347,7 +353,7 @@ static int socket_dup (lua_State *L) {
 /* What failed is what was left to flush: it is closed all the same. */
 static int close_finish (lua_State *L, bs_op *o) {
   int err = o->sock->fd >= 0 ? o->error : 0; /* closed meanwhile: as good */
-  release(o->sock);
+  release(L, o->sock);
   o->error = err;
   if (err != 0)
     return bs_failop(L, o, NULL);
@@ -361,26 +367,26 @@ static const bs_kind close_kind =
 /* s:close() */
 static int socket_close (lua_State *L) {
   bs_op op;
-  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_self(L);
   bs_initop(&op, &close_kind, s->st, s);
   return s->flags & BS_UNFLUSHED ? bs_run(L, &op) : close_finish(L, &op);
 }
 
 /* The collector, and whoever cannot wait. */
 static int socket_gc (lua_State *L) {
-  bs_socket *s = bs_checksocket(L, 1);
+  bs_socket *s = bs_self(L);
   int err = 0;
   if (s->flags & BS_UNFLUSHED)
     while (bs_flush(s, BS_NEVER, &err) == BS_AGAIN)
       ;
-  release(s);
+  release(L, s);
   return 0;
 }
 
 /* Ctrl-C goes on when the socket is closed; what else may fail nobody asks about here. */
 static int closed (lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  release(bs_checksocket(L, 1));
+  release(L, bs_checksocket(L, 1));
   if (status != LUA_OK && status != LUA_YIELD)
     return lua_error(L);
   return 0;
@@ -410,7 +416,7 @@ static int detach_finish (lua_State *L, bs_op *o) {
   if (s->fd < 0) /* the collector, run by the push, may run anything */
     return bs_fail(L, "detach", EBADF);
   bs_restoreflags(s);
-  letgo(s);
+  letgo(L, s);
   return 2;
 }
 
@@ -457,7 +463,7 @@ static int socket_setfd (lua_State *L) {
     return bs_fail(L, "setfd", errno);
   if (s->fd >= 0) {
     bs_restoreflags(s);
-    letgo(s);
+    letgo(L, s);
   }
   if (fd >= 0) {
     fresh.held = NULL;

@@ -432,19 +432,19 @@ static void initread (read_op *r, const bs_kind *kind, bs_socket *s) {
   r->ended = r->probed = 0;
 }
 
-/* The formats are at `first` .. the top. */
-static int doread (lua_State *L, const bs_kind *kind, bs_socket *s, int first) {
+/* The socket is at 1, and the formats from 2 on. */
+static int doread (lua_State *L, const bs_kind *kind, bs_socket *s) {
   read_op r;
   int top = lua_gettop(L);
   initread(&r, kind, s);
-  if (top < first)
+  if (top == 1)
     setformat(&r.few[0], findline, 0, 0);
   else
-    r.n = top - first + 1;
+    r.n = top - 1;
   if (r.n > FEW)
     r.items = (item *)lua_newuserdatauv(L, (size_t)r.n * sizeof(item), 0);
-  for (int arg = first; arg <= top; arg++)
-    checkformat(L, arg, &itemsof(&r)[arg - first]);
+  for (int arg = 2; arg <= top; arg++)
+    checkformat(L, arg, &itemsof(&r)[arg - 2]);
   return bs_run(L, &r.op);
 }
 
@@ -453,15 +453,15 @@ static int stream_read (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   if (s->type != SOCK_STREAM)
     return nostream(L, s, "read");
-  return doread(L, &read_kind, s, 2);
+  return doread(L, &read_kind, s);
 }
 
-#define LOOPSOCKET lua_upvalueindex(BS_NUP + 1)
-#define LOOPKEEP                                                                                   \
-  lua_upvalueindex(BS_NUP + 2) /* for one format "l" or "L": does the newline stay? */
-#define LOOPFORMATS lua_upvalueindex(BS_NUP + 3) /* else: how many, and then each */
-#define LOOPFORMAT(i) lua_upvalueindex(BS_NUP + 3 + (i))
-#define MOSTFORMATS (255 - BS_NUP - 3)
+/* upvalues of the iterator, which are all it has */
+#define LOOPSOCKET lua_upvalueindex(1)
+#define LOOPKEEP lua_upvalueindex(2)    /* for one format "l" or "L": does the newline stay? */
+#define LOOPFORMATS lua_upvalueindex(3) /* else: how many, and then each */
+#define LOOPFORMAT(i) lua_upvalueindex(3 + (i))
+#define MOSTFORMATS (255 - 3)
 
 /* One step of the loop. A whole line that has arrived already needs no more than this. */
 static int lines_next (lua_State *L) {
@@ -478,15 +478,17 @@ static int lines_next (lua_State *L) {
       return 1;
     }
     lua_settop(L, 0);
+    lua_pushvalue(L, LOOPSOCKET);
     lua_pushstring(L, line.keep ? "L" : "l");
   }
   else {
     lua_settop(L, 0);
-    luaL_checkstack(L, n, "too many formats");
+    luaL_checkstack(L, n + 1, "too many formats");
+    lua_pushvalue(L, LOOPSOCKET);
     for (int i = 1; i <= n; i++)
       lua_pushvalue(L, LOOPFORMAT(i));
   }
-  return doread(L, &lines_kind, s, 1);
+  return doread(L, &lines_kind, s);
 }
 
 /* for line in s:lines(...) do */
@@ -504,7 +506,7 @@ static int stream_lines (lua_State *L) {
   lua_insert(L, 2);
   lua_pushinteger(L, oneline ? 0 : n);
   lua_insert(L, 3);
-  bs_pushfunction(L, lines_next, lua_gettop(L));
+  lua_pushcclosure(L, lines_next, lua_gettop(L));
   return 1;
 }
 

@@ -16,8 +16,8 @@
 ** waits for nobody: idle threads end then, and one that is busy ends when its step returns. Idle threads
 ** end after a while by themselves, as a process of one thread may do more (such as enter a namespace).
 **
-** In a child that has been forked there are no threads and the lock may be locked for ever: nothing of the
-** parent's pool is touched there but what is known to be the job's own.
+** In a child that has been forked there are no threads, and the lock may be locked for ever: there the
+** parent's pool is thrown away as it is, and its jobs do not look at it.
 */
 #include "prefix.h"
 
@@ -66,6 +66,7 @@ struct bs_pool {
 };
 
 struct bs_job {
+  pid_t pid; /* of the process that began it */
   bs_pool *pool;
   request *request; /* NULL: it is over */
 };
@@ -289,15 +290,17 @@ static bs_pool *newpool (void) {
   return p;
 }
 
-/* True in a child that was forked since the pool was made. */
-static int strange (const bs_pool *p) {
-  return p->pid != getpid();
+/* True in a child that was forked since `pid` was noted. */
+static int forked (pid_t pid) {
+  return pid != getpid();
 }
 
 /* The state's pool; NULL: memory is out, or the state is being closed. */
 static bs_pool *getpool (bs_state *st) {
-  if (st->pool != NULL && strange(st->pool))
-    st->pool = NULL; /* the jobs that are left look at it */
+  if (st->pool != NULL && forked(st->pool->pid)) {
+    free(st->pool);
+    st->pool = NULL;
+  }
   if (st->pool == NULL) {
     errno = ECANCELED;
     st->pool = st->poolclosed ? NULL : newpool();
@@ -309,7 +312,9 @@ void bs_closepool (bs_state *st) {
   bs_pool *p = st->pool;
   st->pool = NULL;
   st->poolclosed = 1; /* finalizers of what is older than the library may still call it */
-  if (p != NULL && !strange(p)) {
+  if (p != NULL && forked(p->pid))
+    free(p);
+  else if (p != NULL) {
     pthread_mutex_lock(&p->lock);
     p->closed = 1;
     pthread_cond_broadcast(&p->work);
@@ -351,6 +356,7 @@ static int start (bs_job *job, const bs_op *op) {
     errno = err;
     return 0;
   }
+  job->pid = p->pid;
   job->pool = p;
   job->request = r;
   return 1;
@@ -358,7 +364,6 @@ static int start (bs_job *job, const bs_op *op) {
 
 bs_job *bs_startjob (lua_State *L, const bs_op *op) {
   bs_job *job = (bs_job *)lua_newuserdatauv(L, sizeof(bs_job), 0);
-  job->pool = NULL;
   job->request = NULL;
   luaL_setmetatable(L, JOB);
   if (start(job, op) || (bs_collect(L, errno) && start(job, op)))
@@ -372,15 +377,15 @@ int bs_jobfd (const bs_job *job) {
 }
 
 int bs_endjob (bs_job *job, bs_op *op) {
-  bs_pool *p = job->pool;
   request *r = job->request;
   if (r == NULL)
     return 0;
-  if (strange(p)) { /* the parent's threads write to the same descriptor */
+  if (forked(job->pid)) { /* the parent's threads write to the same descriptor */
     bs_abandon(job);
     op->error = ECANCELED;
     return 1;
   }
+  bs_pool *p = job->pool;
   pthread_mutex_lock(&p->lock);
   if (r->state != ENDED) {
     pthread_mutex_unlock(&p->lock);
@@ -395,16 +400,16 @@ int bs_endjob (bs_job *job, bs_op *op) {
 }
 
 void bs_abandon (bs_job *job) {
-  bs_pool *p = job->pool;
   request *r = job->request;
   if (r == NULL)
     return;
   job->request = NULL;
-  if (strange(p)) {
+  if (forked(job->pid)) {
     closetell(r);
     freerequest(r); /* a thread was perhaps at work on it: it is not fit for drop */
     return;
   }
+  bs_pool *p = job->pool;
   pthread_mutex_lock(&p->lock);
   closetell(r);
   if (r->state == RUNNING)

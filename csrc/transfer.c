@@ -24,16 +24,6 @@ static int isagain (int err) {
   return err == EAGAIN || err == EWOULDBLOCK;
 }
 
-/* The socket at 1. Leaves its metatable on the top: to pop it would take as many instructions as the rest
-** of the check. So the caller asks for the number of arguments before. */
-static inline bs_socket *self (lua_State *L) {
-  void *p = lua_touserdata(L, 1);
-  if (p == NULL || !lua_getmetatable(L, 1) ||
-      lua_topointer(L, -1) != lua_topointer(L, BS_UP_SOCKET))
-    luaL_typeerror(L, 1, "socket");
-  return (bs_socket *)p;
-}
-
 /* ==== sending ==== */
 
 typedef struct send_op {
@@ -123,10 +113,10 @@ static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *
   op->to = NULL;
 }
 
-static int dosend (lua_State *L, const bs_kind *kind) {
+static inline int dosend (lua_State *L, const bs_kind *kind) {
   send_op op;
   int top = lua_gettop(L);
-  initsend(L, top, &op, kind, self(L));
+  initsend(L, top, &op, kind, bs_self(L));
   if (top > 2) {
     size_t from;
     lua_settop(L, top);
@@ -134,7 +124,7 @@ static int dosend (lua_State *L, const bs_kind *kind) {
     op.len = bs_checkrange(L, 4, op.len, &from);
     op.data += from;
   }
-  return bs_run(L, &op.op);
+  return bs_runinline(L, &op.op, kind);
 }
 
 /* s:send(data [, flags [, i [, j]]]) */
@@ -154,7 +144,7 @@ static int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_time b
   op.to = to;
   if (flags)
     checkflags(L, 4, &op);
-  return bs_run(L, &op.op);
+  return bs_runinline(L, &op.op, &sendto_kind);
 }
 
 static int sendtoname (lua_State *L, const bs_address *to, bs_time began) {
@@ -224,14 +214,36 @@ static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
   return got;
 }
 
+/* Where the kernel tells a message's whole length if it is asked to (Linux: udp(7), unix(7)), which costs less
+** than recvmsg. */
+static inline int tellslength (const receive_op *r) {
+  const bs_socket *s = r->op.sock;
+  if (MSG_ERRQUEUE == 0 || (r->flags & MSG_ERRQUEUE))
+    return 0;
+  return s->family == AF_UNIX ||
+         ((s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_DGRAM &&
+          (s->protocol == 0 || s->protocol == IPPROTO_UDP));
+}
+
+static ssize_t receivelength (receive_op *r, char *data, size_t n, int flags) {
+  struct sockaddr *from = r->from ? (struct sockaddr *)&r->address : NULL;
+  r->addrlen = r->from ? sizeof(r->address) : 0;
+  ssize_t got =
+    recvfrom(r->op.sock->fd, data, n, flags | MSG_TRUNC, from, r->from ? &r->addrlen : NULL);
+  r->cut = got >= 0 && (size_t)got > n;
+  return r->cut ? (ssize_t)n : got;
+}
+
 /* Bytes that wait for their owner are served first. */
 static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
   size_t waiting = c->end - c->start;
   r->chunk = c;
   r->got = waiting < r->n ? waiting : r->n;
   r->cut = r->message && (c->cut || r->got < waiting);
-  r->addrlen = c->addrlen;
-  memcpy(&r->address, &c->address, c->addrlen);
+  if (r->from) {
+    r->addrlen = c->addrlen;
+    memcpy(&r->address, &c->address, c->addrlen);
+  }
   if (r->into != NULL) {
     memcpy(r->into, c->data + c->start, r->got);
   }
@@ -314,7 +326,8 @@ static int receive_step (bs_op *o, bs_time patience) {
     data = r->chunk->data;
   }
   if (r->message || r->from)
-    got = receivemessage(r, data, n, flags);
+    got = r->message && tellslength(r) ? receivelength(r, data, n, flags)
+                                       : receivemessage(r, data, n, flags);
   else
     got = recv(o->sock->fd, data, n, flags);
   if (got < 0)
@@ -387,7 +400,7 @@ static int recvfrom_finish (lua_State *L, bs_op *o) {
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
-  bs_pushaddress(L, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
+  bs_pushsender(L, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
   handedover(r);
   return 2 + pushcut(L, r);
 }
@@ -455,20 +468,22 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind recv_kind =
-  BS_KIND("recv", receive_op, BS_RECEIVES, receive_step, recv_finish);
+/* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
+#define NOADDRESS char[offsetof(bs_receive, address)]
+
+static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVES, receive_step, recv_finish);
 static const bs_kind chunks_kind =
-  BS_KIND("chunks", receive_op, BS_RECEIVES, receive_step, chunks_finish);
+  BS_KIND("chunks", NOADDRESS, BS_RECEIVES, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
-  BS_KIND("recvinto", receive_op, BS_RECEIVES, receive_step, recvinto_finish);
+  BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
   BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
-void bs_initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
+static inline void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
   r->n = DEFAULTSIZE;
   r->into = NULL;
@@ -478,6 +493,10 @@ void bs_initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   r->from = 0;
   r->cut = 0;
   r->addrlen = 0;
+}
+
+void bs_initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
+  initreceive(r, kind, s);
 }
 
 size_t bs_checkcount (lua_State *L, int arg) {
@@ -519,23 +538,24 @@ static int nothing (lua_State *L, const receive_op *r, int text) {
 static int transfer_recv (lua_State *L) {
   receive_op r;
   int top = lua_gettop(L);
-  bs_initreceive(&r, &recv_kind, self(L));
+  initreceive(&r, &recv_kind, bs_self(L));
   if (top > 1)
     r.n = bs_checkcount(L, 2);
   if (top > 2)
     checkreceiveflags(L, 3, &r, &waitall_kind);
   if (r.n == 0)
     return nothing(L, &r, 1);
-  return bs_run(L, &r.op);
+  return r.op.kind == &recv_kind ? bs_runinline(L, &r.op, &recv_kind) : bs_run(L, &r.op);
 }
 
-/* The socket and n of the loop are upvalues. */
+/* The socket and n of the loop are its only upvalues. */
 static int chunks_next (lua_State *L) {
   receive_op r;
-  bs_initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(BS_NUP + 1)));
-  r.n = (size_t)lua_tointeger(L, lua_upvalueindex(BS_NUP + 2));
+  initreceive(&r, &chunks_kind, (bs_socket *)lua_touserdata(L, lua_upvalueindex(1)));
+  r.n = (size_t)lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);
-  return bs_run(L, &r.op);
+  lua_pushvalue(L, lua_upvalueindex(1)); /* where calls of sockets have it */
+  return bs_runinline(L, &r.op, &chunks_kind);
 }
 
 /* for data in s:chunks([n]) do */
@@ -545,21 +565,21 @@ static int transfer_chunks (lua_State *L) {
   luaL_argcheck(L, n > 0, 2, "a chunk has at least one byte");
   lua_settop(L, 1);
   lua_pushinteger(L, (lua_Integer)n);
-  bs_pushfunction(L, chunks_next, 2);
+  lua_pushcclosure(L, chunks_next, 2);
   return 1;
 }
 
 /* s:recvfrom([n [, flags]]) */
 static int transfer_recvfrom (lua_State *L) {
   receive_op r;
-  bs_initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
+  initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
   r.from = 1;
   r.n = bs_checkcount(L, 2);
   if (lua_gettop(L) > 2)
     checkreceiveflags(L, 3, &r, NULL);
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
-  return bs_run(L, &r.op);
+  return bs_runinline(L, &r.op, &recvfrom_kind);
 }
 
 /* s:recvinto(buffer [, n [, i [, flags]]]) */

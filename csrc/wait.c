@@ -71,6 +71,10 @@ static bs_time left (bs_time deadline) {
   return now < deadline ? deadline - now : 0;
 }
 
+double bs_left (const bs_op *op) {
+  return op->deadline == BS_FOREVER ? -1 : (double)left(op->deadline) / 1e9;
+}
+
 /* ---- flags of the open file description ---- */
 
 /* Knows without asking, unless others share the description. */
@@ -93,6 +97,7 @@ int bs_setnonblock (bs_socket *s, int on) {
 }
 
 static int setrcvtimeo (bs_socket *s, double seconds) {
+  s->kerneltimed = 0;
   struct timeval tv;
   tv.tv_sec = (time_t)seconds;
   tv.tv_usec = (suseconds_t)((seconds - (double)tv.tv_sec) * 1e6);
@@ -163,18 +168,6 @@ static void runhook (lua_State *L, lua_State *from) {
 
 /* ---- the driver ---- */
 
-void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
-  op->kind = kind;
-  op->st = st;
-  op->sock = s;
-  op->error = 0;
-  op->timeout = s != NULL ? s->timeout : -1;
-  op->began = op->deadline = 0;
-  op->rest = 0;
-  op->fd = -1;
-  op->drained = op->flagged = 0;
-}
-
 int bs_waitfd (int fd, int want, bs_time deadline) {
   struct pollfd p;
   p.fd = fd;
@@ -211,7 +204,7 @@ static int tryonce (bs_op *op, bs_time patience) {
 }
 
 /* How long the first step of a call with a timeout may wait by itself. */
-static BS_ASIDE bs_time firstpatience (bs_op *op) {
+BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
   unsigned traits = op->kind->traits;
   if (traits & BS_TIMED) {
     (void)bs_fixdeadline(op);
@@ -224,6 +217,7 @@ static BS_ASIDE bs_time firstpatience (bs_op *op) {
   else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
            !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) &&
            waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * KERNELSHARE : 1e9)) {
+    op->sock->kerneltimed = op->timeout;
     op->began = bs_now();
     return BS_FOREVER;
   }
@@ -263,11 +257,6 @@ static int rest (bs_time span, bs_time deadline) {
   return r < 0 ? r : span < most;
 }
 
-bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
-  bs_hooks known = {lua_gethook(L), lua_gethook(st->main)};
-  return known;
-}
-
 void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_Hook own = lua_gethook(L), mains = lua_gethook(st->main);
   if (own != known->own && own != NULL)
@@ -279,7 +268,8 @@ void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
 
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
-static BS_ASIDE void checkmainhook (lua_State *L, lua_State *mainthread, bs_hooks *known) {
+BS_ASIDE void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
+  lua_State *mainthread = st->main;
   if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
       lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
     runhook(L, mainthread);
@@ -306,7 +296,7 @@ static int await (bs_op *op, int want, int *vain) {
 }
 
 /* What a failure of the step comes to: go on (and perhaps rest before), or BS_DONE. */
-static int afterfailure (lua_State *L, bs_op *op, int *collected) {
+static int afterfailure (lua_State *L, bs_op *op, unsigned char *collected) {
   unsigned traits = op->kind->traits;
   int err = op->error;
   op->error = 0;
@@ -357,14 +347,15 @@ static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
-int bs_try (lua_State *L, bs_op *op, int *collected) {
+int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
   int want = tryonce(op, BS_NEVER);
   return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
 }
 
 /* What the first step did not end: `want` is its answer. */
-static BS_ASIDE void drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
-  int vain = 0, collected = 0;
+BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
+  int vain = 0;
+  unsigned char collected = 0;
   for (;;) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
     int retry = 0; /* after collecting garbage: no more waiting than before */
@@ -416,26 +407,22 @@ BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
     if (results >= 0)
       return results;
   }
+  if (op->st->waiter && !bs_intask(op->st)) {
+    int results = bs_runwaiter(L, op);
+    if (results >= 0)
+      return results;
+  }
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
-    checkmainhook(L, op->st->main, &known);
+    bs_checkmainhook(L, op->st, &known);
   int want = op->kind->traits & BS_BLOCKS
                ? stepblocking(L, op, &known)
-               : tryonce(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
+               : tryonce(op, op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op));
   if (want != BS_DONE || op->error > 0)
-    drive(L, op, want, &known);
+    bs_drive(L, op, want, &known);
   return op->kind->finish(L, op);
 }
 
 int bs_run (lua_State *L, bs_op *op) {
-  const bs_kind *kind = op->kind;
-  if (op->st->aside != 0)
-    return bs_runaside(L, op);
-  bs_hooks known = bs_knownhooks(L, op->st);
-  if (known.main != NULL)
-    checkmainhook(L, op->st->main, &known);
-  int want = kind->step(op, op->timeout < 0 ? BS_FOREVER : firstpatience(op));
-  if (want != BS_DONE || op->error > 0)
-    drive(L, op, want, &known);
-  return kind->finish(L, op);
+  return bs_runinline(L, op, op->kind);
 }

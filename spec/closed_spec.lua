@@ -45,6 +45,7 @@ local of_socket = {
   recvmsg = {"EBADF"},
   send = {"EBADF", "x"},
   sendall = {"EBADF", "x"},
+  sendfile = {"EBADF", 0},
   sendmmsg = {"EBADF", {"x"}},
   sendmsg = {"EBADF", {data = "x"}},
   sendto = {"EBADF", "x", address},

@@ -67,6 +67,10 @@ return {
     "EPIPE", "ECONNRESET", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EAGAIN", "timeout", "EBADF",
     "argument",
   },
+  ["s:sendfile"] = {
+    "EPIPE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EISDIR", "ESPIPE", "EMFILE", "EAGAIN", "timeout",
+    "EBADF", "argument",
+  },
   ["s:sendto"] = {
     "EACCES", "EMSGSIZE", "ECONNREFUSED", "ENOENT", "EISCONN", "EPIPE", "EAI_NONAME", "EAI_SERVICE",
     "EAGAIN", "timeout", "EBADF", "argument",
@@ -130,6 +134,16 @@ return {
 
   ["buf:sub"] = {"argument"},
   ["buf:set"] = {"argument"},
+
+  ["loop.run"] = {"argument"},
+  ["loop.spawn"] = {"argument"},
+  ["loop.wrap"] = {"argument"},
+  ["loop.sleep"] = {"argument"},
+  ["loop.now"] = {},
+  ["loop.timeout"] = {"timeout", "argument"},
+  ["loop.wait"] = {"timeout", "EBUSY", "EBADF", "argument"},
+  ["task:join"] = {"argument"},
+  ["task:cancel"] = {"argument"},
 
   skip = {},
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
-#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench-instr, test-vm,
-#                         test-scale
+#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench,
+#                         bench-instr, bench-calls, test-vm, test-scale
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -23,12 +23,23 @@ test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-dat
 test|?nft|has_admin nft|nftables|nftables|nftables|nftables|
 test|?systemd-socket-activate|command -v systemd-socket-activate|systemd||systemd|systemd|
 test|script|command -v script|bsdutils|util-linux-misc|util-linux|util-linux|
+test|?curl|command -v curl|curl|curl|curl|curl|
+test|?wrk|command -v wrk|wrk|wrk|||
 lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luacheck|rock:luacheck|rock:luacheck
 lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
 lint|clang|command -v clang|clang|clang|clang|clang|llvm
 lint|?clang-format 14|has_clang_format|clang-format-14|clang14-extra-tools||clang14|clang-format@14
 asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
 valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
+bench|?LuaSocket|has_module socket|lua-socket|lua5.4-socket|lua-socket|lua-socket|rock:luasocket
+bench|?luaposix|has_posix|lua-posix lua5.3|lua5.4-posix|lua-posix|rock:luaposix|rock:luaposix
+bench|?cqueues|has_module cqueues|lua-cqueues|lua5.4-cqueues|||
+bench|?luv|has_module luv|lua-luv|rock:luv|rock:luv|rock:luv|rock:luv
+bench|?copas|has_copas|lua-copas|rock:copas|rock:copas|rock:copas|rock:copas
+bench|?Python|command -v python3|python3|python3|python3|python|python
+bench|?taskset|command -v taskset|util-linux|util-linux-misc|util-linux|util-linux|
+bench|?gnuplot|command -v gnuplot|gnuplot-nox|gnuplot|gnuplot|gnuplot|gnuplot
+bench-calls|?strace|command -v strace|strace|strace|strace|strace|
 coverage|gcov|has_gcov|gcc|gcc|gcc|gcc|
 test-vm|qemu-system-x86_64|command -v qemu-system-x86_64|qemu-system-x86||||
 test-vm|busybox|command -v busybox|busybox-static||||
@@ -50,6 +61,17 @@ has_compiler() {
 has_module() {
   lua=$(sh tools/find.sh lua) || return
   for module; do "$lua" -e "require '$module'" || return; done
+}
+
+# Debian has it for Lua 5.3 at most.
+has_posix() {
+  has_module posix || lua5.3 -e 'require "posix"'
+}
+
+# Debian has it where Lua 5.1 looks.
+has_copas() {
+  lua=$(sh tools/find.sh lua) &&
+    "$lua" -e 'package.path = package.path .. ";/usr/share/lua/5.1/?.lua" require "copas"'
 }
 
 has_luarocks() {

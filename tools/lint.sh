@@ -24,16 +24,16 @@ skip() {
 each() {
   compiler=$1
   shift
-  for file in csrc/*.c; do
+  for file in csrc/*.c bench/*.c; do
     # shellcheck disable=SC2086 # FLAGS are words
-    "$compiler" $FLAGS -I"$include" "$@" "$file" || return
+    "$compiler" $FLAGS -Icsrc -I"$include" "$@" "$file" || return
   done
 }
 
 # constants.h is one long table, a row or an #ifdef a line.
 laid_out() {
   good=true
-  for file in csrc/*.[ch]; do
+  for file in csrc/*.[ch] bench/*.[ch]; do
     [ "$file" = csrc/constants.h ] || "$format" --dry-run -Werror "$file" || good=false
   done
   $good || { echo 'make format does it'; false; }

@@ -14,7 +14,8 @@
 
 -- # Conventions
 --
--- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller and `buf` a buffer.
+-- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller, `buf` a buffer, `loop` the
+-- module bsdsocket.loop and `task` a task.
 -- What stands in brackets may be left out, or be nil.
 
 -- ## Numbers and names
@@ -1048,6 +1049,51 @@ function Socket:sendall(data, flags, i, j) end
 ---@overload fun(self: bsdsocket.Socket, data: bsdsocket.Data, path: string): integer?, string?, bsdsocket.Code?
 ---@overload fun(self: bsdsocket.Socket, data: bsdsocket.Data, address: bsdsocket.Address, flags?: integer|string): integer?, string?, bsdsocket.Code?
 function Socket:sendto(data, host, port, flowinfo, scope_id) end
+
+--- Sends a file over a connected stream: from `offset`, or without one from where the file stands, whose position
+--- then moves along; `count` bytes, or up to the end that the file has when the call begins. It goes on until that
+--- is sent, within the socket's timeout. When it fails, the fourth value tells how many bytes were taken before, and
+--- the file stands right behind those: so the same call simply goes on.
+---
+--- The system does it without a copy in the program, where it can. Then what is changed in the file while it is
+--- under way may arrive as it was or as it is now.
+---
+--- A pipe can be sent, too, on Linux, and another stream socket anywhere: to the end of what comes from there, for
+--- which it is waited under this socket's timeout. What Lua or the library has read ahead of them goes first, and
+--- what was not sent can still be read from them.
+---
+--- ```lua
+--- local file <close> = assert(io.open("index.html", "rb"))
+--- assert(s:sendfile(file))           -- all of it
+--- assert(s:sendfile(file, 0, 100))   -- its first 100 bytes; where the file stands does not matter
+--- assert(s:sendfile(io.popen "ls"))  -- what a program prints
+--- ```
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to, or never could.
+--- * `ECONNRESET`: the peer has broken the connection off, or that of a socket that is sent.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EOPNOTSUPP`: the socket is no stream, or one that is sent is none.
+--- * `EISDIR`: the file is a directory.
+--- * `ESPIPE`: an offset in a pipe or a socket, which have none; something else that has none and is neither.
+--- * `EMFILE`: there is no descriptor left, of which a pipe takes one.
+--- * `EAGAIN`: with a timeout of 0, there is no room for all of it, or a pipe or socket has nothing yet.
+--- * `timeout`: the timeout passed.
+--- * `EBADF`: the socket is closed, or the descriptor or socket that is sent; the file is not open for reading.
+--- * raises: a closed file; a negative offset or count.
+---
+--- Also `EIO` and what else reading a file can meet; what a Lua file has not written yet is written first, which may
+--- fail with `ENOSPC`.
+---
+--- See sendfile(2). As Python's `socket.sendfile`.
+---@param file file*|integer|bsdsocket.Socket|table a Lua file, a descriptor, or an object that has `fileno` or `getfd`
+---@param offset? integer from 0; default: where the file stands
+---@param count? integer bytes at most; default: to the end
+---@return integer? sent bytes
+---@return string? message
+---@return bsdsocket.Code? code
+---@return integer? sent bytes taken before the failure
+function Socket:sendfile(file, offset, count) end
 
 --- Ends one or both directions of a connection, for every process that has the socket. After `"SHUT_WR"` the peer
 --- reads what was sent, and then the end of the stream; its answer can still be received.
@@ -2212,6 +2258,8 @@ function Buffer:__len() end
 ---@private
 ---@return string text
 function Buffer:__tostring() end
+
+-- @include types/bsdsocket/loop.lua
 
 -- # Constants
 --
