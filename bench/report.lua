@@ -6,16 +6,16 @@ local report = {}
 
 -- What is compared with C by its ratio, and how its row is called.
 local RATIOS = { { value = "seconds", goal = "goal", suffix = "" },
-  { value = "cpu", goal = "cpugoal", suffix = ": processor time of the server" } }
+  { value = "cpu", goal = "cpugoal", suffix = ": processor time" } }
 
-local REFERENCE, OURS = "C", "bsdsocket"
+local REFERENCE, AGAIN, OURS = "C", "C again", "bsdsocket"
 
---- The figures of a workload, each {title, unit, goal, most, met, rows = {{name, median, low, high}, ...}}, the
+--- The figures of a workload, each {title, value, goal, most, met, rows = {{name, median, low, high}, ...}}, the
 --- rows from the best to the worst.
 function report.figures(workload)
   local list = {}
   local rounds = workload.rounds
-  local function figure(title, unit, value, goal, most, of)
+  local function figure(title, value, goal, most, of)
     local rows, met = {}, nil
     for name, values in pairs(rounds) do
       if values[value] and name ~= REFERENCE then
@@ -31,52 +31,69 @@ function report.figures(workload)
       if a.median ~= b.median then return (a.median > b.median) == not most end
       return a.name < b.name
     end)
-    list[#list + 1] = { title = title, value = value, unit = unit, goal = goal, most = most, met = met, rows = rows }
+    list[#list + 1] = { title = title, value = value, goal = goal, most = most, met = met, rows = rows }
   end
   for _, r in ipairs(RATIOS) do
     local reference = rounds[REFERENCE] and rounds[REFERENCE][r.value]
     if reference then
-      figure(workload.title .. r.suffix, "of C's speed", r.value, workload[r.goal], nil,
+      figure(workload.title .. r.suffix, r.value, workload[r.goal], nil,
         function(values) return statistics.ratio(reference, values) end)
     end
   end
   for value, most in pairs(workload.most or {}) do
-    figure(workload.title, value, value, nil, most, statistics.median)
+    figure(workload.title .. ", " .. value, value, nil, most, statistics.median)
   end
   return list
 end
 
 local function verdict(figure)
-  local wanted = figure.goal and ("goal >= %g"):format(figure.goal)
-    or figure.most and ("goal <= %g"):format(figure.most)
-  return not wanted and "" or wanted .. (figure.met == nil and "" or figure.met and ": met" or ": MISSED")
+  local wanted = figure.goal and ("%.2f"):format(figure.goal) or figure.most and ("<= %g"):format(figure.most) or ""
+  return wanted .. (figure.met == nil and "" or figure.met and " met" or " MISSED")
 end
 
---- Prints one workload.
+local function range(figure, row)
+  return ((figure.most and "%.4g %.4g..%.4g" or "%.3f %.3f..%.3f"):format(row.median, row.low, row.high))
+end
+
+local function named(figure, name)
+  for _, row in ipairs(figure.rows) do
+    if row.name == name then return row end
+  end
+end
+
+--- Prints one workload: every library, from the best to the worst.
 function report.print(workload)
   for _, figure in ipairs(report.figures(workload)) do
-    print(("\n%s, %s   %s"):format(figure.title, figure.unit, verdict(figure)))
-    for _, row in ipairs(figure.rows) do
-      local places = figure.most and "%.4g" or "%.3f"
-      print(("  %-12s " .. places .. "   " .. places .. " .. " .. places):format(row.name, row.median, row.low,
-        row.high))
-    end
+    print(("\n%s%s   %s"):format(figure.title, figure.most and "" or " (C = 1)", verdict(figure)))
+    for _, row in ipairs(figure.rows) do print(("  %-12s %s"):format(row.name, range(figure, row))) end
   end
 end
 
---- Prints which goals are met.
+local function bestpeer(figure)
+  for _, row in ipairs(figure.rows) do
+    if row.name ~= OURS and row.name ~= AGAIN then return row end
+  end
+end
+
+--- Prints a line for each figure: this library, how far C is from itself, the goal, and the best of the others.
 function report.summary(results)
-  local met, missed = 0, {}
+  local line = "%-56s %-20s %-20s %-12s %s"
+  print("\n" .. line:format("median and interval of " .. results.rounds .. " rounds", OURS, "C against itself", "goal",
+    "best of the others"))
+  local met, missed = 0, 0
   for _, workload in ipairs(results.workloads) do
     for _, figure in ipairs(report.figures(workload)) do
+      local ours, again, peer = named(figure, OURS), named(figure, AGAIN), bestpeer(figure)
+      print(line:format(figure.title, ours and range(figure, ours) or "", again and range(figure, again) or "",
+        verdict(figure), peer and ("%s " .. (figure.most and "%.4g" or "%.3f")):format(peer.name, peer.median) or ""))
       if figure.met then met = met + 1 end
-      if figure.met == false then missed[#missed + 1] = figure.title end
+      if figure.met == false then missed = missed + 1 end
     end
   end
-  print(("\nMedians of %d rounds; beside each its %g %% interval, by order statistics. \"C again\" is the same\n"
-    .. "program once more: so much is chance. A goal is met when the interval of bsdsocket reaches it."):format(
-    results.rounds, statistics.CONFIDENCE * 100))
-  print(("%d goals met, %d missed%s%s"):format(met, #missed, #missed > 0 and ": " or "", table.concat(missed, "; ")))
+  print(("\nRatios are C's time divided by the other's in the same round: 1 is as fast as C, more is faster. The\n"
+    .. "interval holds the true median with %g %% (by order statistics); a goal is met when it reaches it."):format(
+    statistics.CONFIDENCE * 100))
+  print(("%d goals met, %d missed"):format(met, missed))
 end
 
 if arg and arg[0]:find "report%.lua$" then
