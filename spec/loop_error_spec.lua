@@ -205,6 +205,32 @@ describe("an error reaches", function()
   end)
 end)
 
+describe("tasks that wait for each other, and for nothing else,", function()
+  it("end with an error of loop.run, as nothing could wake them; then the loop can be used again", function()
+    local log, closed = tasks.log()
+    local ok, message = pcall(loop.run, function()
+      local a, b
+      a = loop.spawn(function()
+        local _ <close> = closed "a"
+        b:join()
+      end)
+      b = loop.spawn(function()
+        local _ <close> = closed "b"
+        a:join()
+      end)
+      a:join()
+    end)
+    assert.is_false(ok)
+    assert.match("wait", message)
+    table.sort(log)
+    assert.same({ "a", "b" }, log)
+    assert.equal("again", loop.run(function()
+      loop.sleep(0.001)
+      return "again"
+    end))
+  end)
+end)
+
 describe("loop.run inside a task", function()
   local inside = {
     ["in a task"] = function(f) f() end,
