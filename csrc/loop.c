@@ -127,6 +127,7 @@ struct scope {
   bs_timer timer;
   unsigned char active;  /* runs, or waits: not suspended by a yield of its own */
   unsigned char expired; /* its time is over */
+  unsigned char spared;  /* it was over before: the task only had to let others have their turn */
 };
 
 /* ==== lists ==== */
@@ -861,11 +862,18 @@ static int scope_gc (lua_State *L) {
 
 static void ringscope (lua_State *L, bs_timer *timer) {
   scope *sc = (scope *)(void *)((char *)timer - offsetof(scope, timer));
+  bs_task *t = sc->task;
   (void)L;
+  /* what has not been tried yet may have no need to wait: that it gives way to others is our doing */
+  if (sc->active && t->state == READY && t->pending && !sc->spared) {
+    sc->spared = 1;
+    if (bs_settimer(&sc->loop->timers, timer, bs_now() + 1) == 0) /* the next time around */
+      return;
+  }
   sc->expired = 1;
-  if (sc->active && sc->task->state != RUNNING) {
-    forget(sc->task);
-    makeready(sc->task);
+  if (sc->active && t->state != RUNNING) {
+    forget(t);
+    makeready(t);
   }
 }
 
