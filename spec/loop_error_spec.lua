@@ -39,6 +39,18 @@ describe("an error in a task that nobody joins #process", function()
     assert.match("oops.*later\n$", output)
   end)
 
+  it("is told while others never rest", function()
+    local output = tasks.lua [[
+      loop.run(function()
+        loop.spawn(function() error "oops" end)
+        local start = loop.now()
+        while loop.now() < start + 0.1 do loop.sleep(0) end
+        io.stderr:write "later\n"
+      end)
+    ]]
+    assert.match("oops.*later\n$", output)
+  end)
+
   it("is told though the task has never waited, or was spawned before loop.run", function()
     for _, code in ipairs {
       "loop.spawn(error, 'oops', 0) loop.run()",
