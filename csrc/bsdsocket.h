@@ -33,10 +33,9 @@
 #define BS_NUP 6
 
 /* user values of the state */
-#define BS_STATE_TASKS 1  /* those that have not ended (loop.c) */
-#define BS_STATE_TASK 2   /* metatable of tasks */
-#define BS_STATE_SENDER 3 /* the address of `sender` */
-#define BS_STATE_NUV 3
+#define BS_STATE_TASK 1   /* metatable of tasks */
+#define BS_STATE_SENDER 2 /* the address of `sender` */
+#define BS_STATE_NUV 2
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
@@ -82,7 +81,8 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  size_t searched;   /* there is no newline in start .. searched - 1 */
+  size_t searched;   /* in start .. searched - 1 there is not ... */
+  uint64_t sought;   /* ... what this stands for (stream.c) */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
@@ -264,6 +264,7 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
@@ -621,10 +622,11 @@ void bs_freetimers(bs_timers *ts);
 /* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
 ** be suspended. */
 int bs_runintask(lua_State *L, bs_op *op);
-int bs_intask(const bs_state *st); /* is one running? */
+int bs_hasturn(const bs_state *st); /* may a task go on without waiting, or is it others' turn? */
+int bs_intask(const bs_state *st);  /* is one running? */
 void bs_leaveloop(bs_state *st,
-                  int fd);       /* before it is closed or given up: wakes who waits for it */
-void bs_closeloop(bs_state *st); /* with the state */
+                  int fd); /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
 /* ---- waiter.c ---- */

@@ -48,7 +48,8 @@ local function scan(address)
 end
 
 local function main()
-  local address = assert(socket.getaddrinfo(host, nil, {type = "SOCK_STREAM"}))[1].address.host -- asked once, not by each
+  -- asked once, not by each task
+  local address = assert(socket.getaddrinfo(host, nil, {type = "SOCK_STREAM"}))[1].address.host
   local mine <close> = assert(socket.listen("127.0.0.1", 0)) -- so that there is one to be found here
   local start, tasks = loop.now(), {}
   for i = 1, TASKS do tasks[i] = loop.spawn(scan, address) end

@@ -1,10 +1,10 @@
--- 23_http.lua: a web server, which says hello. It speaks as much HTTP/1.1 as a browser, curl or wrk wants: many requests
--- on one connection, some sent before the last was answered, HEAD, bodies (which are skipped). What a stranger sends is
--- not trusted: each piece of it has a bound, and so has the time that it may take.
+-- 23_http.lua: a web server, which says hello. It speaks as much HTTP/1.1 as a browser, curl or wrk wants: many
+-- requests on one connection, some sent before the last was answered, HEAD, bodies (which are skipped). What a
+-- stranger sends is not trusted: each piece of it has a bound, and so has the time that it may take.
 --
 --   lua5.4 examples/23_http.lua [port [seconds]]
 --
--- Until Ctrl-C; look at http://127.0.0.1:8080 in a browser. With "demo" as port a client of this script asks, and it ends.
+-- Until Ctrl-C; look at http://127.0.0.1:8080 in a browser. As port "demo" a client of this script asks, and it ends.
 -- run: demo
 
 -- In a checkout the library is where `make` built it; once installed it needs neither line.

@@ -123,7 +123,7 @@ describe("socket.listen_fds #process", function()
   end
 
   it("refuses variables that make no sense", function()
-    for _, value in ipairs { "many", "-1", "2.0", "0x2", " 2", "2 ", "1e0", "", "2147483645", "99999999999999999999" } do
+    for _, value in ipairs { "many", "-1", "2.0", "0x2", " 2", "2 ", "1e0", "", "2147483645", "9223372036854775808" } do
       refuses("EINVAL", "LISTEN_FDS=" .. value, ("LISTEN_PID=$$ LISTEN_FDS='%s'"):format(value))
     end
     for _, value in ipairs { "me", "-1", "", "99999999999999999999" } do

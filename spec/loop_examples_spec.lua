@@ -55,7 +55,7 @@ $]],
       .. "client\t10000000 bytes\tin capitals\n$",
     ["23_http.lua"] = "^listen\t127%.0%.0%.1:%d+\n" .. [[
 client	GET / HTTP/1.1	200 OK	<!doctype html><title>hello</title><p>Hello from Lua!</p>
-client	HEAD / HTTP/1.1	200 OK	
+client	HEAD / HTTP/1.1	200 OK%s
 client	GET /nowhere HTTP/1.1	404 Not Found	no such page
 client	POST / HTTP/1.1	200 OK	<!doctype html><title>hello</title><p>Hello from Lua!</p>
 client	hihihi	400 Bad Request	Bad Request
@@ -132,7 +132,7 @@ describe("the chat room #process", function()
 
   it("throws out who does not read what is said, and the others hear the rest", function()
     local program <close>, port = server("20_chatroom.lua", 0)
-    local deaf <close> = enter(port, "deaf")
+    local _ <close> = enter(port, "deaf")
     local ada <close> = enter(port, "Ada")
     repeat until process.line(program) == "room\tAda came"
     local bob <close> = enter(port, "Bob")

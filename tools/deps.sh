@@ -2,7 +2,7 @@
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
 #   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench,
-#                         bench-instr, bench-calls, test-vm
+#                         bench-instr, bench-calls, test-vm, test-scale
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -47,6 +47,8 @@ test-vm|ip, tc, tipc|has_admin ip tc tipc|iproute2||||
 test-vm|modprobe, depmod|has_admin modprobe depmod|kmod||||
 test-vm|cpio|command -v cpio|cpio||||
 test-vm|xz, zstd|has_admin xz zstd|xz-utils zstd||||
+test-scale|haproxy|has_admin haproxy|haproxy|haproxy|haproxy|haproxy|haproxy
+test-scale|?nginx with its stream module|has_nginx|nginx-light libnginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|
 EOF_ROWS
 }
 
@@ -94,6 +96,10 @@ has_admin() (
   PATH=$PATH:/usr/sbin:/sbin
   for program; do command -v "$program" || exit; done
 )
+
+has_nginx() {
+  has_admin nginx && ls /etc/nginx/modules-enabled/*stream*
+}
 
 has_gcov() {
   command -v "$(${CC:-cc} -print-prog-name=gcov)"
