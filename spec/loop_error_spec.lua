@@ -39,6 +39,18 @@ describe("an error in a task that nobody joins #process", function()
     assert.match("oops.*later\n$", output)
   end)
 
+  it("is told while others never rest", function()
+    local output = tasks.lua [[
+      loop.run(function()
+        loop.spawn(function() error "oops" end)
+        local start = loop.now()
+        while loop.now() < start + 0.1 do loop.sleep(0) end
+        io.stderr:write "later\n"
+      end)
+    ]]
+    assert.match("oops.*later\n$", output)
+  end)
+
   it("is told though the task has never waited, or was spawned before loop.run", function()
     for _, code in ipairs {
       "loop.spawn(error, 'oops', 0) loop.run()",
@@ -202,6 +214,32 @@ describe("an error reaches", function()
       assert.match("^[^\n]*loop_error_spec.lua:%d+: bad argument #1 to 'recv' %(number expected, got table%)", message)
       tasks.join(late)
     end)
+  end)
+end)
+
+describe("tasks that wait for each other, and for nothing else,", function()
+  it("end with an error of loop.run, as nothing could wake them; then the loop can be used again", function()
+    local log, closed = tasks.log()
+    local ok, message = pcall(loop.run, function()
+      local a, b
+      a = loop.spawn(function()
+        local _ <close> = closed "a"
+        b:join()
+      end)
+      b = loop.spawn(function()
+        local _ <close> = closed "b"
+        a:join()
+      end)
+      a:join()
+    end)
+    assert.is_false(ok)
+    assert.match("wait", message)
+    table.sort(log)
+    assert.same({ "a", "b" }, log)
+    assert.equal("again", loop.run(function()
+      loop.sleep(0.001)
+      return "again"
+    end))
   end)
 end)
 

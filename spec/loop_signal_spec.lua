@@ -120,6 +120,7 @@ describe("Ctrl-C #process", function()
             b:recv()
           end
         end)
+        for _ = 1, 5 do loop.sleep(0) end
         print "now"
         while true do loop.sleep(0) end
       end)

@@ -344,17 +344,18 @@ describe("loop.spawn", function()
     assert.same({ n = 0 }, table.pack(loop.run()))
   end)
 
-  it("makes tasks that can be a hundred thousand in all, and many at a time", function()
+  it("makes as many tasks at a time as there is memory for", function()
+    local count = helper.instrumented and 2000 or 20000
     tasks.run(function()
       local sum, list = 0, {}
-      for i = 1, 20000 do
+      for i = 1, count do
         list[i] = loop.spawn(function(x)
           loop.sleep(0)
           sum = sum + x
         end, i)
       end
       for _, task in ipairs(list) do tasks.join(task) end
-      assert.equal(20000 * 20001 // 2, sum)
+      assert.equal(count * (count + 1) // 2, sum)
     end)
   end)
 

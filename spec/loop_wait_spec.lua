@@ -83,6 +83,20 @@ describe("loop.wait", function()
     helper.fails("loop.wait", "timeout", loop.wait(a, "r", 0))
   end)
 
+  it("is not alone in that: select and pollers in a task count them, too", function()
+    local a, b = net.pair()
+    tasks.run(function()
+      b:send "one\ntwo\n"
+      assert.equal("one", a:read())
+      assert.same({ { a, [a] = 1 }, {} }, { socket.select({ a }, nil) })
+      local p <close> = assert(socket.poller())
+      p:add(a, "r")
+      for s, events in p:wait() do assert.same({ a, "r" }, { s, events }) end
+      assert.equal("two", a:read())
+      assert.same({ {}, {} }, { socket.select({ a }, nil, 0.001) })
+    end)
+  end)
+
   everywhere("of a closed socket, and of a number that nobody has, is EBADF", function()
     local a = net.pair()
     local fd = a:fileno()

@@ -75,6 +75,20 @@ describe("loop.wrap does as coroutine.wrap:", function()
     assert.match("non%-suspended coroutine", message)
   end)
 
+  alike("raises when it calls itself, whatever is on its stack, and goes on", function(wrap)
+    local f, ok, message
+    f = wrap(function(x)
+      local y = x
+      ok, message = pcall(f, 1, 2)
+      coroutine.yield(y)
+      return y + 1
+    end)
+    assert.equal(5, f(5, 6))
+    assert.is_false(ok)
+    assert.match("non%-suspended coroutine", message)
+    assert.equal(6, f())
+  end)
+
   alike("may be nested, each yielding to its own caller", function(wrap)
     local outer = wrap(function()
       local inner = wrap(function()
