@@ -33,11 +33,9 @@
 #define BS_NUP 6
 
 /* user values of the state */
-#define BS_STATE_TASKS 1 /* those that have not ended (loop.c) */
-#define BS_STATE_TASK 2  /* metatable of tasks */
-#define BS_STATE_WAIT 3  /* what setwaiter was given (waiter.c) */
-#define BS_STATE_WAKE 4
-#define BS_STATE_NUV 4
+#define BS_STATE_TASK 1   /* metatable of tasks */
+#define BS_STATE_SENDER 2 /* the address of `sender` */
+#define BS_STATE_NUV 2
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
@@ -103,8 +101,12 @@ struct bs_state {
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake; /* by the addresses of these */
   int closing;     /* <close> variables of something cancelled are running: nobody may wait */
-  bs_pool *pool;   /* its helper threads (thread.c); NULL: none yet */
-  int poolclosed;  /* and there will be none */
+  /* The last address that bs_pushsender was given, as the kernel wrote it. */
+  socklen_t senderlen; /* 0: none */
+  int senderfamily;
+  char sender[sizeof(struct sockaddr_in6)];
+  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed; /* and there will be none */
 };
 
 /* bits of bs_socket.flags */
@@ -261,6 +263,7 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
@@ -371,6 +374,8 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+/* The same for the sender of a datagram, who seldom sends just one. */
+void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
@@ -618,8 +623,8 @@ void bs_freetimers(bs_timers *ts);
 int bs_runintask(lua_State *L, bs_op *op);
 int bs_intask(const bs_state *st); /* is one running? */
 void bs_leaveloop(bs_state *st,
-                  int fd);       /* before it is closed or given up: wakes who waits for it */
-void bs_closeloop(bs_state *st); /* with the state */
+                  int fd); /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
 /* ---- waiter.c ---- */

@@ -21,6 +21,9 @@
 #include "bsdsocket.h"
 
 #define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
+#define STRAY                                                                                      \
+  "attempt to yield from a task to the loop: a generator needs loop.wrap, or a coroutine of its "  \
+  "own"
 #define BUDGET 64 /* tries in a row that a task has before others get their turn */
 
 typedef struct bs_task bs_task;
@@ -37,6 +40,7 @@ struct bs_task {
   bs_loop *loop;
   lua_State *L;    /* its coroutine, kept alive by the user value */
   lua_State *runs; /* the coroutine that runs when the task does: L, or that of a scope */
+  lua_State *at;   /* the one that `op` waits in, kept alive by the second user value */
   scope *scope;    /* the innermost */
   list *on;        /* the list that it is on, or NULL */
   bs_task *next, *before;
@@ -54,6 +58,7 @@ struct bs_task {
   unsigned char collected; /* for that, garbage was once */
   unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
   unsigned char failed;    /* it ended by an error, which is its result */
+  unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* and nobody has been told of that yet */
 };
 
@@ -75,6 +80,7 @@ struct bs_loop {
   place *places; /* by descriptor */
   int size;
   list ready;
+  list selecting;   /* waiting for several descriptors at once: to look again when one is closed */
   list silent;      /* ended by errors that nobody has been told of */
   bs_task *current; /* the one that runs */
   bs_task *first;   /* that of loop.run's function */
@@ -125,9 +131,18 @@ struct scope {
   bs_task *task; /* the one that it is in, while active */
   bs_loop *loop;
   bs_timer timer;
-  unsigned char active;  /* runs, or waits: not suspended by a yield of its own */
-  unsigned char expired; /* its time is over */
+  unsigned char active;    /* runs, or waits: not suspended by a yield of its own */
+  unsigned char expired;   /* its time is over */
+  unsigned char running;   /* it is on the C stack */
+  unsigned char generator; /* loop.wrap's */
+  unsigned char spared;    /* it was over before: the task only had to let others have their turn */
 };
+
+/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table: in the
+** registry, as iterators without the usual upvalues have to find it. */
+static void pushtasks (lua_State *L, const bs_state *st) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, st);
+}
 
 /* ==== lists ==== */
 
@@ -281,6 +296,8 @@ void bs_leaveloop (bs_state *st, int fd) {
   if (loop->places[fd].known && !forked(loop))
     (void)bs_engineremove(&loop->engine, fd, fd);
   forgetplace(loop, fd);
+  while (loop->selecting.first != NULL)
+    makeready(loop->selecting.first);
 }
 
 /* ==== operations of tasks ==== */
@@ -353,6 +370,8 @@ static int park (bs_task *t, bs_op *op, int want) {
     if (op->error != 0)
       return 0;
   }
+  if (op->kind->descriptor != NULL)
+    append(&t->loop->selecting, t);
   if (when == BS_FOREVER)
     bs_stoptimer(timers, &t->timer);
   else if (t->timer.when != when || t->timer.place == 0)
@@ -389,6 +408,10 @@ static void forget (bs_task *t) {
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
   int want = BS_READ;
+  if (lua_status(t->at) != LUA_YIELD) { /* somebody has closed it: what the operation has is gone */
+    forget(t);
+    return 1;
+  }
   t->loop->budget = BUDGET;
   if (t->job != NULL) {
     leavejob(t);
@@ -430,77 +453,116 @@ static int closethread (lua_State *L, bs_loop *loop, lua_State *co) {
   return status;
 }
 
-/* Makes the text for somebody who looks for the mistake: beside the error, in the coroutine itself. */
-static int explain (lua_State *L) {
-  lua_State *co = (lua_State *)lua_touserdata(L, 1);
-  lua_pushvalue(co, -1);
-  lua_xmove(co, L, 1);
-  luaL_traceback(L, co, luaL_tolstring(L, -1, NULL), 0);
-  return 1;
+/* ---- its end ---- */
+
+static void pushtask (lua_State *L, const bs_task *t) {
+  pushtasks(L, t->loop->st);
+  lua_rawgetp(L, -1, t);
+  lua_remove(L, -2);
 }
 
-/* It has ended, with `results` at the top of its coroutine. */
-static void end (bs_task *t, int results, int failed) {
-  bs_loop *loop = t->loop;
-  bs_state *st = loop->st;
-  t->state = ENDED;
-  t->results = results;
-  t->failed = (unsigned char)failed;
-  loop->alive--;
+/* The task has ended. Its outcome, if there is one, is on the top: a value, or several in a table. */
+static void end (lua_State *L, bs_task *t, int results, int failed) {
+  bs_state *st = t->loop->st;
   forget(t);
   if (t->op != NULL)
     st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
   t->op = NULL;
   t->room = 0;
+  t->state = ENDED;
+  t->results = results;
+  t->failed = (unsigned char)failed;
+  t->loop->alive--;
+  if (results == 0)
+    lua_pushnil(L);
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushnil(L); /* the coroutine is garbage */
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->L = t->at = t->runs = NULL;
   while (t->joiners.first != NULL)
     makeready(t->joiners.first);
 }
 
-/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table of the state. */
 static void anchor (lua_State *L, bs_task *t, int task) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  pushtasks(L, t->loop->st);
   lua_pushvalue(L, task);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
 static void unanchor (lua_State *L, bs_task *t) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  pushtasks(L, t->loop->st);
   lua_pushnil(L);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
-/* With an error, at 1 in its coroutine, that somebody will be told of, or else with a text about it at 2. */
-static void endbadly (lua_State *L, bs_task *t, int told) {
-  end(t, 1, 1);
-  if (told)
-    unanchor(L, t);
-  else {
-    t->silent = 1;
-    append(&t->loop->silent, t);
-  }
+/* Makes the text for somebody who looks for the mistake. */
+static int explain (lua_State *L) {
+  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), luaL_tolstring(L, 2, NULL), 0);
+  return 1;
 }
 
-/* Pushes the text about the error on the top of a coroutine. */
+/* Pushes that about the error on the top. */
 static void pushtext (lua_State *L, lua_State *co) {
   lua_pushcfunction(L, explain);
   lua_pushlightuserdata(L, co);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
     lua_pop(L, 1);
     lua_pushliteral(L, "(no memory left to tell)");
   }
 }
 
-/* An error ended it. */
+/* It ends with the error on the top. Where nobody waits for that, a text about it is below. */
+static void endbadly (lua_State *L, bs_task *t, int told) {
+  end(L, t, 1, 1);
+  if (told) {
+    unanchor(L, t);
+    return;
+  }
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->silent = 1;
+  append(&t->loop->silent, t);
+}
+
+/* An error, on the top of its coroutine, ended it. */
 static void fail (lua_State *L, bs_task *t) {
+  lua_State *co = t->L;
   int told = t->joiners.first != NULL || t == t->loop->first;
-  if (!told)
-    pushtext(L, t->L);
-  (void)closethread(L, t->loop, t->L);
-  if (!told)
-    lua_xmove(L, t->L, 1);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
+  if (!told) {
+    pushtext(L, co);
+    lua_insert(L, -2);
+  }
+  if (closethread(L, t->loop, co) != LUA_OK) { /* the same, or that of a <close> variable */
+    lua_pop(L, 1);
+    lua_xmove(co, L, 1);
+  }
   endbadly(L, t, told);
+}
+
+/* It has returned: the results are on the top of its coroutine. */
+static void succeed (lua_State *L, bs_task *t, int results) {
+  lua_State *co = t->L;
+  if (results == 1)
+    lua_xmove(co, L, 1);
+  else if (results > 1) {
+    lua_createtable(L, results, 0);
+    for (int i = results; i > 0; i--) {
+      lua_xmove(co, L, 1);
+      lua_rawseti(L, -2, i);
+    }
+  }
+  end(L, t, results, 0);
+  unanchor(L, t);
 }
 
 static void resume (lua_State *L, bs_task *t) {
@@ -517,15 +579,11 @@ static void resume (lua_State *L, bs_task *t) {
   if (status == LUA_YIELD && t->state != RUNNING)
     return;
   if (status == LUA_YIELD) {
-    lua_pushliteral(t->L,
-                    "attempt to yield from a task to the loop: a generator needs loop.wrap, "
-                    "or a coroutine of its own");
+    lua_pushliteral(t->L, STRAY);
     fail(L, t);
   }
-  else if (status == LUA_OK) {
-    end(t, results, 0);
-    unanchor(L, t);
-  }
+  else if (status == LUA_OK)
+    succeed(L, t, results);
   else
     fail(L, t);
 }
@@ -553,10 +611,28 @@ static int refuse (lua_State *L, const char *call) {
                     call);
 }
 
+/* A program may get hold of a task's coroutine and resume it, though it waits. */
+static int wrongly (lua_State *L, const bs_loop *loop) {
+  pushtasks(L, loop->st);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    if (t->pending && t->at == L) {
+      forget(t);
+      makeready(t);
+    }
+    lua_pop(L, 1);
+  }
+  return luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
+}
+
 /* The function may be an iterator that has none of the usual upvalues. */
 static int resumed (lua_State *L, int status, lua_KContext ctx) {
-  bs_task *t = ((bs_loop *)ctx)->current;
+  bs_loop *loop = (bs_loop *)ctx;
+  bs_task *t = loop->current;
   (void)status;
+  if (t == NULL || L != t->runs || !t->pending || t->at != L)
+    return wrongly(L, loop);
   t->pending = 0;
   if (t->job != NULL) {
     t->job = NULL;
@@ -578,9 +654,24 @@ static int roomfor (bs_task *t, size_t size) {
   return 1;
 }
 
+/* A scope's coroutine is kept alive by what is on the stack around it, which might be closed. */
+static int keepthread (lua_State *L, bs_task *t) {
+  if (L == t->L)
+    return 1;
+  if (!lua_checkstack(L, 4))
+    return 0;
+  pushtasks(L, t->loop->st);
+  lua_rawgetp(L, -1, t);
+  lua_pushthread(L);
+  lua_setiuservalue(L, -2, 2);
+  lua_pop(L, 2);
+  return 1;
+}
+
 static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   memcpy(t->op, op, op->kind->size);
   t->pending = 1;
+  t->at = L;
   return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
 }
 
@@ -596,7 +687,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if (t == NULL && !misplaced(L, loop))
     return -1;
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
-    if (!roomfor(t, kind->size))
+    if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
     makeready(t);
     return suspend(L, t, op);
@@ -614,7 +705,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
     if (op->fd < 0)
       return -1;
   }
-  if (!roomfor(t, kind->size)) {
+  if (!roomfor(t, kind->size) || !keepthread(L, t)) {
     if (kind->drop != NULL)
       kind->drop(op);
     return bs_memory(L);
@@ -703,6 +794,8 @@ static bs_task *checktask (lua_State *L, int arg) {
 static bs_loop *needloop (lua_State *L) {
   bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
   if (st->loop == NULL) {
+    lua_newtable(L); /* of tasks */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, st);
     bs_loop *loop = (bs_loop *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_loop));
     if (loop == NULL)
       bs_memory(L);
@@ -719,7 +812,7 @@ static bs_task *newtask (lua_State *L, int f) {
   bs_loop *loop = needloop(L);
   int arguments = lua_gettop(L) - f;
   luaL_checktype(L, f, LUA_TFUNCTION);
-  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 1);
+  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 2);
   memset(t, 0, sizeof(*t));
   t->loop = loop;
   t->timer.ring = ringtask;
@@ -753,21 +846,30 @@ static void heard (lua_State *L, bs_task *t) {
   unanchor(L, t);
 }
 
-/* Pushes true and the results, or false and the error. */
-static int pushoutcome (lua_State *L, bs_task *t) {
+/* Pushes true and the results, or false and the error; the task is at `at`. */
+static int pushoutcome (lua_State *L, bs_task *t, int at) {
   heard(L, t);
-  luaL_checkstack(L, t->results + 1, "too many results");
+  luaL_checkstack(L, t->results + 2, "too many results");
   lua_pushboolean(L, !t->failed);
-  for (int i = 1; i <= t->results; i++) {
-    lua_pushvalue(t->L, i);
-    lua_xmove(t->L, L, 1);
+  if (t->cancelled)
+    lua_pushliteral(L, "cancelled");
+  else if (t->results > 0)
+    lua_getiuservalue(L, at, 2);
+  if (t->results > 1) {
+    int values = lua_gettop(L);
+    for (int i = 1; i <= t->results; i++)
+      lua_rawgeti(L, values, i);
+    lua_remove(L, values);
   }
   return t->results + 1;
 }
 
 static int joined (lua_State *L, int status, lua_KContext ctx) {
+  bs_task *t = checktask(L, 1);
   (void)status, (void)ctx;
-  return pushoutcome(L, checktask(L, 1));
+  if (t->state != ENDED)
+    return wrongly(L, t->loop);
+  return pushoutcome(L, t, 1);
 }
 
 /* task:join() */
@@ -776,7 +878,7 @@ static int task_join (lua_State *L) {
   bs_loop *loop = t->loop;
   lua_settop(L, 1);
   if (t->state == ENDED)
-    return pushoutcome(L, t);
+    return pushoutcome(L, t, 1);
   if (t == loop->current)
     return luaL_error(L, "a task cannot join itself");
   bs_task *self = taskof(L, loop);
@@ -792,40 +894,32 @@ static int task_join (lua_State *L) {
 /* Ends a task that is not running, with its scopes from the inside to the outside. */
 static void cancel (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
-  int status = LUA_OK;
-  lua_State *co = t->L;
+  int top = lua_gettop(L);
+  lua_checkstack(L, 4);
   t->state = RUNNING; /* nobody is to end it twice */
   forget(t);
-  while (t->scope != NULL) {
+  for (int more = 1; more;) {
     scope *sc = t->scope;
-    t->scope = sc->outer;
-    sc->active = 0;
-    bs_stoptimer(&loop->timers, &sc->timer);
-    int each = closethread(L, loop, sc->co);
-    if (each != LUA_OK) {
-      status = each;
-      co = sc->co;
+    lua_State *co = sc != NULL ? sc->co : t->L;
+    more = sc != NULL;
+    if (sc != NULL) {
+      t->scope = sc->outer;
+      sc->active = 0;
+      bs_stoptimer(&loop->timers, &sc->timer);
+    }
+    if (closethread(L, loop, co) != LUA_OK) { /* the last error is the one that counts, as in Lua */
+      lua_settop(L, top);
+      lua_xmove(co, L, 1);
     }
   }
-  int last = closethread(L, loop, t->L);
-  if (last != LUA_OK)
-    status = last;
-  else if (status != LUA_OK) {
-    lua_settop(t->L, 0);
-    lua_xmove(co, t->L, 1);
+  int failed = lua_gettop(L) > top, told = !failed || t->joiners.first != NULL;
+  if (!failed) {
+    t->cancelled = 1;
+    lua_pushnil(L);
   }
-  int told = status == LUA_OK || t->joiners.first != NULL;
-  if (status == LUA_OK) {
-    lua_settop(t->L, 0);
-    lua_pushliteral(t->L, "cancelled");
-  }
-  else {
-    lua_replace(t->L, 1);
-    lua_settop(t->L, 1);
-  }
-  if (!told) {
-    pushtext(L, t->L);
-    lua_xmove(L, t->L, 1);
+  else if (!told) {
+    pushtext(L, L);
+    lua_insert(L, -2);
   }
   endbadly(L, t, told);
 }
@@ -861,11 +955,18 @@ static int scope_gc (lua_State *L) {
 
 static void ringscope (lua_State *L, bs_timer *timer) {
   scope *sc = (scope *)(void *)((char *)timer - offsetof(scope, timer));
+  bs_task *t = sc->task;
   (void)L;
+  /* what has not been tried yet may have no need to wait: that it gives way to others is our doing */
+  if (sc->active && t->state == READY && t->pending && !sc->spared) {
+    sc->spared = 1;
+    if (bs_settimer(&sc->loop->timers, timer, bs_now() + 1) == 0) /* the next time around */
+      return;
+  }
   sc->expired = 1;
-  if (sc->active && sc->task->state != RUNNING) {
-    forget(sc->task);
-    makeready(sc->task);
+  if (sc->active && t->state != RUNNING) {
+    forget(t);
+    makeready(t);
   }
 }
 
@@ -911,7 +1012,9 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
   if (!lua_checkstack(sc->co, arguments))
     bs_memory(L);
   lua_xmove(L, sc->co, arguments);
+  sc->running = 1;
   int status = lua_resume(sc->co, L, arguments, results);
+  sc->running = 0;
   if (t != NULL)
     t->blocks = (unsigned char)blocks;
   if (through)
@@ -932,8 +1035,10 @@ static int takeresults (lua_State *L, scope *sc, int results) {
 
 /* An error of a scope goes on, after its <close> variables. */
 static int passerror (lua_State *L, scope *sc) {
-  (void)closethread(L, sc->loop, sc->co);
+  lua_pushvalue(sc->co, -1);
   lua_xmove(sc->co, L, 1);
+  if (closethread(L, sc->loop, sc->co) != LUA_OK)
+    lua_xmove(sc->co, L, 1);
   return lua_error(L);
 }
 
@@ -967,7 +1072,7 @@ static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
 
 static int wrap_call (lua_State *L) {
   scope *sc = (scope *)lua_touserdata(L, WRAPPED);
-  if (sc->active)
+  if (sc->active || sc->running)
     return luaL_error(L, "cannot resume non-suspended coroutine");
   if (lua_status(sc->co) == LUA_OK && lua_gettop(sc->co) == 0)
     return luaL_error(L, "cannot resume dead coroutine");
@@ -978,7 +1083,7 @@ static int wrap_call (lua_State *L) {
 static int loop_wrap (lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  newscope(L, needloop(L));
+  newscope(L, needloop(L))->generator = 1;
   bs_pushfunction(L, wrap_call, 1);
   return 1;
 }
@@ -1011,6 +1116,14 @@ static int expire (lua_State *L, scope *sc) {
   return 3;
 }
 
+/* Is there a generator that a yield might be meant for? */
+static int generates (const bs_task *t) {
+  const scope *sc = t != NULL ? t->scope : NULL;
+  while (sc != NULL && !sc->generator)
+    sc = sc->outer;
+  return sc != NULL;
+}
+
 static int timeout (lua_State *L, int arguments) {
   scope *sc = (scope *)lua_touserdata(L, 1);
   int results;
@@ -1018,6 +1131,11 @@ static int timeout (lua_State *L, int arguments) {
   switch (status) {
     case SUSPENDED: return lua_yieldk(L, 0, 0, timeoutcontinue);
     case LUA_YIELD: /* to a generator around it */
+      if (!generates(sc->loop->current)) {
+        bs_stoptimer(&sc->loop->timers, &sc->timer);
+        lua_pushliteral(sc->co, STRAY);
+        return passerror(L, sc);
+      }
       takeresults(L, sc, results);
       return lua_yieldk(L, results, 0, timeoutyielded);
     default:
@@ -1096,6 +1214,8 @@ static int loop_sleep (lua_State *L) {
   op.timeout = bs_checktimeout(L, 1);
   lua_settop(L, 0);
   bs_task *t = taskof(L, loop);
+  if (op.timeout == 0 && loop != NULL && misplaced(L, loop))
+    return refuse(L, "sleep");
   if (op.timeout != 0 || t == NULL)
     return bs_run(L, &op);
   makeready(t);
@@ -1111,7 +1231,6 @@ static int loop_now (lua_State *L) {
 typedef struct wait_op {
   bs_op op;
   int want, ready;
-  int wassocket; /* one of ours: it may be closed meanwhile, and its number be another's */
 } wait_op;
 
 static int wait_step (bs_op *o, bs_time patience) {
@@ -1122,28 +1241,24 @@ static int wait_step (bs_op *o, bs_time patience) {
     o->error = EBADF;
     return BS_DONE;
   }
-  w->ready = 0;
-  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
-    w->ready = BS_READ;
-  for (int event = BS_READ; event <= BS_WRITE; event <<= 1) {
-    if (!(w->want & event))
-      continue;
-    int r = bs_waitfd(fd, event, BS_NEVER);
-    if (r < 0 && errno == EINTR)
-      return BS_AGAIN;
-    if (r < 0) {
-      o->error = errno;
-      return BS_DONE;
-    }
-    if (r > 0)
-      w->ready |= event;
+  w->ready = bs_readyfd(fd, w->want);
+  if (w->ready < 0 && errno == EINTR)
+    return BS_AGAIN;
+  if (w->ready < 0) {
+    o->error = errno;
+    return BS_DONE;
   }
+  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
+    w->ready |= BS_READ;
   return w->ready != 0 ? BS_DONE : w->want;
 }
 
 static const char *const events[] = {"", "r", "w", "rw", NULL}; /* by BS_READ | BS_WRITE */
 
 static int wait_finish (lua_State *L, bs_op *o) {
+  if (o->error ==
+      EAGAIN) /* without time to wait; a socket would say so, but this is no socket's call */
+    o->error = BS_ETIMEOUT;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   lua_pushstring(L, events[((wait_op *)o)->ready]);
@@ -1171,9 +1286,12 @@ static int loop_wait (lua_State *L) {
 static void tell (lua_State *L, bs_loop *loop) {
   while (loop->silent.first != NULL) {
     bs_task *t = loop->silent.first;
-    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n", lua_tostring(t->L, 2));
+    pushtask(L, t);
+    lua_getiuservalue(L, -1, 1);
+    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n", lua_tostring(L, -1));
     fflush(stderr);
     heard(L, t);
+    lua_pop(L, 2);
   }
 }
 
@@ -1219,7 +1337,7 @@ static int loop_turn (lua_State *L) {
 
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  pushtasks(L, loop->st);
   for (int found = 1; found;) {
     found = 0;
     lua_pushnil(L);
@@ -1250,9 +1368,11 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
-void bs_closeloop (bs_state *st) {
+void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, st);
   shut(st->loop);
   st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
   st->loop = NULL;
@@ -1293,6 +1413,7 @@ static int loop_run (lua_State *L) {
     status = lua_pcall(L, 0, 0, 0);
   }
   bs_task *first = loop->first;
+  int at = lua_gettop(L); /* it is there, or an error */
   cancelall(L, loop);
   shut(loop);
   loop->first = NULL;
@@ -1302,7 +1423,7 @@ static int loop_run (lua_State *L) {
     return lua_error(L);
   if (first == NULL)
     return 0;
-  int n = pushoutcome(L, first);
+  int n = pushoutcome(L, first, at);
   return first->failed ? lua_error(L) : n - 1;
 }
 
@@ -1324,8 +1445,6 @@ static const luaL_Reg metamethods[] = {
 
 void bs_openloop (lua_State *L) {
   int top = lua_gettop(L);
-  lua_newtable(L);
-  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASKS);
   lua_newtable(L);
   lua_pushliteral(L, "task");
   lua_setfield(L, -2, "__name");

@@ -743,7 +743,7 @@ static void setmessage (lua_State *L, const char *data, size_t len,
                         int flags) {
   lua_pushlstring(L, data, len);
   lua_setfield(L, -2, "data");
-  bs_pushaddress(L, (const struct sockaddr *)from, fromlen, family);
+  bs_pushsender(L, (const struct sockaddr *)from, fromlen, family);
   lua_setfield(L, -2, "address");
   bs_setinteger(L, "flags", flags);
   lua_pushboolean(L, (flags & MSG_TRUNC) != 0);

@@ -16,6 +16,7 @@ return {
   ["socket.listen"] = {
     "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENOENT", "EAI_NONAME", "EAI_SERVICE", "argument",
   },
+  ["socket.listen_fds"] = {"EINVAL", "EBADF", "ENOTSOCK"},
   ["socket.buffer"] = {"argument"},
   ["socket.select"] = {"EBADF", "argument"},
   ["socket.poller"] = {"EMFILE"},
@@ -133,6 +134,16 @@ return {
 
   ["buf:sub"] = {"argument"},
   ["buf:set"] = {"argument"},
+
+  ["loop.run"] = {"argument"},
+  ["loop.spawn"] = {"argument"},
+  ["loop.wrap"] = {"argument"},
+  ["loop.sleep"] = {"argument"},
+  ["loop.now"] = {},
+  ["loop.timeout"] = {"timeout", "argument"},
+  ["loop.wait"] = {"timeout", "EBUSY", "EBADF", "argument"},
+  ["task:join"] = {"argument"},
+  ["task:cancel"] = {"argument"},
 
   skip = {},
 }

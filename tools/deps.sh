@@ -21,7 +21,10 @@ test|busted for Lua 5.4|has_module busted.runner busted.core|lua-busted|lua5.4-b
 test|luarocks|has_luarocks|luarocks|luarocks5.4|luarocks|luarocks|luarocks
 test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-data|setup|iana-etc|
 test|?nft|has_admin nft|nftables|nftables|nftables|nftables|
+test|?systemd-socket-activate|command -v systemd-socket-activate|systemd||systemd|systemd|
 test|script|command -v script|bsdutils|util-linux-misc|util-linux|util-linux|
+test|?curl|command -v curl|curl|curl|curl|curl|
+test|?wrk|command -v wrk|wrk|wrk|||
 lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luacheck|rock:luacheck|rock:luacheck
 lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
 lint|clang|command -v clang|clang|clang|clang|clang|llvm

@@ -14,7 +14,8 @@
 
 -- # Conventions
 --
--- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller and `buf` a buffer.
+-- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller, `buf` a buffer, `loop` the
+-- module bsdsocket.loop and `task` a task.
 -- What stands in brackets may be left out, or be nil.
 
 -- ## Numbers and names
@@ -307,6 +308,30 @@ function M.connect(host, port, opts) end
 ---@return bsdsocket.Code? code
 ---@overload fun(address: bsdsocket.Address, opts?: bsdsocket.ListenOptions): bsdsocket.Socket?, string?, bsdsocket.Code?
 function M.listen(host, port, opts) end
+
+--- Takes over the sockets that a service manager has opened for this program (*socket activation*): systemd, or any
+--- other that sets `LISTEN_PID`, `LISTEN_FDS` and, for names, `LISTEN_FDNAMES`. The manager then keeps the address,
+--- starts the program, and starts it again if it dies; callers wait meanwhile instead of being refused.
+---
+--- The result is an array in the manager's order; under a name (`FileDescriptorName=`) is the first socket that has
+--- it. It is empty where there are none, and where they are for another process. Sockets of any kind may be among
+--- them; each is close-on-exec from then on. They are given once: a second call finds none.
+---
+--- ```lua
+--- local server = assert(socket.listen_fds())[1] or assert(socket.listen("127.0.0.1", 8001))
+--- ```
+---
+--- Errors:
+--- * `EINVAL`: a variable is no number, or there are more names than descriptors or fewer; the message tells which.
+--- * `EBADF`: one of the descriptors is not open. None is taken.
+--- * `ENOTSOCK`: one of the descriptors is no socket, but a pipe or a file. None is taken: `socket.fromfd` takes the
+---   others, which are numbered from 3.
+---
+--- See sd_listen_fds(3), systemd.socket(5).
+---@return table<integer|string, bsdsocket.Socket>? sockets
+---@return string? message
+---@return bsdsocket.Code? code
+function M.listen_fds() end
 
 --- Makes a byte buffer, to receive into again and again without making strings. Its bytes are zeros at first.
 ---
@@ -2234,6 +2259,8 @@ function Buffer:__len() end
 ---@private
 ---@return string text
 function Buffer:__tostring() end
+
+-- @include types/bsdsocket/loop.lua
 
 -- # Constants
 --
