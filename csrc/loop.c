@@ -321,6 +321,16 @@ static void notedrained (bs_loop *loop, const bs_op *op) {
     loop->places[s->fd].empty = 1;
 }
 
+/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
+** it is so. */
+static int invain (const bs_op *op) {
+  const bs_socket *s = op->sock;
+  return s->family == AF_UNIX && s->type != SOCK_STREAM && bs_readyfd(s->fd, BS_WRITE) > 0;
+}
+
+#define SHORTREST ((bs_time)1000000)
+#define LONGREST (16 * SHORTREST)
+
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
 static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
   const bs_kind *kind = op->kind;
@@ -342,7 +352,11 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
   if (want == BS_DONE)
     return BS_DONE;
   if (op->sock != NULL) {
-    op->sock->wants = (unsigned char)want;
+    if (want == BS_WRITE && invain(op)) {
+      op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
+      want = BS_REST;
+    }
+    op->sock->wants = want == BS_REST ? BS_WRITE : (unsigned char)want;
     if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
       loop->places[op->sock->fd].empty = 1;
   }
@@ -518,7 +532,7 @@ static void pushtext (lua_State *L, lua_State *co) {
   lua_pushvalue(L, -3);
   if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
     lua_pop(L, 1);
-    lua_pushliteral(L, "(no memory left to tell)");
+    lua_pushnil(L);
   }
 }
 
@@ -1316,13 +1330,17 @@ static int loop_wait (lua_State *L) {
 
 /* ==== loop.run ==== */
 
-/* Tells on stderr what nobody has asked for. */
-static void tell (lua_State *L, bs_loop *loop) {
-  while (loop->silent.first != NULL) {
+/* Tells on stderr what nobody has asked for: at once (FRESH), or if all had a turn in which to ask (STALE). */
+#define FRESH 1
+#define STALE 2
+
+static void tell (lua_State *L, bs_loop *loop, int which) {
+  while (loop->silent.first != NULL && loop->silent.first->silent >= which) {
     bs_task *t = loop->silent.first;
     pushtask(L, t);
     lua_getiuservalue(L, -1, 1);
-    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n", lua_tostring(L, -1));
+    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n",
+            lua_isnil(L, -1) ? "no memory is left to tell which" : lua_tostring(L, -1));
     fflush(stderr);
     heard(L, t);
     lua_pop(L, 2);
@@ -1336,14 +1354,17 @@ static int loop_turn (lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   while (loop->alive > 0) {
     bs_time patience = BS_NEVER;
+    for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
+      t->silent = STALE;
     runready(L, loop);
+    tell(L, loop, STALE);
     if (loop->first != NULL && loop->first->state == ENDED && loop->first->failed)
       return 0;
     if (loop->ready.n == 0) {
       const bs_timer *next = bs_nexttimer(&loop->timers);
       if (loop->alive == 0)
         return 0;
-      tell(L, loop);
+      tell(L, loop, FRESH);
       patience = BS_FOREVER;
       if (next != NULL) {
         bs_time now = bs_now();
@@ -1387,7 +1408,7 @@ static void cancelall (lua_State *L, bs_loop *loop) {
     }
   }
   lua_pop(L, 1);
-  tell(L, loop);
+  tell(L, loop, FRESH);
 }
 
 static void shut (bs_loop *loop) {
@@ -1432,28 +1453,32 @@ static int loop_first (lua_State *L) {
 /* loop.run([f, ...]) */
 static int loop_run (lua_State *L) {
   bs_loop *loop = needloop(L);
-  if (!lua_isnoneornil(L, 1))
+  int isfirst = !lua_isnoneornil(L, 1);
+  if (isfirst)
     luaL_checktype(L, 1, LUA_TFUNCTION);
+  else
+    lua_settop(L, 0);
   if (loop->running)
     return luaL_error(L, "loop.run: the loop runs already");
+  bs_pushfunction(L, loop_turn, 0);
+  lua_insert(L, 1);
   int err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0 && bs_collect(L, err))
     err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0)
     return bs_raise(L, "run", err);
-  openmark(loop);
-  loop->running = 1;
-  loop->st->aside++;
-  loop->first = NULL;
-  int isfirst = !lua_isnoneornil(L, 1);
-  int status = LUA_OK;
   if (isfirst) {
     bs_pushfunction(L, loop_first, 0);
-    lua_insert(L, 1);
-    status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
+    lua_insert(L, 2);
   }
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  openmark(loop);
+  loop->running = 1; /* from here to the end nothing may raise */
+  loop->st->aside++;
+  loop->first = NULL;
+  int status = isfirst ? lua_pcall(L, lua_gettop(L) - 2, 1, 0) : LUA_OK;
   if (status == LUA_OK) {
-    bs_pushfunction(L, loop_turn, 0);
+    lua_pushvalue(L, 1);
     status = lua_pcall(L, 0, 0, 0);
   }
   bs_task *first = loop->first;
