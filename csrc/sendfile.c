@@ -167,10 +167,10 @@ static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
     return sent > 0 ? (ssize_t)fread(taken, 1, (size_t)sent, op->file->f) : sent;
   }
   ssize_t sent = inkernel(op, n, dontwait);
-  if (sent < 0 && isagain(errno)) {
+  if (sent < 0 && isagain(errno)) { /* one of them is not ready */
     if (bs_waitfd(op->from->fd, BS_READ, BS_NEVER) == 0)
       return NOTHINGYET;
-    errno = EAGAIN;
+    sent = inkernel(op, n, dontwait); /* now it can only be the socket */
   }
   return sent;
 }

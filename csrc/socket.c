@@ -341,7 +341,7 @@ static int socket_dup (lua_State *L) {
     return bs_fail(L, "dup", errno);
   s->flags |= BS_SHARED;
   /* either may be the one that puts back what was found */
-  twin->flags = (unsigned char)(s->flags & ~BS_UNFLUSHED);
+  twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;

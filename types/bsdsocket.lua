@@ -1056,7 +1056,8 @@ function Socket:sendto(data, host, port, flowinfo, scope_id) end
 --- the file stands right behind those: so the same call simply goes on.
 ---
 --- The system does it without a copy in the program, where it can. Then what is changed in the file while it is
---- under way may arrive as it was or as it is now.
+--- under way may arrive as it was or as it is now. Of a task, only waiting for the socket suspends it: a disk that is
+--- slow blocks the thread, as in every call that reads a file.
 ---
 --- A pipe can be sent, too, on Linux, and another stream socket anywhere: to the end of what comes from there, for
 --- which it is waited under this socket's timeout. What Lua or the library has read ahead of them goes first, and
