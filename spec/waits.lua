@@ -21,7 +21,7 @@ local helper = require "spec.helper"
 local net = require "spec.net"
 local loop = require "bsdsocket.loop"
 
-local MORE = 1 << 20 -- than any socket takes at once
+local MORE = 1 << 19 -- than any socket takes at once
 
 local waits = {}
 
