@@ -321,16 +321,6 @@ static void notedrained (bs_loop *loop, const bs_op *op) {
     loop->places[s->fd].empty = 1;
 }
 
-/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
-** it is so. */
-static int invain (const bs_op *op) {
-  const bs_socket *s = op->sock;
-  return s->family == AF_UNIX && s->type != SOCK_STREAM && bs_readyfd(s->fd, BS_WRITE) > 0;
-}
-
-#define SHORTREST ((bs_time)1000000)
-#define LONGREST (16 * SHORTREST)
-
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
 static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
   const bs_kind *kind = op->kind;
@@ -352,10 +342,6 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
   if (want == BS_DONE)
     return BS_DONE;
   if (op->sock != NULL) {
-    if (want == BS_WRITE && invain(op)) {
-      op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
-      want = BS_REST;
-    }
     op->sock->wants = want == BS_REST ? BS_WRITE : (unsigned char)want;
     if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
       loop->places[op->sock->fd].empty = 1;
@@ -714,6 +700,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   bs_task *t = taskof(L, loop);
   unsigned char collected = 0;
+  op->rest = 0;
   if (t == NULL && !misplaced(L, loop))
     return -1;
   if (t != NULL && t->pending) /* something else has resumed it meanwhile */
@@ -1462,16 +1449,16 @@ static int loop_run (lua_State *L) {
     return luaL_error(L, "loop.run: the loop runs already");
   bs_pushfunction(L, loop_turn, 0);
   lua_insert(L, 1);
-  int err = bs_engineopen(&loop->engine, loop->st);
-  if (err != 0 && bs_collect(L, err))
-    err = bs_engineopen(&loop->engine, loop->st);
-  if (err != 0)
-    return bs_raise(L, "run", err);
   if (isfirst) {
     bs_pushfunction(L, loop_first, 0);
     lua_insert(L, 2);
   }
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  int err = bs_engineopen(&loop->engine, loop->st);
+  if (err != 0 && bs_collect(L, err))
+    err = bs_engineopen(&loop->engine, loop->st);
+  if (err != 0)
+    return bs_raise(L, "run", err);
   openmark(loop);
   loop->running = 1; /* from here to the end nothing may raise */
   loop->st->aside++;
