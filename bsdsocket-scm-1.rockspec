@@ -15,7 +15,10 @@ build = {
   type = "builtin",
   modules = {
     ["bsdsocket"] = "lua/bsdsocket/init.lua",
+    ["bsdsocket.copas"] = "lua/bsdsocket/copas.lua",
+    ["bsdsocket.cqueues"] = "lua/bsdsocket/cqueues.lua",
     ["bsdsocket.loop"] = "lua/bsdsocket/loop.lua",
+    ["bsdsocket.luv"] = "lua/bsdsocket/luv.lua",
     ["bsdsocket.core"] = {
       sources = {
         "csrc/address.c",

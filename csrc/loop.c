@@ -321,6 +321,17 @@ static void notedrained (bs_loop *loop, const bs_op *op) {
     loop->places[s->fd].empty = 1;
 }
 
+#define SHORTREST ((bs_time)1000000)
+#define LONGREST (16 * SHORTREST)
+
+/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
+** it is so. */
+static int invain (const bs_op *op) {
+  const bs_socket *s = op->sock;
+  return s != NULL && s->family == AF_UNIX && s->type != SOCK_STREAM &&
+         bs_readyfd(s->fd, BS_WRITE) > 0;
+}
+
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
 static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
   const bs_kind *kind = op->kind;
@@ -341,6 +352,10 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
   }
   if (want == BS_DONE)
     return BS_DONE;
+  if (want == BS_WRITE && invain(op)) /* so it is asked now and then */
+    op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
+  else if (want != BS_REST)
+    op->rest = 0;
   if (op->sock != NULL) {
     op->sock->wants = want == BS_REST ? BS_WRITE : (unsigned char)want;
     if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
@@ -359,12 +374,8 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
 static int park (bs_task *t, bs_op *op, int want) {
   bs_timers *timers = &t->loop->timers;
   bs_time when = bs_fixdeadline(op);
-  if (want == BS_REST) {
-    bs_time rested = bs_now() + op->rest;
+  if (want == BS_REST)
     unpark(t);
-    if (rested < when)
-      when = rested;
-  }
   else {
     int fd = t->job != NULL ? bs_jobfd(t->job) : op->sock != NULL ? op->sock->fd : op->fd;
     op->error = parkat(t, fd, op, want);
@@ -373,6 +384,10 @@ static int park (bs_task *t, bs_op *op, int want) {
   }
   if (op->kind->descriptor != NULL)
     append(&t->loop->selecting, t);
+  if (op->rest > 0) {
+    bs_time rested = bs_now() + op->rest;
+    when = rested < when ? rested : when;
+  }
   if (when == BS_FOREVER)
     bs_stoptimer(timers, &t->timer);
   else if (t->timer.when != when || t->timer.place == 0)

@@ -365,26 +365,9 @@ static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
-#define SHORTREST MILLISECOND
-#define LONGREST (16 * MILLISECOND)
-
-/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
-** it is so. */
-static int invain (const bs_op *op) {
-  const bs_socket *s = op->sock;
-  return s != NULL && s->family == AF_UNIX && s->type != SOCK_STREAM &&
-         bs_readyfd(s->fd, BS_WRITE) > 0;
-}
-
 int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
   int want = tryonce(op, BS_NEVER);
-  if (want == BS_DONE && op->error > 0)
-    return afterfailure(L, op, collected);
-  if (want == BS_WRITE && invain(op)) {
-    op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
-    return BS_REST;
-  }
-  return want;
+  return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
 }
 
 /* What the first step did not end: `want` is its answer. */

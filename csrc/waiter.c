@@ -24,13 +24,46 @@ static int descriptor_fileno (lua_State *L) {
   return 1;
 }
 
+/* ==== what never comes: to wait for time alone ==== */
+
+/* A unix socket without a name. It is opened when a scheduler is installed, since rests are for when there are no
+** descriptors; else pushes nil, and false. */
+static int pushnever (lua_State *L, bs_state *st) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->never) != LUA_TNIL)
+    return 1;
+  int fd = bs_syssocket(AF_UNIX, SOCK_DGRAM, 0);
+  if (fd < 0)
+    return 0;
+  lua_pop(L, 1);
+  bs_socket *s = bs_newsocket(L, AF_UNIX, SOCK_DGRAM, 0);
+  s->fd = fd;
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
+  return 1;
+}
+
+static void closenever (lua_State *L, bs_state *st) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->never) != LUA_TNIL) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
+    lua_getfield(L, -1, "close");
+    lua_insert(L, -2);
+    lua_call(L, 1, 0);
+  }
+  else
+    lua_pop(L, 1);
+}
+
 /* ==== operations that wait ==== */
 
-/* The operation itself follows. Its user values are what is waited for, and the job's anchor. */
+/* The operation itself follows. Its user values are the DESCRIPTOR that is waited for, if it is one, and the job's
+** anchor. The job is older, so that it is finalized later. */
 typedef struct waited {
   bs_job *job;
-  bs_engine never; /* a descriptor that is never ready, for a rest */
-  size_t size;     /* of the operation; 0: it is over */
+  bs_hooks known;
+  size_t size;   /* of the operation; 0: it is over */
+  bs_time began; /* to wait, this time */
+  int vain;      /* how often in a row it was ready at once, and the step could do nothing */
   unsigned char collected;
 } waited;
 
@@ -38,25 +71,35 @@ typedef struct waited {
 #define OBJECT 1
 #define JOB 2
 #define MOSTOP 4096 /* the largest operation has less */
+#define MILLISECOND ((bs_time)1000000)
+#define BUDGET 64 /* tries in a row before other coroutines get their turn */
 
-static int waited_gc (lua_State *L) {
-  waited *w = (waited *)luaL_checkudata(L, 1, WAITED);
-  bs_engineclose(&w->never);
-  if (w->size > 0 && operation(w)->kind->drop != NULL)
-    operation(w)->kind->drop(operation(w));
-  w->size = 0;
-  return 0;
-}
-
-/* What will be closed is waited for no longer. */
+/* The descriptor may be closed next: it is waited for no longer. */
 static void wakeobject (lua_State *L, int at) {
   waited *w = (waited *)lua_touserdata(L, at);
   lua_getiuservalue(L, at, OBJECT);
-  if (luaL_testudata(L, -1, DESCRIPTOR) != NULL) {
+  if (!lua_isnil(L, -1)) {
     bs_wake(L, operation(w)->st, -1);
     *(int *)lua_touserdata(L, -1) = -1;
+    lua_pushnil(L);
+    lua_setiuservalue(L, at, OBJECT);
   }
   lua_pop(L, 1);
+}
+
+/* By the collector, and when the coroutine is closed or an error goes through it. */
+static int waited_gc (lua_State *L) {
+  waited *w = (waited *)lua_touserdata(L, 1);
+  if (w->size == 0)
+    return 0;
+  bs_op *op = operation(w);
+  wakeobject(L, 1);
+  if (w->job != NULL)
+    bs_abandon(w->job);
+  if (op->kind->drop != NULL)
+    op->kind->drop(op);
+  w->size = 0;
+  return 0;
 }
 
 /* The end: the results of finish. It gets a copy, as it may cut the stack. */
@@ -67,28 +110,35 @@ static int finish (lua_State *L, int at) {
     char bytes[MOSTOP];
   } copy;
   wakeobject(L, at);
-  if (w->job != NULL && !bs_endjob(w->job, operation(w))) {
+  if (w->job != NULL && !bs_endjob(w->job, operation(w)))
     bs_abandon(w->job);
-    w->job = NULL;
-  }
-  bs_engineclose(&w->never);
   memcpy(&copy, operation(w), w->size);
   w->size = 0;
   lua_settop(L, at - 1);
   return copy.op.kind->finish(L, &copy.op);
 }
 
-/* Tries until it has ended or must wait. */
-static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
+/* Tries until it has ended or must wait. *parts: so many more have been done of it. */
+static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *parts) {
   int want;
   if (op->kind->traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1);
-  do
+  for (;;) {
     want = bs_try(L, op, collected);
-  while (want == BS_AGAIN && !(op->kind->traits & BS_TIMED));
+    if (want != BS_AGAIN || (op->kind->traits & BS_TIMED))
+      break;
+    ++*parts;
+    if (op->timeout != 0 && *parts >= BUDGET) {
+      op->rest = 0;
+      want = BS_REST;
+      break;
+    }
+  }
   if (want == BS_DONE)
     return BS_DONE;
-  if (op->sock != NULL)
+  if (want == BS_AGAIN)
+    want = BS_READ;
+  if (op->sock != NULL && want != BS_REST)
     op->sock->wants = (unsigned char)want;
   if (op->timeout == 0) {
     if (op->error == 0)
@@ -96,7 +146,7 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected) {
     return BS_DONE;
   }
   op->error = 0;
-  return want == BS_AGAIN ? BS_READ : want;
+  return want;
 }
 
 /* Mostly it is the method's self; but sendfile waits for its source, too. */
@@ -107,142 +157,190 @@ static void pushsocket (lua_State *L, int at, const bs_socket *s) {
   lua_pushvalue(L, i);
 }
 
+static int descriptorof (waited *w) {
+  const bs_op *op = operation(w);
+  return w->job != NULL ? bs_jobfd(w->job) : op->sock != NULL ? op->sock->fd : op->fd;
+}
+
 /* Pushes what is to be waited for; false: there is nothing that could be. */
 static int pushobject (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
-  int fd = op->fd;
-  if (want != BS_REST && op->sock != NULL) {
-    op->sock->flags |= BS_WAITED;
-    pushsocket(L, at, op->sock);
-    return 1;
+  if (want == BS_REST) {
+    int can = pushnever(L, op->st);
+    if (can)
+      ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
+    return can;
   }
-  if (want != BS_REST && w->job == NULL && bs_markpoller(L, 1)) {
-    lua_pushvalue(L, 1);
-    return fd >= 0;
+  if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, 1))) {
+    if (op->sock != NULL) {
+      op->sock->flags |= BS_WAITED;
+      pushsocket(L, at, op->sock);
+    }
+    else
+      lua_pushvalue(L, 1);
+    return descriptorof(w) >= 0;
   }
-  lua_getiuservalue(L, at, OBJECT);
-  if (!lua_isnil(L, -1))
+  if (lua_getiuservalue(L, at, OBJECT) != LUA_TNIL)
     return 1;
   lua_pop(L, 1);
-  if (w->job != NULL)
-    fd = bs_jobfd(w->job);
-  else if (want == BS_REST)
-    fd = bs_engineopen(&w->never, op->st) == 0 ? w->never.fd : -1;
-  else if (fd < 0 && op->kind->descriptor != NULL) {
+  if (w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
     op->kind->descriptor(op);
-    fd = op->fd;
-  }
-  *(int *)lua_newuserdatauv(L, sizeof(int), 0) = fd;
+  *(int *)lua_newuserdatauv(L, sizeof(int), 0) = descriptorof(w);
   luaL_setmetatable(L, DESCRIPTOR);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, at, OBJECT);
-  return fd >= 0;
+  return descriptorof(w) >= 0;
+}
+
+/* Until it is ready, the deadline, or a signal. */
+static void block (waited *w, int want) {
+  const bs_op *op = operation(w);
+  bs_time until = op->deadline;
+  if (want == BS_REST) {
+    bs_time rested = bs_now() + op->rest;
+    (void)bs_waitfd(-1, 0, rested < until ? rested : until);
+  }
+  else if (descriptorof(w) >= 0)
+    (void)bs_waitfd(descriptorof(w), want, until);
+}
+
+/* The scheduler's answer is on the top: true, false, or nil to have the thread blocked. Gives what is wanted
+** now. */
+static int answered (lua_State *L, int at, int want) {
+  waited *w = (waited *)lua_touserdata(L, at);
+  bs_op *op = operation(w);
+  int ready = lua_toboolean(L, -1), rested = want == BS_REST, parts = 0;
+  if (lua_isnil(L, -1))
+    block(w, want);
+  if (!ready)
+    bs_checkhooks(L, op->st, &w->known);
+  if (w->job != NULL) {
+    wakeobject(L, at);
+    want = bs_endjob(w->job, op) ? BS_DONE : BS_READ;
+  }
+  else
+    want = attempt(L, op, &w->collected, &parts);
+  if (want == BS_DONE)
+    return BS_DONE;
+  if (bs_left(op) == 0) {
+    op->error = BS_ETIMEOUT;
+    return BS_DONE;
+  }
+  if (!rested) {
+    w->vain = ready && parts == 0 && bs_now() - w->began < MILLISECOND ? w->vain + 1 : 0;
+    if (w->vain > 1 &&
+        want != BS_REST) { /* ready only in its eyes: an error queue, a crowd before one accept */
+      op->rest = MILLISECOND << (w->vain < 6 ? w->vain - 2 : 4);
+      return BS_REST;
+    }
+  }
+  return want;
 }
 
 static int called(lua_State *L, int status, lua_KContext ctx);
 
+#define WANTS 64 /* more than any of them */
+
 /* Calls the scheduler, again and again, until the operation has ended; it wants `want`. */
 static int await (lua_State *L, int at, int want) {
+  static const char *const names[] = {"r", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
-  for (;;) {
-    static const char *const names[] = {"r", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
+  while (want != BS_DONE) {
     (void)bs_fixdeadline(op);
     lua_settop(L, at);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait);
-    if (!pushobject(L, at, want)) {
-      op->error = EMFILE;
-      return finish(L, at);
+    int can = lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait) != LUA_TNIL;
+    if (can && !pushobject(L, at, want)) {
+      if (want != BS_REST) {
+        op->error = op->sock != NULL ? EBADF : EMFILE;
+        return finish(L, at);
+      }
+      can = 0;
     }
-    lua_pushstring(L, names[want & (BS_READ | BS_WRITE)]);
-    double seconds = bs_left(op);
-    if (want == BS_REST && (seconds < 0 || seconds > (double)op->rest / 1e9))
-      seconds = (double)op->rest / 1e9;
-    if (seconds < 0)
-      lua_pushnil(L);
+    if (can) {
+      double seconds = bs_left(op);
+      if (want == BS_REST && (seconds < 0 || seconds > (double)op->rest / 1e9))
+        seconds = (double)op->rest / 1e9;
+      lua_pushstring(L, want == BS_REST ? "r" : names[want & (BS_READ | BS_WRITE)]);
+      if (seconds < 0)
+        lua_pushnil(L);
+      else
+        lua_pushnumber(L, seconds);
+      w->began = bs_now();
+      lua_callk(L, 3, 1, (lua_KContext)at * WANTS + want, called);
+    }
     else
-      lua_pushnumber(L, seconds);
-    lua_KContext ctx = (lua_KContext)at * 2 + (want == BS_REST);
-    lua_callk(L, 3, 1, ctx, called);
-    int isnil = lua_isnil(L, -1), isready = lua_toboolean(L, -1);
-    if (isnil || !isready || want == BS_REST)
-      return called(L, LUA_OK, ctx);
-    want =
-      w->job != NULL ? (bs_endjob(w->job, op) ? BS_DONE : BS_READ) : attempt(L, op, &w->collected);
-    if (want == BS_DONE)
-      return finish(L, at);
+      lua_pushnil(L); /* its last answer */
+    want = answered(L, at, want);
   }
+  return finish(L, at);
 }
 
-/* The scheduler's function has returned: true, false, or nil to have the thread blocked. */
 static int called (lua_State *L, int status, lua_KContext ctx) {
-  int at = (int)(ctx / 2), isrest = (int)(ctx % 2);
-  waited *w = (waited *)lua_touserdata(L, at);
-  bs_op *op = operation(w);
-  int isnil = lua_isnil(L, -1), isready = lua_toboolean(L, -1), want;
+  int at = (int)(ctx / WANTS);
   (void)status;
-  if (w->job != NULL && bs_endjob(w->job, op))
-    return finish(L, at);
-  if (isnil)
-    (void)bs_waitfd(w->job != NULL     ? bs_jobfd(w->job)
-                    : op->sock != NULL ? op->sock->fd
-                                       : op->fd,
-                    isrest             ? 0
-                    : op->sock != NULL ? op->sock->wants
-                                       : BS_READ,
-                    op->deadline);
-  if (!isready && bs_left(op) == 0) {
-    op->error = BS_ETIMEOUT;
-    return finish(L, at);
-  }
-  want =
-    w->job != NULL ? (bs_endjob(w->job, op) ? BS_DONE : BS_READ) : attempt(L, op, &w->collected);
-  return want == BS_DONE ? finish(L, at) : await(L, at, want);
+  return await(L, at, answered(L, at, (int)(ctx % WANTS)));
 }
 
 int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   unsigned char collected = 0;
+  int parts = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
-  int want = attempt(L, op, &collected);
+  bs_hooks known = bs_knownhooks(L, op->st);
+  int want = attempt(L, op, &collected, &parts);
   int helped =
     (kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0;
   if (want == BS_DONE && !helped)
     return kind->finish(L, op);
   op->error = 0;
   luaL_checkstack(L, 8, NULL);
-  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + kind->size, 2);
-  memset(w, 0, sizeof(*w));
-  w->never.fd = -1;
-  w->collected = collected;
-  luaL_setmetatable(L, WAITED);
-  int at = lua_gettop(L);
+  bs_job *job = NULL;
   if (helped) {
-    w->job = bs_startjob(L, op);
-    if (w->job == NULL) {
-      lua_pop(L, 1);
+    job = bs_startjob(L, op);
+    if (job == NULL)
       return -1;
-    }
-    lua_setiuservalue(L, at, JOB);
     want = BS_READ;
   }
-  memcpy(operation(w), op, kind->size);
+  else
+    lua_pushnil(L);
+  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + kind->size, 2);
+  w->job = job;
+  w->known = known;
+  w->vain = 0;
+  w->collected = collected;
   w->size = kind->size;
+  memcpy(operation(w), op, kind->size);
+  luaL_setmetatable(L, WAITED);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, JOB);
+  int at = lua_gettop(L);
+  lua_toclose(L, at);
   return await(L, at, want);
 }
 
 void bs_wake (lua_State *L, const bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
-  if (!lua_checkstack(L, 4))
+  if (!lua_checkstack(L, 6))
     return;
+  if (lua_getmetatable(L, arg)) {
+    bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
+    if (lua_topointer(L, -1) == st->meta)
+      s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
+    lua_pop(L, 1);
+  }
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->wake) == LUA_TNIL)
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, arg);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) /* closing goes on, whatever it says */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) { /* closing goes on, whatever it says */
+      const char *message = lua_tostring(L, -1);
+      lua_warning(L, "bsdsocket: error in the function wake of setwaiter: ", 1);
+      lua_warning(L, message != NULL ? message : "(no text)", 0);
       lua_pop(L, 1);
+    }
   }
 }
 
@@ -252,12 +350,15 @@ static int waiter_setwaiter (lua_State *L) {
   int on = !lua_isnil(L, 1);
   if (on)
     luaL_checktype(L, 1, LUA_TFUNCTION);
-  if (!on || lua_isnoneornil(L, 2)) {
-    lua_settop(L, 1);
-    lua_pushnil(L);
+  if (on && !lua_isnoneornil(L, 2))
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, on ? 2 : 0);
+  if (on) {
+    (void)pushnever(L, st);
+    lua_pop(L, 1);
   }
   else
-    luaL_checktype(L, 2, LUA_TFUNCTION);
+    closenever(L, st);
   lua_settop(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wake);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &st->wait);
@@ -271,10 +372,15 @@ static const luaL_Reg functions[] = {
   {NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+  {"__close", waited_gc},
+  {"__gc", waited_gc},
+  {NULL, NULL},
+};
+
 void bs_openwaiter (lua_State *L) {
   luaL_newmetatable(L, WAITED);
-  lua_pushcfunction(L, waited_gc);
-  lua_setfield(L, -2, "__gc");
+  luaL_setfuncs(L, metamethods, 0);
   luaL_newmetatable(L, DESCRIPTOR);
   lua_newtable(L);
   lua_pushcfunction(L, descriptor_fileno);

@@ -20,6 +20,7 @@ return {
   ["socket.buffer"] = {"argument"},
   ["socket.select"] = {"EBADF", "argument"},
   ["socket.poller"] = {"EMFILE"},
+  ["socket.setwaiter"] = {"argument"},
   ["socket.address"] = {"EAI_NONAME", "EAI_ADDRFAMILY", "EAI_SERVICE", "ENODEV", "EMFILE", "argument"},
   ["socket.getaddrinfo"] = {
     "EAI_NONAME", "EAI_SERVICE", "EAI_FAMILY", "EAI_SOCKTYPE", "EAI_BADFLAGS", "EAGAIN", "timeout", "EMFILE",

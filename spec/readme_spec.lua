@@ -2,7 +2,8 @@
 --
 -- A block is run by the word after its fence; one without a rule here fails.
 --
---   lua        a script. What it prints stands in it after `-->`, line by line.
+--   lua        a script. What it prints stands in it after `-->`, line by line. It is skipped where it needs another
+--              library that is not here.
 --   console    shell commands after `$ `, each with its output below. Commands that install or take long are
 --              known to `commands` below, and checked in another way.
 --   lua-repl   typed into one `lua5.4 -i`, all such blocks in one session, after what the last `export` of
@@ -170,7 +171,16 @@ local commands = {
 
 local kinds = {}
 
+-- Engines that a script needs, and why it is skipped without.
+local engines = {
+  cqueues = "cqueues for Lua 5.4 is not here", luv = "luv for Lua 5.4 is not here", copas = "copas 4 is not here",
+}
+
 function kinds.lua(block)
+  local engine = table.concat(block, "\n"):match 'require "(%l+)"'
+  if engines[engine] and select(2, shell(("exec lua5.4 -e 'require %q'"):format(engine))) ~= 0 then
+    helper.skip(engines[engine])
+  end
   local name = helper.tmpname()
   local file <close> = assert(io.open(name, "w"))
   file:write(table.concat(block, "\n"), "\n")

@@ -33,9 +33,9 @@ asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
 valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
 bench|?LuaSocket|has_module socket|lua-socket|lua5.4-socket|lua-socket|lua-socket|rock:luasocket
 bench|?luaposix|has_posix|lua-posix lua5.3|lua5.4-posix|lua-posix|rock:luaposix|rock:luaposix
-bench|?cqueues|has_module cqueues|lua-cqueues|lua5.4-cqueues|||
-bench|?luv|has_module luv|lua-luv|rock:luv|rock:luv|rock:luv|rock:luv
-bench|?copas|has_copas|lua-copas|rock:copas|rock:copas|rock:copas|rock:copas
+test bench|?cqueues|has_module cqueues|lua-cqueues|lua5.4-cqueues|||
+test bench|?luv|has_module luv|lua-luv|rock:luv|rock:luv|rock:luv|rock:luv
+test bench|?copas|has_copas|lua-copas|rock:copas|rock:copas|rock:copas|rock:copas
 bench|?Python|command -v python3|python3|python3|python3|python|python
 bench|?taskset|command -v taskset|util-linux|util-linux-misc|util-linux|util-linux|
 bench|?gnuplot|command -v gnuplot|gnuplot-nox|gnuplot|gnuplot|gnuplot|gnuplot

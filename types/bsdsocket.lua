@@ -376,6 +376,60 @@ function M.select(readers, writers, timeout) end
 ---@return bsdsocket.Code? code
 function M.poller() end
 
+-- ## With another scheduler
+--
+-- A program that has its coroutines run by another library keeps that library: the calls of this one, the same ones,
+-- suspend only the coroutine that makes them. For three libraries that is one line, which installs the bridge; what it
+-- gives is a table with the two functions that `setwaiter` got.
+--
+-- | line | the coroutines that wait are those of |
+-- |---|---|
+-- | `require "bsdsocket.cqueues"` | cqueues: `cq:wrap(f)`, `cq:loop()` |
+-- | `require "bsdsocket.luv"` | luv: any coroutine that is not the main one; `uv.run()` resumes it |
+-- | `require "bsdsocket.copas"` | copas 4: `copas.addthread(f)`, `copas.loop()` |
+--
+-- Closing a socket that another coroutine waits for, deadlines and look-ups are as everywhere. What belongs to each:
+--
+-- * cqueues: outside of its controllers a call blocks. A coroutine that a program makes inside of one has to be one of
+--   `cqueues.auxlib`, as for the sockets of cqueues itself.
+-- * luv: an error in a coroutine that its loop has resumed goes where errors of its callbacks go: to stderr with its
+--   traceback, and the program ends. A descriptor has one handle in libuv: what is waited for here cannot be given to
+--   `uv.new_poll` too.
+-- * copas waits by LuaSocket's select: descriptors from 1024 on raise an error. The copas of 2009, version 1.2.0 in
+--   Debian, has no timers: there a call raises an error where it has to wait under a timeout.
+--
+-- The scheduler of this library needs nothing of this: in a task of it no other one is asked.
+
+--- Installs a scheduler, or takes it back. Its function is called where a call would block in a coroutine that can
+--- yield: `wait(object, events, timeout)`. `object:fileno()` is the descriptor; the object is a socket, a poller, or
+--- one that stands for a look-up, a `select` or a span of time. `events` is `"r"`, `"w"` or `"rw"`, `timeout` the
+--- seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false when the time is
+--- over, or nil to have the call block its thread. An answer that comes early does no harm: the call tries, and waits on.
+--- What it raises, the call raises.
+---
+--- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up. A
+--- scheduler forgets the descriptor then, and lets who waits for it go on: after this function has returned, since only
+--- then the socket is closed, and they get `EBADF`. It cannot yield; its errors are warnings.
+---
+--- One scheduler is installed at a time. While it is, the library keeps a socket of its own open for waiting when there
+--- are no more descriptors.
+---
+--- Errors:
+--- * raises: what is no function.
+---
+--- ```lua
+--- local waiting = {} -- coroutine -> what it waits for
+--- socket.setwaiter(function(object, events, timeout)
+---   waiting[coroutine.running()] = {fd = object:fileno(), events = events, timeout = timeout}
+---   return coroutine.yield()
+--- end)
+--- ```
+---@param wait fun(object: table|userdata, events: string, timeout?: number): boolean?
+---@param wake? fun(object: table|userdata)
+---@return nil
+---@overload fun(wait: nil)
+function M.setwaiter(wait, wake) end
+
 -- ## Names and addresses
 
 --- Makes an address; [Addresses](#addresses) tells what follows each family.
