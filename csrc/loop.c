@@ -791,7 +791,8 @@ static void told (void *ud, int fd, int what) {
   p->armed = p->sock != NULL;
   if (reader != NULL && advance(L, reader))
     resume(L, reader);
-  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && advance(L, writer))
+  if (writer != NULL && writer != reader && loop->places[fd].writer == writer &&
+      (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
     resume(L, writer);
   p = &loop->places[fd];
   if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
