@@ -720,7 +720,8 @@ int bs_runintask (lua_State *L, bs_op *op) {
     return -1;
   if (t != NULL && t->pending) /* something else has resumed it meanwhile */
     forget(t);
-  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
+  /* what may block is tried here only: its thread's job has to be on the stack */
+  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
     if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
     makeready(t);
