@@ -292,11 +292,13 @@ static void forgetplace (bs_loop *loop, int fd) {
 
 void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
-  if (loop == NULL || fd >= loop->size || fd < 0)
+  if (loop == NULL || fd < 0)
     return;
-  if (loop->places[fd].known && !forked(loop))
-    (void)bs_engineremove(&loop->engine, fd, fd);
-  forgetplace(loop, fd);
+  if (fd < loop->size) { /* else it has no place; a select may have it all the same */
+    if (loop->places[fd].known && !forked(loop))
+      (void)bs_engineremove(&loop->engine, fd, fd);
+    forgetplace(loop, fd);
+  }
   while (loop->selecting.first != NULL)
     makeready(loop->selecting.first);
 }
