@@ -1050,6 +1050,8 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
   bs_loop *loop = sc->loop;
   bs_task *t = loop->current;
   int through = taskof(L, loop) != NULL, blocks = t != NULL ? t->blocks : 0;
+  if (!lua_checkstack(sc->co, arguments)) /* before anything is changed */
+    bs_memory(L);
   if (through && !sc->active) {
     sc->task = t;
     sc->outer = t->scope;
@@ -1060,8 +1062,6 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
     t->runs = sc->co;
   else if (t != NULL && (L == t->runs || blocks)) /* where Lua cannot yield, it blocks */
     t->blocks = 1;
-  if (!lua_checkstack(sc->co, arguments))
-    bs_memory(L);
   lua_xmove(L, sc->co, arguments);
   sc->running = 1;
   int status = lua_resume(sc->co, L, arguments, results);
