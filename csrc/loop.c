@@ -834,12 +834,11 @@ static bs_loop *needloop (lua_State *L) {
   if (st->loop == NULL) {
     lua_newtable(L); /* of tasks */
     lua_rawsetp(L, LUA_REGISTRYINDEX, st);
-    bs_loop *loop = (bs_loop *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_loop));
-    if (loop == NULL)
-      bs_memory(L);
+    bs_loop *loop = (bs_loop *)lua_newuserdatauv(L, sizeof(bs_loop), 0);
     memset(loop, 0, sizeof(*loop));
     loop->st = loop->timers.st = st;
     loop->engine.fd = -1;
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_LOOP);
     st->loop = loop;
   }
   return st->loop;
@@ -1429,7 +1428,8 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
-/* A state may be closed by a task, while others wait. */
+/* A state may be closed by a task, while others wait. Finalizers of what is older than the library may still come
+** with tasks and generators: the loop itself stays, and there is nothing in it. */
 void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
@@ -1442,11 +1442,9 @@ void bs_closeloop (lua_State *L, bs_state *st) {
     t->op = NULL;
     t->room = 0;
   }
-  lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, st);
+  lua_pop(L, 1);
   shut(st->loop);
-  st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
-  st->loop = NULL;
+  st->loop->current = NULL;
 }
 
 /* The function of loop.run and its arguments become the first task. */
