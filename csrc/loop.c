@@ -60,6 +60,8 @@ struct bs_task {
   unsigned char failed;    /* it ended by an error, which is its result */
   unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* and nobody has been told of that yet */
+  unsigned char tried;     /* right now its operation is, which may collect garbage, and so run anything; */
+  unsigned char doomed;    /* it was cancelled meanwhile */
 };
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
@@ -422,6 +424,8 @@ static void forget (bs_task *t) {
   t->pending = 0;
 }
 
+static void cancel (lua_State *L, bs_task *t);
+
 /* Goes on with the operation that the task waits for; true if it has ended. */
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
@@ -436,8 +440,15 @@ static int advance (lua_State *L, bs_task *t) {
     if (bs_endjob(t->job, op))
       return 1;
   }
-  else
+  else {
+    t->tried = 1;
     want = attempt(L, t->loop, op, &t->collected);
+    t->tried = 0;
+    if (t->doomed) {
+      cancel(L, t);
+      return 0;
+    }
+  }
   if (want == BS_AGAIN) {
     unpark(t);
     makeready(t);
@@ -968,7 +979,9 @@ static int task_cancel (lua_State *L) {
   if (t->state == RUNNING && t == t->loop->current)
     return luaL_error(L, "a task cannot cancel itself");
   int alive = t->state == READY || t->state == WAITING;
-  if (alive)
+  if (t->tried)
+    t->doomed = 1;
+  else if (alive)
     cancel(L, t);
   lua_pushboolean(L, alive);
   return 1;
