@@ -809,8 +809,9 @@ static void told (void *ud, int fd, int what) {
       (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
     resume(L, writer);
   p = &loop->places[fd];
-  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
-    (void)watch(loop, fd, NULL, 0);
+  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL) &&
+      watch(loop, fd, NULL, 0) != 0) /* for who was not meant; or has it been closed? */
+    forgetplace(loop, fd);
 }
 
 static void ringtask (lua_State *L, bs_timer *timer) {
