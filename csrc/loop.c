@@ -88,6 +88,7 @@ struct bs_loop {
   bs_task *first;   /* that of loop.run's function */
   int running;
   int alive;   /* tasks that have not ended */
+  unsigned spawned; /* so many have begun */
   int waiting; /* for descriptors */
   int budget;
   volatile char *mark; /* see below */
@@ -876,6 +877,7 @@ static bs_task *newtask (lua_State *L, int f) {
   lua_xmove(L, t->L, arguments + 1);
   anchor(L, t, f);
   loop->alive++;
+  loop->spawned++;
   makeready(t);
   return t;
 }
@@ -1412,18 +1414,16 @@ static int loop_turn (lua_State *L) {
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
   pushtasks(L, loop->st);
-  for (int found = 1; found;) {
-    found = 0;
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-      bs_task *t = (bs_task *)lua_touserdata(L, -1);
-      if (t->state != ENDED) {
-        found = 1;
-        cancel(L, t);
-        lua_pop(L, 2); /* the table has changed: from the beginning */
-        break;
-      }
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    unsigned before = loop->spawned;
+    if (t->state != ENDED)
+      cancel(L, t);
+    lua_pop(L, 1);
+    if (loop->spawned != before) { /* the table has new keys: from the beginning */
       lua_pop(L, 1);
+      lua_pushnil(L);
     }
   }
   lua_pop(L, 1);
