@@ -425,6 +425,15 @@ static void forget (bs_task *t) {
   t->pending = 0;
 }
 
+/* The time of the operation is over. */
+static void late (bs_task *t) {
+  if (t->job != NULL) {
+    leavejob(t);
+    bs_abandon(t->job);
+  }
+  t->op->error = BS_ETIMEOUT;
+}
+
 static void cancel (lua_State *L, bs_task *t);
 
 /* Goes on with the operation that the task waits for; true if it has ended. */
@@ -450,21 +459,16 @@ static int advance (lua_State *L, bs_task *t) {
       return 0;
     }
   }
-  if (want == BS_AGAIN) {
+  if (want == BS_AGAIN) { /* what goes on and on ends at the deadline, too */
+    if (bs_fixdeadline(op) != BS_FOREVER && bs_now() >= op->deadline) {
+      late(t);
+      return 1;
+    }
     unpark(t);
     makeready(t);
     return 0;
   }
   return want == BS_DONE || !park(t, op, want);
-}
-
-/* The time of the operation is over. */
-static void late (bs_task *t) {
-  if (t->job != NULL) {
-    leavejob(t);
-    bs_abandon(t->job);
-  }
-  t->op->error = BS_ETIMEOUT;
 }
 
 /* ==== a task's coroutine ==== */
@@ -738,6 +742,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
     if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
+    (void)bs_fixdeadline(op);
     makeready(t);
     return suspend(L, t, op);
   }
@@ -763,6 +768,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if ((kind->traits & BS_BLOCKS) && (t->job = bs_startjob(L, op)) == NULL)
     return -1;
   t->collected = collected;
+  (void)bs_fixdeadline(op);
   if (want == BS_AGAIN)
     makeready(t);
   else if (!park(t, op, want)) {
