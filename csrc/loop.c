@@ -317,12 +317,22 @@ static int isempty (const bs_loop *loop, const bs_op *op) {
   return p->sock == s && p->empty && !p->hangup && !bs_pending(s) && !(s->flags & BS_UNFLUSHED);
 }
 
+/* Of a stream by SCTP each receive gives one message, or a part of it. */
+static int givesmessages (const bs_socket *s) {
+#if defined(IPPROTO_SCTP)
+  return s->protocol == IPPROTO_SCTP;
+#else
+  (void)s;
+  return 0;
+#endif
+}
+
 /* After a receive that got less than it had room for, a stream has no more, and what comes will be told. With
 ** a hang-up there is no second word; a unix socket gives one message at a time. */
 static void notedrained (bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
-  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX && s->fd >= 0 &&
-      s->fd < loop->size && loop->places[s->fd].sock == s)
+  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX &&
+      !givesmessages(s) && s->fd >= 0 && s->fd < loop->size && loop->places[s->fd].sock == s)
     loop->places[s->fd].empty = 1;
 }
 
