@@ -60,8 +60,8 @@ struct bs_task {
   unsigned char failed;    /* it ended by an error, which is its result */
   unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* and nobody has been told of that yet */
-  unsigned char tried;     /* right now its operation is, which may collect garbage, and so run anything; */
-  unsigned char doomed;    /* it was cancelled meanwhile */
+  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
+  unsigned char doomed; /* and it was cancelled meanwhile */
 };
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
@@ -87,9 +87,9 @@ struct bs_loop {
   bs_task *current; /* the one that runs */
   bs_task *first;   /* that of loop.run's function */
   int running;
-  int alive;   /* tasks that have not ended */
+  int alive;        /* tasks that have not ended */
   unsigned spawned; /* so many have begun */
-  int waiting; /* for descriptors */
+  int waiting;      /* for descriptors */
   int budget;
   volatile char *mark; /* see below */
 };
@@ -444,7 +444,7 @@ static void late (bs_task *t) {
   t->op->error = BS_ETIMEOUT;
 }
 
-static void cancel (lua_State *L, bs_task *t);
+static void cancel(lua_State *L, bs_task *t);
 
 /* Goes on with the operation that the task waits for; true if it has ended. */
 static int advance (lua_State *L, bs_task *t) {

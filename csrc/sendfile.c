@@ -263,8 +263,8 @@ static int sendfile_finish (lua_State *L, bs_op *o) {
 }
 
 /* What write() left is sent by the step, as op.sock may be the source. */
-static const bs_kind sendfile_kind = BS_KIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS,
-                                             sendfile_step, sendfile_finish);
+static const bs_kind sendfile_kind =
+  BS_KIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS, sendfile_step, sendfile_finish);
 
 /* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. It is closed with the
 ** call, however that ends. */
