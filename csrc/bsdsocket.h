@@ -35,7 +35,8 @@
 /* user values of the state */
 #define BS_STATE_TASK 1   /* metatable of tasks */
 #define BS_STATE_SENDER 2 /* the address of `sender` */
-#define BS_STATE_NUV 2
+#define BS_STATE_LOOP 3   /* what `loop` points to */
+#define BS_STATE_NUV 3
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
