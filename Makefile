@@ -50,14 +50,14 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	LUA_CPATH_5_4="$(abspath $(BUILD))/?.so;$${LUA_CPATH_5_4-$${LUA_CPATH-;}}" && \
 	export LUA_PATH_5_4 LUA_CPATH_5_4
 
-.PHONY: all deps demo examples test test-vm lint format asan valgrind coverage docs bench-instr install \
+.PHONY: all deps demo examples test test-vm test-scale lint format asan valgrind coverage docs bench-instr install \
 	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
-	deps-test-vm bench bench-plot bench-calls bench-deps FORCE
+	deps-test-vm deps-test-scale bench bench-plot bench-calls bench-deps FORCE
 
 all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
-ifneq ($(filter deps deps-% test-vm lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
+ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
 $(OBJECTS): | deps
 endif
 
@@ -92,7 +92,7 @@ $(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/prefix.h $(BU
 deps: ## install what demo and test need: Lua 5.4, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
-deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm: deps
+deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
@@ -102,6 +102,7 @@ deps-coverage: ## install what coverage needs: gcov
 deps-bench-instr: ## install what bench-instr needs: valgrind
 deps-bench-calls: ## install what bench-calls needs: strace
 deps-test-vm: ## install what test-vm needs: qemu, and what packs an image
+deps-test-scale: ## install what test-scale needs: HAProxy, and if it can be had nginx
 
 demo: all ## run the demo: a server and a client talk, step by step
 	@$(CHECKOUT) && "$$LUA" examples/demo.lua
@@ -114,6 +115,10 @@ test: all ## run the specs; SPEC=spec/x_spec.lua for one file, ARGS="--filter=x"
 
 test-vm: deps all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SPEC and ARGS as for test
 	@$(CHECKOUT) && SPEC='$(SPEC)' ARGS='$(ARGS)' MISSING='$(MISSING)' sh tools/vm/run.sh
+
+# The clients are 1000, and each is a descriptor.
+test-scale: deps-test-scale all ## kill one of four workers behind a balancer while 1000 clients talk to them
+	@$(CHECKOUT) && { ulimit -S -n 4096 2>/dev/null || :; } && "$$LUA" tools/scale/run.lua
 
 lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as errors, clang-format
 	@$(CHECKOUT) && FLAGS='$(HOUSE) -Werror' sh tools/lint.sh

@@ -1,5 +1,6 @@
 -- The workloads through this library.
 local socket = require "bsdsocket"
+local loop = require "bsdsocket.loop"
 local subject = require "bench.subject"
 
 local message, piece, datagram, batch = subject.message, subject.piece, subject.datagram, subject.batch
@@ -100,12 +101,11 @@ end
 
 --- Answers every client in a task of its own, until the server is closed.
 local function echoserver(server)
-  local loop = require "bsdsocket.loop"
   for s in server:clients() do loop.spawn(answer, s) end
 end
 
 function work.echo()
-  require "bsdsocket.loop".run(function()
+  loop.run(function()
     local server <close> = assert(socket.listen("127.0.0.1", 0))
     subject.tell(server:getsockname().port)
     echoserver(server)
@@ -113,7 +113,6 @@ function work.echo()
 end
 
 function work.many(count)
-  local loop = require "bsdsocket.loop"
   local start = socket.monotime()
   loop.run(function()
     local server <close> = assert(socket.listen("127.0.0.1", 0))
@@ -128,15 +127,6 @@ function work.many(count)
     for i = 1, count do clients[i]:close() end
   end)
   print(("seconds %.9f operations %d"):format(socket.monotime() - start, count))
-end
-
-do -- what this version lacks
-  local s = socket.socket()
-  for name, method in pairs { recvinto = "recvinto", udp_recvmmsg = "recvmmsg", lines = "lines" } do
-    if not s[method] then work[name] = nil end
-  end
-  s:close()
-  if not package.searchpath("bsdsocket.loop", package.path) then work.echo, work.many = nil, nil end
 end
 
 subject.main(socket._VERSION, work)

@@ -116,6 +116,23 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   return (const bs_address *)lua_touserdata(L, -1);
 }
 
+void bs_pushsender (lua_State *L, const struct sockaddr *sa, socklen_t len, int family) {
+  bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
+  if (len == st->senderlen && len > 0 && family == st->senderfamily &&
+      memcmp(sa, st->sender, len) == 0) {
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
+    return;
+  }
+  bs_pushaddress(L, sa, len, family);
+  if (len <= (socklen_t)sizeof(st->sender)) {
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
+    memcpy(st->sender, sa, len);
+    st->senderlen = len;
+    st->senderfamily = family;
+  }
+}
+
 /* ---- the families ---- */
 
 /* AF_INET, AF_INET6 */

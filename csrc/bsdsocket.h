@@ -33,9 +33,10 @@
 #define BS_NUP 6
 
 /* user values of the state */
-#define BS_STATE_TASKS 1 /* those that have not ended (loop.c) */
-#define BS_STATE_TASK 2  /* metatable of tasks */
-#define BS_STATE_NUV 2
+#define BS_STATE_TASK 1   /* metatable of tasks */
+#define BS_STATE_SENDER 2 /* the address of `sender` */
+#define BS_STATE_LOOP 3   /* what `loop` points to */
+#define BS_STATE_NUV 3
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
@@ -81,7 +82,8 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  size_t searched;   /* there is no newline in start .. searched - 1 */
+  size_t searched;   /* in start .. searched - 1 there is not ... */
+  uint64_t sought;   /* ... what this stands for (stream.c) */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
@@ -98,9 +100,13 @@ struct bs_state {
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
-  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions */
-  char wait, wake, never; /* and a socket for rests, by the addresses of these */
-  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
+  int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
+  char wait, wake, never; /* by the addresses of these */
+  int closing; /* <close> variables of something cancelled are running: nobody may wait */
+  /* The last address that bs_pushsender was given, as the kernel wrote it. */
+  socklen_t senderlen; /* 0: none */
+  int senderfamily;
+  char sender[sizeof(struct sockaddr_in6)];
   bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
@@ -259,6 +265,7 @@ double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative,
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
 void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
@@ -369,6 +376,8 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+/* The same for the sender of a datagram, who seldom sends just one. */
+void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
@@ -614,10 +623,11 @@ void bs_freetimers(bs_timers *ts);
 /* Drives `op` in a task: gives the number of results, or suspends. -1: this is no task's call, or one that cannot
 ** be suspended. */
 int bs_runintask(lua_State *L, bs_op *op);
-int bs_intask(const bs_state *st); /* is one running? */
+int bs_hasturn(const bs_state *st); /* may a task go on without waiting, or is it others' turn? */
+int bs_intask(const bs_state *st);  /* is one running? */
 void bs_leaveloop(bs_state *st,
-                  int fd);       /* before it is closed or given up: wakes who waits for it */
-void bs_closeloop(bs_state *st); /* with the state */
+                  int fd); /* before it is closed or given up: wakes who waits for it */
+void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
 /* ---- waiter.c ---- */

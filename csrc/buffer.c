@@ -100,6 +100,7 @@ static void move (const bs_chunk *c, bs_chunk *to) {
   size_t n = c->end - c->start;
   to->owner = c->owner;
   to->searched = c->searched > c->start ? c->searched - c->start : 0;
+  to->sought = c->sought;
   to->cut = c->cut;
   to->addrlen = c->addrlen;
   memmove(&to->address, &c->address, c->addrlen);

@@ -21,6 +21,9 @@
 #include "bsdsocket.h"
 
 #define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
+#define STRAY                                                                                      \
+  "attempt to yield from a task to the loop: a generator needs loop.wrap, or a coroutine of its "  \
+  "own"
 #define BUDGET 64 /* tries in a row that a task has before others get their turn */
 
 typedef struct bs_task bs_task;
@@ -37,6 +40,7 @@ struct bs_task {
   bs_loop *loop;
   lua_State *L;    /* its coroutine, kept alive by the user value */
   lua_State *runs; /* the coroutine that runs when the task does: L, or that of a scope */
+  lua_State *at;   /* the one that `op` waits in, kept alive by the second user value */
   scope *scope;    /* the innermost */
   list *on;        /* the list that it is on, or NULL */
   bs_task *next, *before;
@@ -54,7 +58,10 @@ struct bs_task {
   unsigned char collected; /* for that, garbage was once */
   unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
   unsigned char failed;    /* it ended by an error, which is its result */
+  unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* and nobody has been told of that yet */
+  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
+  unsigned char doomed; /* and it was cancelled meanwhile */
 };
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
@@ -75,12 +82,14 @@ struct bs_loop {
   place *places; /* by descriptor */
   int size;
   list ready;
+  list selecting;   /* waiting for several descriptors at once: to look again when one is closed */
   list silent;      /* ended by errors that nobody has been told of */
   bs_task *current; /* the one that runs */
   bs_task *first;   /* that of loop.run's function */
   int running;
-  int alive;   /* tasks that have not ended */
-  int waiting; /* for descriptors */
+  int alive;        /* tasks that have not ended */
+  unsigned spawned; /* so many have begun */
+  int waiting;      /* for descriptors */
   int budget;
   volatile char *mark; /* see below */
 };
@@ -125,9 +134,18 @@ struct scope {
   bs_task *task; /* the one that it is in, while active */
   bs_loop *loop;
   bs_timer timer;
-  unsigned char active;  /* runs, or waits: not suspended by a yield of its own */
-  unsigned char expired; /* its time is over */
+  unsigned char active;    /* runs, or waits: not suspended by a yield of its own */
+  unsigned char expired;   /* its time is over */
+  unsigned char running;   /* it is on the C stack */
+  unsigned char generator; /* loop.wrap's */
+  unsigned char spared;    /* it was over before: the task only had to let others have their turn */
 };
+
+/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table: in the
+** registry, as iterators without the usual upvalues have to find it. */
+static void pushtasks (lua_State *L, const bs_state *st) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, st);
+}
 
 /* ==== lists ==== */
 
@@ -221,7 +239,8 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 }
 
 /* Lets the task wait at a place: 0 or an error. */
-static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
+static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
+  bs_socket *s = op->sock;
   bs_loop *loop = t->loop;
   if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
     return 0; /* as before */
@@ -235,9 +254,9 @@ static int parkat (bs_task *t, int fd, bs_socket *s, int want) {
   if ((want & READING) && p->reader != NULL)
     return EBUSY;
   if ((want & BS_WRITE) && p->writer != NULL) {
-    if (!(want & READING))
+    if (!(op->kind->traits & BS_RECEIVES))
       return EBUSY;
-    want &= ~BS_WRITE; /* it only wants to flush: somebody else is at it */
+    want &= ~BS_WRITE; /* it only wants to flush before it waits: somebody else is at it */
   }
   err = watch(loop, fd, s, want);
   if (err != 0)
@@ -276,11 +295,15 @@ static void forgetplace (bs_loop *loop, int fd) {
 
 void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
-  if (loop == NULL || fd >= loop->size || fd < 0)
+  if (loop == NULL || fd < 0)
     return;
-  if (loop->places[fd].known && !forked(loop))
-    (void)bs_engineremove(&loop->engine, fd, fd);
-  forgetplace(loop, fd);
+  if (fd < loop->size) { /* else it has no place; a select may have it all the same */
+    if (loop->places[fd].known && !forked(loop))
+      (void)bs_engineremove(&loop->engine, fd, fd);
+    forgetplace(loop, fd);
+  }
+  while (loop->selecting.first != NULL)
+    makeready(loop->selecting.first);
 }
 
 /* ==== operations of tasks ==== */
@@ -294,13 +317,34 @@ static int isempty (const bs_loop *loop, const bs_op *op) {
   return p->sock == s && p->empty && !p->hangup && !bs_pending(s) && !(s->flags & BS_UNFLUSHED);
 }
 
+/* Of a stream by SCTP each receive gives one message, or a part of it. */
+static int givesmessages (const bs_socket *s) {
+#if defined(IPPROTO_SCTP)
+  return s->protocol == IPPROTO_SCTP;
+#else
+  (void)s;
+  return 0;
+#endif
+}
+
 /* After a receive that got less than it had room for, a stream has no more, and what comes will be told. With
 ** a hang-up there is no second word; a unix socket gives one message at a time. */
 static void notedrained (bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
-  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX && s->fd >= 0 &&
-      s->fd < loop->size && loop->places[s->fd].sock == s)
+  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX &&
+      !givesmessages(s) && s->fd >= 0 && s->fd < loop->size && loop->places[s->fd].sock == s)
     loop->places[s->fd].empty = 1;
+}
+
+#define SHORTREST ((bs_time)1000000)
+#define LONGREST (16 * SHORTREST)
+
+/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
+** it is so. */
+static int invain (const bs_op *op) {
+  const bs_socket *s = op->sock;
+  return s != NULL && s->family == AF_UNIX && s->type != SOCK_STREAM &&
+         bs_readyfd(s->fd, BS_WRITE) > 0;
 }
 
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
@@ -323,8 +367,12 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
   }
   if (want == BS_DONE)
     return BS_DONE;
+  if (want == BS_WRITE && invain(op)) /* so it is asked now and then */
+    op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
+  else if (want != BS_REST)
+    op->rest = 0;
   if (op->sock != NULL) {
-    op->sock->wants = (unsigned char)want;
+    op->sock->wants = want == BS_REST ? BS_WRITE : (unsigned char)want;
     if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
       loop->places[op->sock->fd].empty = 1;
   }
@@ -341,17 +389,19 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
 static int park (bs_task *t, bs_op *op, int want) {
   bs_timers *timers = &t->loop->timers;
   bs_time when = bs_fixdeadline(op);
-  if (want == BS_REST) {
-    bs_time rested = bs_now() + op->rest;
+  if (want == BS_REST)
     unpark(t);
-    if (rested < when)
-      when = rested;
-  }
   else {
     int fd = t->job != NULL ? bs_jobfd(t->job) : op->sock != NULL ? op->sock->fd : op->fd;
-    op->error = parkat(t, fd, op->sock, want);
+    op->error = parkat(t, fd, op, want);
     if (op->error != 0)
       return 0;
+  }
+  if (op->kind->descriptor != NULL)
+    append(&t->loop->selecting, t);
+  if (op->rest > 0) {
+    bs_time rested = bs_now() + op->rest;
+    when = rested < when ? rested : when;
   }
   if (when == BS_FOREVER)
     bs_stoptimer(timers, &t->timer);
@@ -385,26 +435,6 @@ static void forget (bs_task *t) {
   t->pending = 0;
 }
 
-/* Goes on with the operation that the task waits for; true if it has ended. */
-static int advance (lua_State *L, bs_task *t) {
-  bs_op *op = t->op;
-  int want = BS_READ;
-  t->loop->budget = BUDGET;
-  if (t->job != NULL) {
-    leavejob(t);
-    if (bs_endjob(t->job, op))
-      return 1;
-  }
-  else
-    want = attempt(L, t->loop, op, &t->collected);
-  if (want == BS_AGAIN) {
-    unpark(t);
-    makeready(t);
-    return 0;
-  }
-  return want == BS_DONE || !park(t, op, want);
-}
-
 /* The time of the operation is over. */
 static void late (bs_task *t) {
   if (t->job != NULL) {
@@ -412,6 +442,43 @@ static void late (bs_task *t) {
     bs_abandon(t->job);
   }
   t->op->error = BS_ETIMEOUT;
+}
+
+static void cancel(lua_State *L, bs_task *t);
+
+/* Goes on with the operation that the task waits for; true if it has ended. */
+static int advance (lua_State *L, bs_task *t) {
+  bs_op *op = t->op;
+  int want = BS_READ;
+  if (lua_status(t->at) != LUA_YIELD) { /* somebody has closed it: what the operation has is gone */
+    forget(t);
+    return 1;
+  }
+  t->loop->budget = BUDGET;
+  if (t->job != NULL) {
+    leavejob(t);
+    if (bs_endjob(t->job, op))
+      return 1;
+  }
+  else {
+    t->tried = 1;
+    want = attempt(L, t->loop, op, &t->collected);
+    t->tried = 0;
+    if (t->doomed) {
+      cancel(L, t);
+      return 0;
+    }
+  }
+  if (want == BS_AGAIN) { /* what goes on and on ends at the deadline, too */
+    if (bs_fixdeadline(op) != BS_FOREVER && bs_now() >= op->deadline) {
+      late(t);
+      return 1;
+    }
+    unpark(t);
+    makeready(t);
+    return 0;
+  }
+  return want == BS_DONE || !park(t, op, want);
 }
 
 /* ==== a task's coroutine ==== */
@@ -430,77 +497,120 @@ static int closethread (lua_State *L, bs_loop *loop, lua_State *co) {
   return status;
 }
 
-/* Makes the text for somebody who looks for the mistake: beside the error, in the coroutine itself. */
-static int explain (lua_State *L) {
-  lua_State *co = (lua_State *)lua_touserdata(L, 1);
-  lua_pushvalue(co, -1);
-  lua_xmove(co, L, 1);
-  luaL_traceback(L, co, luaL_tolstring(L, -1, NULL), 0);
-  return 1;
+/* ---- its end ---- */
+
+static void pushtask (lua_State *L, const bs_task *t) {
+  pushtasks(L, t->loop->st);
+  lua_rawgetp(L, -1, t);
+  lua_remove(L, -2);
 }
 
-/* It has ended, with `results` at the top of its coroutine. */
-static void end (bs_task *t, int results, int failed) {
-  bs_loop *loop = t->loop;
-  bs_state *st = loop->st;
-  t->state = ENDED;
-  t->results = results;
-  t->failed = (unsigned char)failed;
-  loop->alive--;
+/* The task has ended. Its outcome, if there is one, is on the top: a value, or several in a table. */
+static void end (lua_State *L, bs_task *t, int results, int failed) {
+  bs_state *st = t->loop->st;
   forget(t);
+  for (; t->scope != NULL; t->scope = t->scope->outer) {
+    t->scope->task = NULL;
+    t->scope->active = 0;
+  }
   if (t->op != NULL)
     st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
   t->op = NULL;
   t->room = 0;
+  t->state = ENDED;
+  t->results = results;
+  t->failed = (unsigned char)failed;
+  t->loop->alive--;
+  if (results == 0)
+    lua_pushnil(L);
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushnil(L); /* the coroutine is garbage */
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->L = t->at = t->runs = NULL;
   while (t->joiners.first != NULL)
     makeready(t->joiners.first);
 }
 
-/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table of the state. */
 static void anchor (lua_State *L, bs_task *t, int task) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  pushtasks(L, t->loop->st);
   lua_pushvalue(L, task);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
 static void unanchor (lua_State *L, bs_task *t) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
+  pushtasks(L, t->loop->st);
   lua_pushnil(L);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
-/* With an error, at 1 in its coroutine, that somebody will be told of, or else with a text about it at 2. */
-static void endbadly (lua_State *L, bs_task *t, int told) {
-  end(t, 1, 1);
-  if (told)
-    unanchor(L, t);
-  else {
-    t->silent = 1;
-    append(&t->loop->silent, t);
-  }
+/* Makes the text for somebody who looks for the mistake. */
+static int explain (lua_State *L) {
+  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), luaL_tolstring(L, 2, NULL), 0);
+  return 1;
 }
 
-/* Pushes the text about the error on the top of a coroutine. */
+/* Pushes that about the error on the top. */
 static void pushtext (lua_State *L, lua_State *co) {
   lua_pushcfunction(L, explain);
   lua_pushlightuserdata(L, co);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK || !lua_checkstack(co, 2)) {
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
     lua_pop(L, 1);
-    lua_pushliteral(L, "(no memory left to tell)");
+    lua_pushnil(L);
   }
 }
 
-/* An error ended it. */
+/* It ends with the error on the top. Where nobody waits for that, a text about it is below. */
+static void endbadly (lua_State *L, bs_task *t, int told) {
+  end(L, t, 1, 1);
+  if (told) {
+    unanchor(L, t);
+    return;
+  }
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->silent = 1;
+  append(&t->loop->silent, t);
+}
+
+/* An error, on the top of its coroutine, ended it. */
 static void fail (lua_State *L, bs_task *t) {
+  lua_State *co = t->L;
   int told = t->joiners.first != NULL || t == t->loop->first;
-  if (!told)
-    pushtext(L, t->L);
-  (void)closethread(L, t->loop, t->L);
-  if (!told)
-    lua_xmove(L, t->L, 1);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
+  if (!told) {
+    pushtext(L, co);
+    lua_insert(L, -2);
+  }
+  if (closethread(L, t->loop, co) != LUA_OK) { /* the same, or that of a <close> variable */
+    lua_pop(L, 1);
+    lua_xmove(co, L, 1);
+  }
   endbadly(L, t, told);
+}
+
+/* It has returned: the results are on the top of its coroutine. */
+static void succeed (lua_State *L, bs_task *t, int results) {
+  lua_State *co = t->L;
+  if (results == 1)
+    lua_xmove(co, L, 1);
+  else if (results > 1) {
+    lua_createtable(L, results, 0);
+    for (int i = results; i > 0; i--) {
+      lua_xmove(co, L, 1);
+      lua_rawseti(L, -2, i);
+    }
+  }
+  end(L, t, results, 0);
+  unanchor(L, t);
 }
 
 static void resume (lua_State *L, bs_task *t) {
@@ -517,15 +627,11 @@ static void resume (lua_State *L, bs_task *t) {
   if (status == LUA_YIELD && t->state != RUNNING)
     return;
   if (status == LUA_YIELD) {
-    lua_pushliteral(t->L,
-                    "attempt to yield from a task to the loop: a generator needs loop.wrap, "
-                    "or a coroutine of its own");
+    lua_pushliteral(t->L, STRAY);
     fail(L, t);
   }
-  else if (status == LUA_OK) {
-    end(t, results, 0);
-    unanchor(L, t);
-  }
+  else if (status == LUA_OK)
+    succeed(L, t, results);
   else
     fail(L, t);
 }
@@ -553,10 +659,34 @@ static int refuse (lua_State *L, const char *call) {
                     call);
 }
 
+/* A program may get hold of a task's coroutine and resume it, though it waits. */
+static int wrongly (lua_State *L, const bs_loop *loop) {
+  pushtasks(L, loop->st);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    if (t->pending && t->at == L) {
+      forget(t);
+      makeready(t);
+    }
+    lua_pop(L, 1);
+  }
+  return luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
+}
+
+/* What is not asked of an operation: is it the loop that goes on with this coroutine? */
+static void goeson (lua_State *L, const bs_loop *loop) {
+  if (loop->current == NULL || L != loop->current->runs)
+    (void)wrongly(L, loop);
+}
+
 /* The function may be an iterator that has none of the usual upvalues. */
 static int resumed (lua_State *L, int status, lua_KContext ctx) {
-  bs_task *t = ((bs_loop *)ctx)->current;
+  bs_loop *loop = (bs_loop *)ctx;
+  bs_task *t = loop->current;
   (void)status;
+  if (t == NULL || L != t->runs || !t->pending || t->at != L)
+    return wrongly(L, loop);
   t->pending = 0;
   if (t->job != NULL) {
     t->job = NULL;
@@ -578,10 +708,30 @@ static int roomfor (bs_task *t, size_t size) {
   return 1;
 }
 
+/* A scope's coroutine is kept alive by what is on the stack around it, which might be closed. */
+static int keepthread (lua_State *L, bs_task *t) {
+  if (L == t->L)
+    return 1;
+  if (!lua_checkstack(L, 4))
+    return 0;
+  pushtasks(L, t->loop->st);
+  lua_rawgetp(L, -1, t);
+  lua_pushthread(L);
+  lua_setiuservalue(L, -2, 2);
+  lua_pop(L, 2);
+  return 1;
+}
+
 static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   memcpy(t->op, op, op->kind->size);
   t->pending = 1;
+  t->at = L;
   return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
+}
+
+int bs_hasturn (const bs_state *st) {
+  bs_loop *loop = st->loop;
+  return loop == NULL || loop->current == NULL || loop->budget-- > 0;
 }
 
 int bs_intask (const bs_state *st) {
@@ -593,11 +743,16 @@ int bs_runintask (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   bs_task *t = taskof(L, loop);
   unsigned char collected = 0;
+  op->rest = 0;
   if (t == NULL && !misplaced(L, loop))
     return -1;
-  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
-    if (!roomfor(t, kind->size))
+  if (t != NULL && t->pending) /* something else has resumed it meanwhile */
+    forget(t);
+  /* what may block is tried here only: its thread's job has to be on the stack */
+  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
+    if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
+    (void)bs_fixdeadline(op);
     makeready(t);
     return suspend(L, t, op);
   }
@@ -614,7 +769,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
     if (op->fd < 0)
       return -1;
   }
-  if (!roomfor(t, kind->size)) {
+  if (!roomfor(t, kind->size) || !keepthread(L, t)) {
     if (kind->drop != NULL)
       kind->drop(op);
     return bs_memory(L);
@@ -623,6 +778,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if ((kind->traits & BS_BLOCKS) && (t->job = bs_startjob(L, op)) == NULL)
     return -1;
   t->collected = collected;
+  (void)bs_fixdeadline(op);
   if (want == BS_AGAIN)
     makeready(t);
   else if (!park(t, op, want)) {
@@ -666,11 +822,13 @@ static void told (void *ud, int fd, int what) {
   p->armed = p->sock != NULL;
   if (reader != NULL && advance(L, reader))
     resume(L, reader);
-  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && advance(L, writer))
+  if (writer != NULL && writer != reader && loop->places[fd].writer == writer &&
+      (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
     resume(L, writer);
   p = &loop->places[fd];
-  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
-    (void)watch(loop, fd, NULL, 0);
+  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL) &&
+      watch(loop, fd, NULL, 0) != 0) /* for who was not meant; or has it been closed? */
+    forgetplace(loop, fd);
 }
 
 static void ringtask (lua_State *L, bs_timer *timer) {
@@ -703,12 +861,13 @@ static bs_task *checktask (lua_State *L, int arg) {
 static bs_loop *needloop (lua_State *L) {
   bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
   if (st->loop == NULL) {
-    bs_loop *loop = (bs_loop *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_loop));
-    if (loop == NULL)
-      bs_memory(L);
+    lua_newtable(L); /* of tasks */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, st);
+    bs_loop *loop = (bs_loop *)lua_newuserdatauv(L, sizeof(bs_loop), 0);
     memset(loop, 0, sizeof(*loop));
     loop->st = loop->timers.st = st;
     loop->engine.fd = -1;
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_LOOP);
     st->loop = loop;
   }
   return st->loop;
@@ -719,7 +878,7 @@ static bs_task *newtask (lua_State *L, int f) {
   bs_loop *loop = needloop(L);
   int arguments = lua_gettop(L) - f;
   luaL_checktype(L, f, LUA_TFUNCTION);
-  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 1);
+  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 2);
   memset(t, 0, sizeof(*t));
   t->loop = loop;
   t->timer.ring = ringtask;
@@ -734,6 +893,7 @@ static bs_task *newtask (lua_State *L, int f) {
   lua_xmove(L, t->L, arguments + 1);
   anchor(L, t, f);
   loop->alive++;
+  loop->spawned++;
   makeready(t);
   return t;
 }
@@ -753,21 +913,30 @@ static void heard (lua_State *L, bs_task *t) {
   unanchor(L, t);
 }
 
-/* Pushes true and the results, or false and the error. */
-static int pushoutcome (lua_State *L, bs_task *t) {
+/* Pushes true and the results, or false and the error; the task is at `at`. */
+static int pushoutcome (lua_State *L, bs_task *t, int at) {
   heard(L, t);
-  luaL_checkstack(L, t->results + 1, "too many results");
+  luaL_checkstack(L, t->results + 2, "too many results");
   lua_pushboolean(L, !t->failed);
-  for (int i = 1; i <= t->results; i++) {
-    lua_pushvalue(t->L, i);
-    lua_xmove(t->L, L, 1);
+  if (t->cancelled)
+    lua_pushliteral(L, "cancelled");
+  else if (t->results > 0)
+    lua_getiuservalue(L, at, 2);
+  if (t->results > 1) {
+    int values = lua_gettop(L);
+    for (int i = 1; i <= t->results; i++)
+      lua_rawgeti(L, values, i);
+    lua_remove(L, values);
   }
   return t->results + 1;
 }
 
 static int joined (lua_State *L, int status, lua_KContext ctx) {
+  bs_task *t = checktask(L, 1);
   (void)status, (void)ctx;
-  return pushoutcome(L, checktask(L, 1));
+  if (t->state != ENDED)
+    return wrongly(L, t->loop);
+  return pushoutcome(L, t, 1);
 }
 
 /* task:join() */
@@ -776,7 +945,7 @@ static int task_join (lua_State *L) {
   bs_loop *loop = t->loop;
   lua_settop(L, 1);
   if (t->state == ENDED)
-    return pushoutcome(L, t);
+    return pushoutcome(L, t, 1);
   if (t == loop->current)
     return luaL_error(L, "a task cannot join itself");
   bs_task *self = taskof(L, loop);
@@ -792,40 +961,33 @@ static int task_join (lua_State *L) {
 /* Ends a task that is not running, with its scopes from the inside to the outside. */
 static void cancel (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
-  int status = LUA_OK;
-  lua_State *co = t->L;
+  int top = lua_gettop(L);
+  lua_checkstack(L, 4);
   t->state = RUNNING; /* nobody is to end it twice */
   forget(t);
-  while (t->scope != NULL) {
+  for (int more = 1; more;) {
     scope *sc = t->scope;
-    t->scope = sc->outer;
-    sc->active = 0;
-    bs_stoptimer(&loop->timers, &sc->timer);
-    int each = closethread(L, loop, sc->co);
-    if (each != LUA_OK) {
-      status = each;
-      co = sc->co;
+    lua_State *co = sc != NULL ? sc->co : t->L;
+    more = sc != NULL;
+    if (sc != NULL) {
+      t->scope = sc->outer;
+      sc->task = NULL;
+      sc->active = 0;
+      bs_stoptimer(&loop->timers, &sc->timer);
+    }
+    if (closethread(L, loop, co) != LUA_OK) { /* the last error is the one that counts, as in Lua */
+      lua_settop(L, top);
+      lua_xmove(co, L, 1);
     }
   }
-  int last = closethread(L, loop, t->L);
-  if (last != LUA_OK)
-    status = last;
-  else if (status != LUA_OK) {
-    lua_settop(t->L, 0);
-    lua_xmove(co, t->L, 1);
+  int failed = lua_gettop(L) > top, told = !failed || t->joiners.first != NULL;
+  if (!failed) {
+    t->cancelled = 1;
+    lua_pushnil(L);
   }
-  int told = status == LUA_OK || t->joiners.first != NULL;
-  if (status == LUA_OK) {
-    lua_settop(t->L, 0);
-    lua_pushliteral(t->L, "cancelled");
-  }
-  else {
-    lua_replace(t->L, 1);
-    lua_settop(t->L, 1);
-  }
-  if (!told) {
-    pushtext(L, t->L);
-    lua_xmove(L, t->L, 1);
+  else if (!told) {
+    pushtext(L, L);
+    lua_insert(L, -2);
   }
   endbadly(L, t, told);
 }
@@ -836,7 +998,9 @@ static int task_cancel (lua_State *L) {
   if (t->state == RUNNING && t == t->loop->current)
     return luaL_error(L, "a task cannot cancel itself");
   int alive = t->state == READY || t->state == WAITING;
-  if (alive)
+  if (t->tried)
+    t->doomed = 1;
+  else if (alive)
     cancel(L, t);
   lua_pushboolean(L, alive);
   return 1;
@@ -856,16 +1020,30 @@ static int scope_gc (lua_State *L) {
   scope *sc = (scope *)luaL_checkudata(L, 1, SCOPE);
   if (sc->loop != NULL)
     bs_stoptimer(&sc->loop->timers, &sc->timer);
+  if (sc->task !=
+      NULL) /* something else has ended its coroutine, and the task has not noticed yet */
+    for (scope **at = &sc->task->scope; *at != NULL; at = &(*at)->outer)
+      if (*at == sc) {
+        *at = sc->outer;
+        break;
+      }
   return 0;
 }
 
 static void ringscope (lua_State *L, bs_timer *timer) {
   scope *sc = (scope *)(void *)((char *)timer - offsetof(scope, timer));
+  bs_task *t = sc->task;
   (void)L;
+  /* what has not been tried yet may have no need to wait: that it gives way to others is our doing */
+  if (sc->active && t->state == READY && t->pending && !sc->spared) {
+    sc->spared = 1;
+    if (bs_settimer(&sc->loop->timers, timer, bs_now() + 1) == 0) /* the next time around */
+      return;
+  }
   sc->expired = 1;
-  if (sc->active && sc->task->state != RUNNING) {
-    forget(sc->task);
-    makeready(sc->task);
+  if (sc->active && t->state != RUNNING) {
+    forget(t);
+    makeready(t);
   }
 }
 
@@ -883,10 +1061,15 @@ static scope *newscope (lua_State *L, bs_loop *loop) {
   return sc;
 }
 
+/* With those inside it, of which some are left where something else has resumed a coroutine. */
 static void leavescope (scope *sc) {
-  if (sc->task != NULL)
-    sc->task->scope = sc->outer;
-  sc->task = NULL;
+  bs_task *t = sc->task;
+  while (sc->task != NULL) {
+    scope *inner = t->scope;
+    t->scope = inner->outer;
+    inner->task = NULL;
+    inner->active = 0;
+  }
   sc->active = 0;
 }
 
@@ -898,6 +1081,8 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
   bs_loop *loop = sc->loop;
   bs_task *t = loop->current;
   int through = taskof(L, loop) != NULL, blocks = t != NULL ? t->blocks : 0;
+  if (!lua_checkstack(sc->co, arguments)) /* before anything is changed */
+    bs_memory(L);
   if (through && !sc->active) {
     sc->task = t;
     sc->outer = t->scope;
@@ -908,10 +1093,10 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
     t->runs = sc->co;
   else if (t != NULL && (L == t->runs || blocks)) /* where Lua cannot yield, it blocks */
     t->blocks = 1;
-  if (!lua_checkstack(sc->co, arguments))
-    bs_memory(L);
   lua_xmove(L, sc->co, arguments);
+  sc->running = 1;
   int status = lua_resume(sc->co, L, arguments, results);
+  sc->running = 0;
   if (t != NULL)
     t->blocks = (unsigned char)blocks;
   if (through)
@@ -932,8 +1117,10 @@ static int takeresults (lua_State *L, scope *sc, int results) {
 
 /* An error of a scope goes on, after its <close> variables. */
 static int passerror (lua_State *L, scope *sc) {
-  (void)closethread(L, sc->loop, sc->co);
+  lua_pushvalue(sc->co, -1);
   lua_xmove(sc->co, L, 1);
+  if (closethread(L, sc->loop, sc->co) != LUA_OK)
+    lua_xmove(sc->co, L, 1);
   return lua_error(L);
 }
 
@@ -962,12 +1149,13 @@ static int wrap (lua_State *L, int arguments) {
 
 static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
+  goeson(L, ((scope *)lua_touserdata(L, WRAPPED))->loop);
   return wrap(L, 0);
 }
 
 static int wrap_call (lua_State *L) {
   scope *sc = (scope *)lua_touserdata(L, WRAPPED);
-  if (sc->active)
+  if (sc->active || sc->running)
     return luaL_error(L, "cannot resume non-suspended coroutine");
   if (lua_status(sc->co) == LUA_OK && lua_gettop(sc->co) == 0)
     return luaL_error(L, "cannot resume dead coroutine");
@@ -978,7 +1166,7 @@ static int wrap_call (lua_State *L) {
 static int loop_wrap (lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  newscope(L, needloop(L));
+  newscope(L, needloop(L))->generator = 1;
   bs_pushfunction(L, wrap_call, 1);
   return 1;
 }
@@ -1011,6 +1199,14 @@ static int expire (lua_State *L, scope *sc) {
   return 3;
 }
 
+/* Is there a generator that a yield might be meant for? */
+static int generates (const bs_task *t) {
+  const scope *sc = t != NULL ? t->scope : NULL;
+  while (sc != NULL && !sc->generator)
+    sc = sc->outer;
+  return sc != NULL;
+}
+
 static int timeout (lua_State *L, int arguments) {
   scope *sc = (scope *)lua_touserdata(L, 1);
   int results;
@@ -1018,6 +1214,11 @@ static int timeout (lua_State *L, int arguments) {
   switch (status) {
     case SUSPENDED: return lua_yieldk(L, 0, 0, timeoutcontinue);
     case LUA_YIELD: /* to a generator around it */
+      if (!generates(sc->loop->current)) {
+        bs_stoptimer(&sc->loop->timers, &sc->timer);
+        lua_pushliteral(sc->co, STRAY);
+        return passerror(L, sc);
+      }
       takeresults(L, sc, results);
       return lua_yieldk(L, results, 0, timeoutyielded);
     default:
@@ -1029,6 +1230,7 @@ static int timeout (lua_State *L, int arguments) {
 static int timeoutcontinue (lua_State *L, int status, lua_KContext ctx) {
   scope *sc = (scope *)lua_touserdata(L, 1);
   (void)status, (void)ctx;
+  goeson(L, sc->loop);
   return sc->expired ? expire(L, sc) : timeout(L, 0);
 }
 
@@ -1083,7 +1285,8 @@ static int sleep_finish (lua_State *L, bs_op *op) {
 static const bs_kind sleep_kind = BS_KIND("sleep", bs_op, 0, sleep_step, sleep_finish);
 
 static int rested (lua_State *L, int status, lua_KContext ctx) {
-  (void)L, (void)status, (void)ctx;
+  (void)status;
+  goeson(L, (bs_loop *)ctx);
   return 0;
 }
 
@@ -1096,10 +1299,12 @@ static int loop_sleep (lua_State *L) {
   op.timeout = bs_checktimeout(L, 1);
   lua_settop(L, 0);
   bs_task *t = taskof(L, loop);
+  if (op.timeout == 0 && loop != NULL && misplaced(L, loop))
+    return refuse(L, "sleep");
   if (op.timeout != 0 || t == NULL)
     return bs_run(L, &op);
   makeready(t);
-  return lua_yieldk(L, 0, 0, rested);
+  return lua_yieldk(L, 0, (lua_KContext)loop, rested);
 }
 
 /* loop.now() */
@@ -1111,7 +1316,6 @@ static int loop_now (lua_State *L) {
 typedef struct wait_op {
   bs_op op;
   int want, ready;
-  int wassocket; /* one of ours: it may be closed meanwhile, and its number be another's */
 } wait_op;
 
 static int wait_step (bs_op *o, bs_time patience) {
@@ -1122,28 +1326,24 @@ static int wait_step (bs_op *o, bs_time patience) {
     o->error = EBADF;
     return BS_DONE;
   }
-  w->ready = 0;
-  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
-    w->ready = BS_READ;
-  for (int event = BS_READ; event <= BS_WRITE; event <<= 1) {
-    if (!(w->want & event))
-      continue;
-    int r = bs_waitfd(fd, event, BS_NEVER);
-    if (r < 0 && errno == EINTR)
-      return BS_AGAIN;
-    if (r < 0) {
-      o->error = errno;
-      return BS_DONE;
-    }
-    if (r > 0)
-      w->ready |= event;
+  w->ready = bs_readyfd(fd, w->want);
+  if (w->ready < 0 && errno == EINTR)
+    return BS_AGAIN;
+  if (w->ready < 0) {
+    o->error = errno;
+    return BS_DONE;
   }
+  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
+    w->ready |= BS_READ;
   return w->ready != 0 ? BS_DONE : w->want;
 }
 
 static const char *const events[] = {"", "r", "w", "rw", NULL}; /* by BS_READ | BS_WRITE */
 
 static int wait_finish (lua_State *L, bs_op *o) {
+  if (o->error ==
+      EAGAIN) /* without time to wait; a socket would say so, but this is no socket's call */
+    o->error = BS_ETIMEOUT;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   lua_pushstring(L, events[((wait_op *)o)->ready]);
@@ -1167,13 +1367,20 @@ static int loop_wait (lua_State *L) {
 
 /* ==== loop.run ==== */
 
-/* Tells on stderr what nobody has asked for. */
-static void tell (lua_State *L, bs_loop *loop) {
-  while (loop->silent.first != NULL) {
+/* Tells on stderr what nobody has asked for: at once (FRESH), or if all had a turn in which to ask (STALE). */
+#define FRESH 1
+#define STALE 2
+
+static void tell (lua_State *L, bs_loop *loop, int which) {
+  while (loop->silent.first != NULL && loop->silent.first->silent >= which) {
     bs_task *t = loop->silent.first;
-    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n", lua_tostring(t->L, 2));
+    pushtask(L, t);
+    lua_getiuservalue(L, -1, 1);
+    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n",
+            lua_isnil(L, -1) ? "no memory is left to tell which" : lua_tostring(L, -1));
     fflush(stderr);
     heard(L, t);
+    lua_pop(L, 2);
   }
 }
 
@@ -1184,14 +1391,17 @@ static int loop_turn (lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   while (loop->alive > 0) {
     bs_time patience = BS_NEVER;
+    for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
+      t->silent = STALE;
     runready(L, loop);
+    tell(L, loop, STALE);
     if (loop->first != NULL && loop->first->state == ENDED && loop->first->failed)
       return 0;
     if (loop->ready.n == 0) {
       const bs_timer *next = bs_nexttimer(&loop->timers);
       if (loop->alive == 0)
         return 0;
-      tell(L, loop);
+      tell(L, loop, FRESH);
       patience = BS_FOREVER;
       if (next != NULL) {
         bs_time now = bs_now();
@@ -1219,23 +1429,21 @@ static int loop_turn (lua_State *L) {
 
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
-  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASKS);
-  for (int found = 1; found;) {
-    found = 0;
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-      bs_task *t = (bs_task *)lua_touserdata(L, -1);
-      if (t->state != ENDED) {
-        found = 1;
-        cancel(L, t);
-        lua_pop(L, 2); /* the table has changed: from the beginning */
-        break;
-      }
+  pushtasks(L, loop->st);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    unsigned before = loop->spawned;
+    if (t->state != ENDED)
+      cancel(L, t);
+    lua_pop(L, 1);
+    if (loop->spawned != before) { /* the table has new keys: from the beginning */
       lua_pop(L, 1);
+      lua_pushnil(L);
     }
   }
   lua_pop(L, 1);
-  tell(L, loop);
+  tell(L, loop, FRESH);
 }
 
 static void shut (bs_loop *loop) {
@@ -1250,12 +1458,23 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
-void bs_closeloop (bs_state *st) {
+/* A state may be closed by a task, while others wait. Finalizers of what is older than the library may still come
+** with tasks and generators: the loop itself stays, and there is nothing in it. */
+void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
+  pushtasks(L, st);
+  for (lua_pushnil(L); lua_istable(L, -2) && lua_next(L, -2); lua_pop(L, 1)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    forget(t);
+    if (t->op != NULL)
+      st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+    t->op = NULL;
+    t->room = 0;
+  }
+  lua_pop(L, 1);
   shut(st->loop);
-  st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
-  st->loop = NULL;
+  st->loop->current = NULL;
 }
 
 /* The function of loop.run and its arguments become the first task. */
@@ -1268,31 +1487,36 @@ static int loop_first (lua_State *L) {
 /* loop.run([f, ...]) */
 static int loop_run (lua_State *L) {
   bs_loop *loop = needloop(L);
-  if (!lua_isnoneornil(L, 1))
+  int isfirst = !lua_isnoneornil(L, 1);
+  if (isfirst)
     luaL_checktype(L, 1, LUA_TFUNCTION);
+  else
+    lua_settop(L, 0);
   if (loop->running)
     return luaL_error(L, "loop.run: the loop runs already");
+  bs_pushfunction(L, loop_turn, 0);
+  lua_insert(L, 1);
+  if (isfirst) {
+    bs_pushfunction(L, loop_first, 0);
+    lua_insert(L, 2);
+  }
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
   int err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0 && bs_collect(L, err))
     err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0)
     return bs_raise(L, "run", err);
   openmark(loop);
-  loop->running = 1;
+  loop->running = 1; /* from here to the end nothing may raise */
   loop->st->aside++;
   loop->first = NULL;
-  int isfirst = !lua_isnoneornil(L, 1);
-  int status = LUA_OK;
-  if (isfirst) {
-    bs_pushfunction(L, loop_first, 0);
-    lua_insert(L, 1);
-    status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
-  }
+  int status = isfirst ? lua_pcall(L, lua_gettop(L) - 2, 1, 0) : LUA_OK;
   if (status == LUA_OK) {
-    bs_pushfunction(L, loop_turn, 0);
+    lua_pushvalue(L, 1);
     status = lua_pcall(L, 0, 0, 0);
   }
   bs_task *first = loop->first;
+  int at = lua_gettop(L); /* it is there, or an error */
   cancelall(L, loop);
   shut(loop);
   loop->first = NULL;
@@ -1302,7 +1526,7 @@ static int loop_run (lua_State *L) {
     return lua_error(L);
   if (first == NULL)
     return 0;
-  int n = pushoutcome(L, first);
+  int n = pushoutcome(L, first, at);
   return first->failed ? lua_error(L) : n - 1;
 }
 
@@ -1324,8 +1548,6 @@ static const luaL_Reg metamethods[] = {
 
 void bs_openloop (lua_State *L) {
   int top = lua_gettop(L);
-  lua_newtable(L);
-  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASKS);
   lua_newtable(L);
   lua_pushliteral(L, "task");
   lua_setfield(L, -2, "__name");

@@ -340,7 +340,8 @@ static int socket_dup (lua_State *L) {
   if (twin->fd < 0)
     return bs_fail(L, "dup", errno);
   s->flags |= BS_SHARED;
-  twin->flags = s->flags; /* either may be the one that puts back what was found */
+  /* either may be the one that puts back what was found */
+  twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;
@@ -372,21 +373,26 @@ static int socket_close (lua_State *L) {
   return s->flags & BS_UNFLUSHED ? bs_run(L, &op) : close_finish(L, &op);
 }
 
-/* The collector, and whoever cannot wait. */
-static int socket_gc (lua_State *L) {
-  bs_socket *s = bs_self(L);
+/* What is not flushed gets one try that does not wait. */
+static void leave (lua_State *L, bs_socket *s) {
   int err = 0;
   if (s->flags & BS_UNFLUSHED)
     while (bs_flush(s, BS_NEVER, &err) == BS_AGAIN)
       ;
   release(L, s);
+}
+
+/* The collector, and whoever cannot wait. */
+static int socket_gc (lua_State *L) {
+  leave(L, bs_self(L));
   return 0;
 }
 
-/* Ctrl-C goes on when the socket is closed; what else may fail nobody asks about here. */
+/* Ctrl-C goes on when the socket is closed; what else may fail nobody asks about here. (Where memory was
+** out, close has not begun.) */
 static int closed (lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  release(L, bs_checksocket(L, 1));
+  leave(L, bs_checksocket(L, 1));
   if (status != LUA_OK && status != LUA_YIELD)
     return lua_error(L);
   return 0;

@@ -86,18 +86,36 @@ static const char *bytes (const view *v) {
   return v->c->data + v->c->start;
 }
 
-/* The offset of the next newline, v->n if there is none yet. Where none was found before is not looked again. */
+/* What is sought again and again while more arrives is not sought twice in the same bytes: a peer that sends it in
+** small pieces would make the work grow with their square. One thing at a time is remembered: */
+#define NEWLINE 1   /* none */
+#define NONSPACE 2  /* none: white space all through */
+#define DELIMITER 4 /* with the hash of a delimiter: none */
+
+/* How many of the bytes have been looked at in vain. */
+static size_t known (const view *v, uint64_t what) {
+  const bs_chunk *c = v->c;
+  return c->sought == what && c->searched > c->start ? c->searched - c->start : 0;
+}
+
+/* All of them have, from `from` on; `before` of them were. */
+static void notfound (view *v, uint64_t what, size_t from, size_t before) {
+  if (from <= before) {
+    v->c->searched = v->c->end;
+    v->c->sought = what;
+  }
+}
+
+/* The offset of the next newline, v->n if there is none yet. */
 static size_t findnewline (view *v) {
-  bs_chunk *c = v->c;
-  size_t known = c->searched > c->start ? c->searched - c->start : 0;
-  size_t from = v->at < known ? known : v->at;
+  size_t before = known(v, NEWLINE);
+  size_t from = v->at < before ? before : v->at;
   if (from >= v->n)
     return v->n;
   const char *found = (const char *)memchr(bytes(v) + from, '\n', v->n - from);
   if (found != NULL)
     return (size_t)(found - bytes(v));
-  if (v->at <= known)
-    c->searched = c->end;
+  notfound(v, NEWLINE, v->at, before);
   return v->n;
 }
 
@@ -174,19 +192,39 @@ static enum found findall (item *it, view *v) {
   return FOUND;
 }
 
-static enum found finduntil (item *it, view *v) {
-  size_t len = it->patternlen, rest = v->n - v->at;
-  const char *data = v->n > 0 ? bytes(v) + v->at : "", *p = data;
-  while ((size_t)(data + rest - p) >= len) {
-    p = (const char *)memchr(p, it->pattern[0], rest - len + 1 - (size_t)(p - data));
-    if (p == NULL || memcmp(p, it->pattern, len) == 0)
+static uint64_t hash (const char *data, size_t len) { /* FNV-1a */
+  uint64_t h = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < len; i++)
+    h = (h ^ (unsigned char)data[i]) * 0x100000001b3u;
+  return h;
+}
+
+/* The offset of the next delimiter, v->n if there is none yet. */
+static size_t finddelimiter (const item *it, view *v) {
+  size_t len = it->patternlen;
+  if (v->n < len)
+    return v->n;
+  uint64_t what = hash(it->pattern, len) | DELIMITER;
+  size_t before = known(v, what);
+  before = before < len ? 0 : before - (len - 1); /* where none begins */
+  size_t from = v->at < before ? before : v->at;
+  while (v->n - from >= len) {
+    const char *p = (const char *)memchr(bytes(v) + from, it->pattern[0], v->n - from - len + 1);
+    if (p == NULL)
       break;
-    p++;
+    if (memcmp(p, it->pattern, len) == 0)
+      return (size_t)(p - bytes(v));
+    from = (size_t)(p - bytes(v)) + 1;
   }
-  int isthere = p != NULL && (size_t)(data + rest - p) >= len;
-  size_t before = isthere ? (size_t)(p - data) : rest;
-  size_t bound = isthere ? it->n : it->n < SIZE_MAX - len ? it->n + len - 1 : it->n;
-  if (before > (v->ended ? it->n : bound))
+  notfound(v, what, v->at, before);
+  return v->n;
+}
+
+static enum found finduntil (item *it, view *v) {
+  size_t len = it->patternlen, end = finddelimiter(it, v), before = end - v->at;
+  int isthere = end < v->n;
+  size_t bound = isthere || v->ended ? it->n : it->n < SIZE_MAX - len ? it->n + len - 1 : it->n;
+  if (before > bound)
     return TOOLONG;
   if (isthere)
     return take(it, v, before + len, before + len);
@@ -246,10 +284,15 @@ static enum found findnumber (item *it, view *v) {
   r.len = 0;
   r.ended = v->ended;
   r.dry = r.toolong = 0;
+  size_t before = v->n > 0 ? known(v, NONSPACE) : 0;
+  if (r.at < before)
+    r.at = before;
   for (peek(&r); r.c >= 0 && isspace(r.c); peek(&r))
     r.at++;
   if (r.at - v->at > v->maxline)
     return TOOLONG;
+  if (v->n > 0 && r.at == v->n)
+    notfound(v, NONSPACE, v->at, before);
   v->at = r.at;
   acceptone(&r, "+-");
   if (acceptone(&r, "0")) {
@@ -472,7 +515,7 @@ static int lines_next (lua_State *L) {
     view v;
     line.keep = (unsigned char)lua_toboolean(L, LOOPKEEP);
     look(&v, s, 0);
-    if (v.n > 0 && findline(&line, &v) == FOUND) {
+    if (v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) && findline(&line, &v) == FOUND) {
       lua_pushlstring(L, bytes(&v) + line.from, line.len);
       bs_consume(s, v.at);
       return 1;
@@ -545,7 +588,10 @@ static int stream_setmaxline (lua_State *L) {
 
 /* s:pending() */
 static int stream_pending (lua_State *L) {
-  const bs_chunk *c = bs_chunkof(bs_checksocket(L, 1));
+  const bs_socket *s = bs_checksocket(L, 1);
+  const bs_chunk *c = bs_chunkof(s);
+  if (s->fd < 0)
+    return bs_fail(L, "pending", EBADF);
   lua_pushinteger(L, c != NULL ? (lua_Integer)(c->end - c->start) : 0);
   return 1;
 }
@@ -807,7 +853,7 @@ static int stream_setvbuf (lua_State *L) {
   luaL_checkoption(L, 2, NULL, modes);
   lua_Integer size = luaL_optinteger(L, 3, (lua_Integer)VBUFSIZE);
   luaL_argcheck(L, size >= 1 && (lua_Unsigned)size <= SIZE_MAX / 4, 3, "size out of range");
-  if (s->type != SOCK_STREAM)
+  if (s->type != SOCK_STREAM || s->fd < 0) /* a closed one would never give its face back */
     return nostream(L, s, "setvbuf");
   checkface(L, s); /* if memory is out, before anything is done */
   bs_initop(&op, &setvbuf_kind, s->st, s);

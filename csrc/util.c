@@ -1,12 +1,13 @@
 /*
 ** util.c: what needs no socket and asks nobody: byte order, the text of numeric addresses, the
-** Internet checksum, the clock.
+** Internet checksum, the clock. core.getpid() is a part of socket.listen_fds; users do not see it.
 */
 #include "prefix.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bsdsocket.h"
 
@@ -122,6 +123,14 @@ static int util_monotime (lua_State *L) {
   return 1;
 }
 
+/* ---- the process ---- */
+
+/* core.getpid() */
+static int util_getpid (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)getpid());
+  return 1;
+}
+
 /* clang-format off */
 static const luaL_Reg functions[] = {
   {"inet_pton", util_inet_pton},
@@ -132,6 +141,7 @@ static const luaL_Reg functions[] = {
   {"ntohl", util_ntohl},
   {"checksum", util_checksum},
   {"monotime", util_monotime},
+  {"getpid", util_getpid},
   {NULL, NULL},
 };
 /* clang-format on */

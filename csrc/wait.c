@@ -168,13 +168,31 @@ static void runhook (lua_State *L, lua_State *from) {
 
 /* ---- the driver ---- */
 
-int bs_waitfd (int fd, int want, bs_time deadline) {
+static struct pollfd pollof (int fd, int want) {
   struct pollfd p;
   p.fd = fd;
   p.events = (short)((want & BS_READ ? POLLIN : 0) | (want & BS_WRITE ? POLLOUT : 0) |
                      (want & BS_URGENT ? POLLPRI : 0));
   p.revents = 0;
+  return p;
+}
+
+int bs_waitfd (int fd, int want, bs_time deadline) {
+  struct pollfd p = pollof(fd, want);
   return poll(&p, 1, bs_millis(left(deadline)));
+}
+
+int bs_readyfd (int fd, int want) {
+  struct pollfd p = pollof(fd, want);
+  if (poll(&p, 1, 0) < 0)
+    return -1;
+  if (p.revents & POLLNVAL) {
+    errno = EBADF;
+    return -1;
+  }
+  int both = p.revents & (POLLHUP | POLLERR);
+  return want & ((p.revents & POLLIN || both ? BS_READ : 0) |
+                 (p.revents & POLLOUT || both ? BS_WRITE : 0));
 }
 
 /* One try, with what write() left unflushed around it: a sending call comes after that; a receiving one
@@ -285,10 +303,10 @@ static int await (bs_op *op, int want, int *vain) {
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
   /* what is left of a timeout that is no more would cut the next wait, too */
-  if (op->timeout < 0 && op->sock->rcvtimeo > 0)
+  if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0)
     (void)waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
-  int r = bs_waitfd(op->sock->fd, want, op->deadline);
+  int r = bs_waitfd(op->sock != NULL ? op->sock->fd : op->fd, want, op->deadline);
   *vain = r > 0 && bs_now() - before < MILLISECOND ? *vain + 1 : 0;
   if (*vain > 1) /* ready only in poll's eyes: a full unix peer, a crowd before one accept */
     return rest(MILLISECOND << (*vain < 6 ? *vain - 2 : 4), op->deadline);
@@ -365,7 +383,7 @@ BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     }
     if (want == BS_DONE)
       return;
-    if (want != BS_AGAIN && want != BS_REST)
+    if (want != BS_AGAIN && want != BS_REST && op->sock != NULL)
       op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
     if (want == BS_AGAIN) {
       vain = 0;

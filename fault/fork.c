@@ -25,7 +25,30 @@ static int call (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"call", call}, {NULL, NULL}};
+/* fork.fork(): as fork(2), in the midst of what runs: a child must come to fork.exit */
+static int plain (lua_State *L) {
+  lua_pushinteger(L, fork());
+  return 1;
+}
+
+/* fork.exit(status): ends a child, and nothing else of what it has of its parent's */
+static int leave (lua_State *L) {
+  _exit((int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
+/* fork.wait(pid): the status of that child, as fork.call gives it */
+static int await (lua_State *L) {
+  int status;
+  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
+  if (waitpid(pid, &status, 0) != pid)
+    return luaL_error(L, "no child");
+  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"call", call}, {"fork", plain}, {"exit", leave}, {"wait", await}, {NULL, NULL}};
 
 int luaopen_fork(lua_State *L);
 

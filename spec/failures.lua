@@ -16,6 +16,7 @@ return {
   ["socket.listen"] = {
     "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENOENT", "EAI_NONAME", "EAI_SERVICE", "argument",
   },
+  ["socket.listen_fds"] = {"EINVAL", "EBADF", "ENOTSOCK"},
   ["socket.buffer"] = {"argument"},
   ["socket.select"] = {"EBADF", "argument"},
   ["socket.poller"] = {"EMFILE"},
@@ -75,7 +76,7 @@ return {
     "EACCES", "EMSGSIZE", "ECONNREFUSED", "ENOENT", "EISCONN", "EPIPE", "EAI_NONAME", "EAI_SERVICE",
     "EAGAIN", "timeout", "EBADF", "argument",
   },
-  ["s:shutdown"] = {"ENOTCONN", "EINVAL", "EBADF", "argument"},
+  ["s:shutdown"] = {"ENOTCONN", "EINVAL", "EPIPE", "EAGAIN", "timeout", "EBADF", "argument"},
   ["s:recv"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
   },
@@ -99,13 +100,29 @@ return {
   ["s:recvmmsg"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
   },
+  ["s:read"] = {
+    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBADF", "argument",
+  },
+  ["s:lines"] = {"argument"},
+  ["s:readuntil"] = {
+    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBADF", "argument",
+  },
+  ["s:chunks"] = {"argument"},
+  ["s:setmaxline"] = {"EBADF", "argument"},
+  ["s:pending"] = {"EBADF"},
+  ["s:write"] = {
+    "EPIPE", "ECONNRESET", "ENOTCONN", "EAGAIN", "timeout", "EMSGSIZE", "EDESTADDRREQ",
+    "ECONNREFUSED", "EBADF", "argument",
+  },
+  ["s:flush"] = {"EPIPE", "ECONNRESET", "EAGAIN", "timeout", "EBADF"},
+  ["s:setvbuf"] = {"EPIPE", "EAGAIN", "timeout", "EOPNOTSUPP", "EBADF", "argument"},
   ["s:sockatmark"] = {"ENOTTY", "EBADF"},
   ["s:settimeout"] = {"EBADF", "argument"},
   ["s:gettimeout"] = {"EBADF"},
   ["s:setblocking"] = {"EBADF", "argument"},
   ["s:getblocking"] = {"EBADF"},
-  ["s:close"] = {},
-  ["s:detach"] = {"EBADF"},
+  ["s:close"] = {"EPIPE", "EAGAIN", "timeout"},
+  ["s:detach"] = {"EPIPE", "EAGAIN", "timeout", "EBADF"},
   ["s:dup"] = {"EMFILE", "EBADF"},
   ["s:fileno"] = {},
   ["s:family"] = {},
@@ -134,6 +151,16 @@ return {
 
   ["buf:sub"] = {"argument"},
   ["buf:set"] = {"argument"},
+
+  ["loop.run"] = {"argument"},
+  ["loop.spawn"] = {"argument"},
+  ["loop.wrap"] = {"argument"},
+  ["loop.sleep"] = {"argument"},
+  ["loop.now"] = {},
+  ["loop.timeout"] = {"timeout", "argument"},
+  ["loop.wait"] = {"timeout", "EBUSY", "EBADF", "argument"},
+  ["task:join"] = {"argument"},
+  ["task:cancel"] = {"argument"},
 
   skip = {},
 }

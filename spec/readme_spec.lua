@@ -334,7 +334,8 @@ describe("README.md #process", function()
     local ours = ("\n" .. prose .. "\n"):gsub("\n|[^\n]-([^|\n]*)|%f[\n]", "\n%1"):gsub("%.%.%. |", "")
     local s <close> = socket.socket()
     local p <close> = socket.poller()
-    local owners = { socket = socket, s = s, u = s, p = p, poller = p, c = s, client = s, server = s }
+    local owners = { socket = socket, s = s, u = s, p = p, poller = p, c = s, client = s, server = s,
+      loop = require "bsdsocket.loop" }
     local count = 0
     for code in ours:gmatch "`([^`]+)`" do
       for owner, name in code:gmatch "%f[%w_]([%a_]+)[.:]([%l_]+)%(" do

@@ -2,7 +2,7 @@
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
 #   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench,
-#                         bench-instr, bench-calls, test-vm
+#                         bench-instr, bench-calls, test-vm, test-scale
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -21,7 +21,10 @@ test|busted for Lua 5.4|has_module busted.runner busted.core|lua-busted|lua5.4-b
 test|luarocks|has_luarocks|luarocks|luarocks5.4|luarocks|luarocks|luarocks
 test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-data|setup|iana-etc|
 test|?nft|has_admin nft|nftables|nftables|nftables|nftables|
+test|?systemd-socket-activate|command -v systemd-socket-activate|systemd||systemd|systemd|
 test|script|command -v script|bsdutils|util-linux-misc|util-linux|util-linux|
+test|?curl|command -v curl|curl|curl|curl|curl|
+test|?wrk|command -v wrk|wrk|wrk|||
 lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luacheck|rock:luacheck|rock:luacheck
 lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
 lint|clang|command -v clang|clang|clang|clang|clang|llvm
@@ -44,6 +47,8 @@ test-vm|ip, tc, tipc|has_admin ip tc tipc|iproute2||||
 test-vm|modprobe, depmod|has_admin modprobe depmod|kmod||||
 test-vm|cpio|command -v cpio|cpio||||
 test-vm|xz, zstd|has_admin xz zstd|xz-utils zstd||||
+test-scale|haproxy|has_admin haproxy|haproxy|haproxy|haproxy|haproxy|haproxy
+test-scale|?nginx with its stream module|has_nginx|nginx-light libnginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|
 EOF_ROWS
 }
 
@@ -91,6 +96,10 @@ has_admin() (
   PATH=$PATH:/usr/sbin:/sbin
   for program; do command -v "$program" || exit; done
 )
+
+has_nginx() {
+  has_admin nginx && ls /etc/nginx/modules-enabled/*stream*
+}
 
 has_gcov() {
   command -v "$(${CC:-cc} -print-prog-name=gcov)"

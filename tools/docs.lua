@@ -1,18 +1,22 @@
--- Makes docs/reference.md from types/bsdsocket.lua: `lua5.4 tools/docs.lua`. With --check it writes nothing, and
--- exits with 1 if the page is not what it would write.
+-- Makes docs/reference.md from types/bsdsocket.lua and what it includes: `lua5.4 tools/docs.lua`. With --check it
+-- writes nothing, and exits with 1 if the page is not what it would write.
 --
--- `require "tools.docs"` gives the reader of the annotations instead: {parse = parse, render = render}.
+-- `require "tools.docs"` gives the reader of the annotations instead: {source = annotations, parse = parse,
+-- render = render}.
 --
 -- What it understands, in the order in which the page has it:
 --   `-- # Title`, `-- ## Title` and the `-- ` lines after them   chapters and their prose
 --   a block of `---` lines and the code line after it            an entry: function, class, alias or field
+--   `-- @include FILE`                                           what that file has, here
 -- In an entry, the list after a line `Errors:` has the codes that the call gives, `* \`CODE\`: when`, and
 -- `* raises: when`. Paragraphs after it stand below the list.
 
 local SOURCE, PAGE = "types/bsdsocket.lua", "docs/reference.md"
 
 --- How a receiver is called in the page and in spec/failures.lua.
-local receivers = {M = "socket.", Socket = "s:", Address = "address:", Poller = "p:", Buffer = "buf:"}
+local receivers = {
+  M = "socket.", Socket = "s:", Address = "address:", Poller = "p:", Buffer = "buf:", Loop = "loop.", Task = "task:",
+}
 
 --- How a metamethod is used.
 local metamethods = {
@@ -21,6 +25,16 @@ local metamethods = {
 
 ---------------------------------------------------------------------------------------------------
 -- Reading
+
+local function read(name)
+  local file <close> = assert(io.open(name))
+  return file:read "a"
+end
+
+--- All annotations as one text.
+local function annotations()
+  return (read(SOURCE):gsub("%-%- @include (%S+)\n", read))
+end
 
 --- Splits `name? rest` or, without a name, `rest` into the type, which may have spaces after : , and |, and
 --- what follows it.
@@ -67,7 +81,7 @@ function readers.param(entry, text) table.insert(entry.params, namedtype(text)) 
 
 readers["return"] = function(entry, text)
   local type, rest = splittype(text)
-  local name, about = rest:match "^([%w_]+)%s*(.*)$"
+  local name, about = rest:match "^([%w_%.]+)%s*(.*)$"
   table.insert(entry.returns, {type = type, name = name, text = about or ""})
 end
 
@@ -200,8 +214,8 @@ local function signature(key, params)
   local text, open = "", 0
   for i, p in ipairs(params) do
     -- what is nil-able but stands before something needed has no bracket
-    local optional = p.optional
-    for k = i + 1, #params do optional = optional and params[k].optional end
+    local optional = p.optional or p.name == "..."
+    for k = i + 1, #params do optional = optional and (params[k].optional or params[k].name == "...") end
     if optional then
       text = text .. (i == 1 and "[" or " [, ") .. p.name
       open = open + 1
@@ -395,14 +409,11 @@ end
 
 ---------------------------------------------------------------------------------------------------
 
-if ... == "tools.docs" then return {parse = parse, render = render, SOURCE = SOURCE, PAGE = PAGE} end
-
-local function read(name)
-  local file <close> = assert(io.open(name))
-  return file:read "a"
+if ... == "tools.docs" then
+  return {source = annotations, parse = parse, render = render, SOURCE = SOURCE, PAGE = PAGE}
 end
 
-local page = render(parse(read(SOURCE)))
+local page = render(parse(annotations()))
 if ... == "--check" then
   local there <close> = io.open(PAGE)
   if not there or there:read "a" ~= page then

@@ -14,7 +14,8 @@
 
 -- # Conventions
 --
--- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller and `buf` a buffer.
+-- In signatures `socket` is the module, `s` a socket, `address` an address, `p` a poller, `buf` a buffer, `loop` the
+-- module bsdsocket.loop and `task` a task.
 -- What stands in brackets may be left out, or be nil.
 
 -- ## Numbers and names
@@ -64,7 +65,7 @@
 -- | `EHOSTUNREACH`, `ENETUNREACH` | there is no way to that machine | look at the network |
 -- | `EINPROGRESS` | with timeout 0: `connect` has begun | wait until writable, `connect` again for the outcome |
 -- | `EMFILE` | the process has as many descriptors open as it may | close what is not needed; `ulimit -n` |
--- | `EMSGSIZE` | a datagram is larger than the protocol carries | send less at a time |
+-- | `EMSGSIZE` | a datagram is larger than the protocol carries; a line is longer than `setmaxline` allows | send less at a time; close, or `setmaxline` |
 -- | `ENOTCONN` | `recv`, `getpeername` or `shutdown`, and the socket is not connected | `connect` first; of a listening one take what `accept` gives |
 -- | `EPIPE` | nobody listens: the peer has closed, or the socket never connected, or it is the listening one | close, connect anew; on a server use what `accept` gave |
 -- | `timeout` | the socket's own timeout passed | call again, or give up |
@@ -307,6 +308,30 @@ function M.connect(host, port, opts) end
 ---@return bsdsocket.Code? code
 ---@overload fun(address: bsdsocket.Address, opts?: bsdsocket.ListenOptions): bsdsocket.Socket?, string?, bsdsocket.Code?
 function M.listen(host, port, opts) end
+
+--- Takes over the sockets that a service manager has opened for this program (*socket activation*): systemd, or any
+--- other that sets `LISTEN_PID`, `LISTEN_FDS` and, for names, `LISTEN_FDNAMES`. The manager then keeps the address,
+--- starts the program, and starts it again if it dies; callers wait meanwhile instead of being refused.
+---
+--- The result is an array in the manager's order; under a name (`FileDescriptorName=`) is the first socket that has
+--- it. It is empty where there are none, and where they are for another process. Sockets of any kind may be among
+--- them; each is close-on-exec from then on. They are given once: a second call finds none.
+---
+--- ```lua
+--- local server = assert(socket.listen_fds())[1] or assert(socket.listen("127.0.0.1", 8001))
+--- ```
+---
+--- Errors:
+--- * `EINVAL`: a variable is no number, or there are more names than descriptors or fewer; the message tells which.
+--- * `EBADF`: one of the descriptors is not open. None is taken.
+--- * `ENOTSOCK`: one of the descriptors is no socket, but a pipe or a file. None is taken: `socket.fromfd` takes the
+---   others, which are numbered from 3.
+---
+--- See sd_listen_fds(3), systemd.socket(5).
+---@return table<integer|string, bsdsocket.Socket>? sockets
+---@return string? message
+---@return bsdsocket.Code? code
+function M.listen_fds() end
 
 --- Makes a byte buffer, to receive into again and again without making strings. Its bytes are zeros at first.
 ---
@@ -1085,7 +1110,8 @@ function Socket:sendto(data, host, port, flowinfo, scope_id) end
 --- the file stands right behind those: so the same call simply goes on.
 ---
 --- The system does it without a copy in the program, where it can. Then what is changed in the file while it is
---- under way may arrive as it was or as it is now.
+--- under way may arrive as it was or as it is now. Of a task, only waiting for the socket suspends it: a disk that is
+--- slow blocks the thread, as in every call that reads a file.
 ---
 --- A pipe can be sent, too, on Linux, and another stream socket anywhere: to the end of what comes from there, for
 --- which it is waited under this socket's timeout. What Lua or the library has read ahead of them goes first, and
@@ -1125,10 +1151,14 @@ function Socket:sendto(data, host, port, flowinfo, scope_id) end
 function Socket:sendfile(file, offset, count) end
 
 --- Ends one or both directions of a connection, for every process that has the socket. After `"SHUT_WR"` the peer
---- reads what was sent, and then the end of the stream; its answer can still be received.
+--- reads what was sent, and then the end of the stream; its answer can still be received. What `setvbuf` has held back
+--- is flushed first.
 ---
 --- Errors:
 --- * `ENOTCONN`: the socket is not connected.
+--- * `EAGAIN`: with a timeout of 0, there is no room for what was held back. Nothing has ended then.
+--- * `timeout`: there was no room for what was held back within the timeout. Nothing has ended then.
+--- * `EPIPE`: what was held back can no longer be sent.
 --- * `EINVAL`: a number that is no direction.
 --- * `EBADF`: the socket is closed.
 --- * raises: an unknown name.
@@ -1456,6 +1486,232 @@ function Socket:recvmsg(n, options) end
 ---@return bsdsocket.Code? code
 function Socket:recvmmsg(count, n, flags, into) end
 
+-- ## As a file
+--
+-- A stream socket is read and written as Lua's own files are, by the same methods with the same formats. What a read
+-- takes from the system and does not need yet waits in the socket: it is *read ahead*, and goes to whatever receiving
+-- call comes next. So `read` and `recv` can be mixed as one likes, and so can `write` and `send`.
+--
+-- ```lua
+-- local s <close> = assert(socket.connect("127.0.0.1", 8001))
+-- s:settimeout(10)
+-- assert(s:write("HELO ", name, "\r\n"))
+-- local line, message, code = s:read()
+-- if code == "timeout" then print "still waiting" end -- and s:read() goes on
+-- ```
+--
+-- A call that fails has consumed nothing, however much of what it wants has come: after a timeout, `EAGAIN`,
+-- `EMSGSIZE` or Ctrl-C it can simply be repeated, or another one tried. `select`, pollers and `s:dirty()` count
+-- bytes that are read ahead as readable; `MSG_PEEK` sees them first; `MSG_OOB` and `MSG_ERRQUEUE` pass them by.
+--
+-- What is written goes out at once unless `setvbuf` says otherwise. What it holds back is sent before any other
+-- sending call sends, before a receiving call waits, and by `flush`, `shutdown`, `detach` and `close`; all of them
+-- within the timeout. What could not be flushed stays for the next of them.
+--
+-- Where messages have bounds, on sockets of datagrams above all, there are no lines and no read ahead: there
+-- `read`, `readuntil` and `setvbuf` give `EOPNOTSUPP`, `lines` and `chunks` raise that, and `write` sends one message.
+
+--- Reads what the formats say, as `file:read` does, and waits until all of it is there or the stream ends:
+---
+--- | format | what it gives |
+--- |---|---|
+--- | `"l"` | the next line without its end, which is `\n` or `\r\n`; no other byte is taken away |
+--- | `"L"` | the next line as it is |
+--- | `"n"` | a number in any of Lua's notations; nil if there is none (what looked like one is consumed then) |
+--- | `"a"` | everything up to the end of the stream; never nil |
+--- | a count | exactly so many bytes; fewer only if the stream ends before |
+--- | `0` | never waits: `""`, or nil if the stream has ended |
+---
+--- Each format gives one value; where there is nothing for one, because the stream has ended, it gives nil, and the
+--- formats behind it nothing. The last line of a stream may lack its newline. A `*` before a letter is ignored.
+---
+--- The end of the stream is nil alone, a failure has its message beside it. A failure in any of the formats puts
+--- back what the others have read.
+---
+--- ```lua
+--- local line, message, code = s:read()
+--- if not line then print(message or "that was all") end
+--- local header, body = s:read(4, 100)
+--- local x, y, rest = s:read("n", "n", "l")
+--- ```
+---
+--- Errors:
+--- * `EAGAIN`: with a timeout of 0, not all of it has arrived.
+--- * `timeout`: not all of it arrived within the timeout.
+--- * `EMSGSIZE`: a line is longer than `setmaxline` allows, 1 MiB unless set, or so is the white space before a number.
+--- * `ECONNRESET`: the peer has broken the connection off; what came before that can still be read.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EOPNOTSUPP`: the socket is not of a stream.
+--- * `EBADF`: the socket is closed.
+--- * raises: what is no format, a negative count; nothing has been read then.
+---
+--- Also `ETIMEDOUT` (the peer does not answer any more).
+---
+--- As `file:read` of Lua.
+---@param ...? "l"|"L"|"n"|"a"|integer formats; default `"l"`
+---@return string|number? value of the first format; one more for each of the others
+---@return string|number? message
+---@return string|number|bsdsocket.Code? code
+function Socket:read(...) end
+
+--- An iterator that reads by these formats, as `read` does, until the stream ends.
+---
+--- ```lua
+--- for line in s:lines() do
+---   print(line)
+--- end
+--- ```
+---
+--- Where `read` would return a failure it raises an error, as that of `file:lines` does. Called again it goes on:
+--- nothing has been lost. The socket is left open.
+---
+--- Errors:
+--- * raises: what is no format, a socket that is not of a stream, more than 240 formats; in the loop, the message of
+---   a failure.
+---
+--- As `file:lines` of Lua.
+---@param ...? "l"|"L"|"n"|"a"|integer formats; default `"l"`
+---@return fun(): string|number?, ... iterator
+function Socket:lines(...) end
+
+--- Reads up to and with a delimiter, which may have any number of bytes. At the end of the stream it gives what is
+--- left, then nil.
+---
+--- ```lua
+--- local head = assert(s:readuntil("\r\n\r\n", 65536))
+--- ```
+---
+--- Errors:
+--- * `EAGAIN`: with a timeout of 0, the delimiter has not arrived.
+--- * `timeout`: the delimiter did not arrive within the timeout.
+--- * `EMSGSIZE`: there are more than `max` bytes before the delimiter. All of them are kept.
+--- * `ECONNRESET`: the peer has broken the connection off; what came before that can still be read.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EOPNOTSUPP`: the socket is not of a stream.
+--- * `EBADF`: the socket is closed.
+--- * raises: an empty delimiter, a bound of less than a byte.
+---
+--- As Python's `StreamReader.readuntil`.
+---@param delimiter string
+---@param max? integer how many bytes may stand before it; default: what `setmaxline` says
+---@return string? data
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:readuntil(delimiter, max) end
+
+--- An iterator of what arrives, in pieces as they come, until the stream ends: `recv` in a loop.
+---
+--- ```lua
+--- for data in s:chunks() do
+---   assert(s:sendall(data))
+--- end
+--- ```
+---
+--- Where `recv` would return a failure it raises an error, as that of `lines` does. Called again it goes on.
+---
+--- Errors:
+--- * raises: a count below 1, a socket that is not of a stream; in the loop, the message of a failure.
+---@param n? integer at most so many bytes at a time, default 65536
+---@return fun(): string? iterator
+function Socket:chunks(n) end
+
+--- Bounds what `"l"`, `"L"` and `readuntil` collect while the end of the line does not come: a peer that never
+--- sends one is not to fill the memory. A line is too long if more than `n` bytes stand before its newline: the call
+--- gives `EMSGSIZE` then, and the bytes stay where they are. Counts and `"a"` are not bounded.
+---
+--- Errors:
+--- * `EBADF`: the socket is closed.
+--- * raises: a bound of less than a byte.
+---@param n integer bytes; 1048576 (1 MiB) unless set
+---@return bsdsocket.Socket? s
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:setmaxline(n) end
+
+--- How many bytes are read ahead: they have left the system, and no call has given them out yet.
+---
+--- Errors:
+--- * `EBADF`: the socket is closed.
+---@return integer? bytes
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:pending() end
+
+--- Writes its arguments one after the other, all of them, in one system call where possible. Where messages
+--- have bounds they are one message.
+---
+--- When it fails, the fourth value tells how many bytes of these arguments were taken (sent, or kept for the next
+--- flush); the others are not kept. Under `setvbuf "full"` or `"line"` it may be what was written earlier that
+--- could not be sent.
+---
+--- ```lua
+--- assert(s:write("SET ", key, " ", 42, "\r\n"))
+--- ```
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to, or never could.
+--- * `ECONNRESET`: the peer has broken the connection off.
+--- * `ENOTCONN`: the socket is not connected.
+--- * `EAGAIN`: with a timeout of 0, there is no room for all of it.
+--- * `timeout`: there was no room for all of it within the timeout.
+--- * `EMSGSIZE`: the message is longer than the protocol carries.
+--- * `EDESTADDRREQ`: a datagram socket is not connected.
+--- * `ECONNREFUSED`: an earlier datagram met nobody.
+--- * `EBADF`: the socket is closed.
+--- * raises: what is no string and no number; nothing has been sent then.
+---
+--- As `file:write` of Lua. See writev(2).
+---@param ...? string|number
+---@return bsdsocket.Socket? s
+---@return string? message
+---@return bsdsocket.Code? code
+---@return integer? taken bytes of the arguments, when it failed
+function Socket:write(...) end
+
+--- Sends what `setvbuf` has held back. Without that there is nothing to do.
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to.
+--- * `ECONNRESET`: the peer has broken the connection off.
+--- * `EAGAIN`: with a timeout of 0, there is no room for all of it. The rest stays.
+--- * `timeout`: there was no room for all of it within the timeout. The rest stays.
+--- * `EBADF`: the socket is closed.
+---
+--- As `file:flush` of Lua.
+---@return bsdsocket.Socket? s
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:flush() end
+
+--- Says when what is written goes out: with `"no"`, as every new socket has it, at once; with `"full"` when more than
+--- `size` bytes are there; with `"line"` also when a newline is written. What the mode before has held back is
+--- flushed first.
+---
+--- ```lua
+--- s:setvbuf "full"
+--- for _, row in ipairs(rows) do s:write(row, "\n") end
+--- assert(s:flush())
+--- ```
+---
+--- Many small writes become few system calls, and few packets, in this way. A receiving call that has to wait flushes
+--- first, so a question that is asked never waits for its answer unsent; but whoever only writes has to flush.
+---
+--- Errors:
+--- * `EPIPE`: the connection can no longer be sent to.
+--- * `EAGAIN`: with a timeout of 0, there is no room for what was held back. Nothing has changed then.
+--- * `timeout`: there was no room for what was held back within the timeout. Nothing has changed then.
+--- * `EOPNOTSUPP`: the socket is not of a stream.
+--- * `EBADF`: the socket is closed.
+--- * raises: an unknown mode, a size of less than a byte.
+---
+--- As `file:setvbuf` of Lua.
+---@param mode "no"|"full"|"line"
+---@param size? integer most bytes to hold back, default 65536
+---@return boolean? true
+---@return string? message
+---@return bsdsocket.Code? code
+function Socket:setvbuf(mode, size) end
+
 -- ## Its timeout
 
 --- Sets how long, in seconds, each call on this socket may take in all. nil and `math.huge` mean for ever, which
@@ -1514,24 +1770,39 @@ function Socket:getblocking() end
 --- Bytes that were sent are still delivered. Where bytes that had arrived were not received, TCP tells the peer
 --- that the connection was broken off (`ECONNRESET`).
 ---
+--- What `setvbuf` has held back is flushed first, within the timeout. If that fails the failure is returned, and the
+--- socket is closed all the same. `local s <close>` does the same without a word; the collector tries once and
+--- never waits.
+---
+--- Errors:
+--- * `EAGAIN`: with a timeout of 0, there was no room for what was held back.
+--- * `timeout`: there was no room for what was held back within the timeout.
+--- * `EPIPE`: what was held back could no longer be sent.
+---
 --- See close(2), POSIX `close`.
----@return true
+---@return boolean? true
+---@return string? message
+---@return bsdsocket.Code? code
 function Socket:close() end
 
 --- Gives the descriptor up: the socket is closed then, the descriptor is open and the caller's. Its flags are put
---- back as they were found.
+--- back as they were found. What `setvbuf` has held back is flushed first; if that fails, the socket keeps everything.
 ---
 --- Errors:
+--- * `EAGAIN`: with a timeout of 0, there is no room for what was held back.
+--- * `timeout`: there was no room for what was held back within the timeout.
+--- * `EPIPE`: what was held back can no longer be sent.
 --- * `EBADF`: the socket is closed.
 ---
 --- As Python's `socket.detach`.
 ---@return integer? fd
----@return string readahead bytes that had been received and not given out yet, almost always `""`; or the message
+---@return string readahead bytes that were read ahead, often `""`; or the message
 ---@return bsdsocket.Code? code
 function Socket:detach() end
 
 --- Makes a second socket object for the same socket, with a descriptor and a timeout of its own. Data that one
---- receives is gone for the other; the connection ends when both are closed.
+--- receives, or has read ahead, is gone for the other; what one has not flushed the other does not flush. The connection
+--- ends when both are closed.
 ---
 --- Errors:
 --- * `EMFILE`: the process has as many descriptors open as it may.
@@ -1619,7 +1890,8 @@ function Socket:getfd() end
 --- Errors:
 --- * `ENOTSOCK`: the new descriptor is not a socket. Nothing has changed then.
 --- * `EBADF`: there is no such descriptor. Nothing has changed then.
---- * raises: a number that is no descriptor; bytes that were read ahead would be lost (`detach` gives them).
+--- * raises: a number that is no descriptor; bytes that were read ahead (`detach` gives them) or are not flushed would
+---   be lost.
 ---
 --- As LuaSocket's `setfd`.
 ---@param fd integer
@@ -1628,8 +1900,7 @@ function Socket:getfd() end
 ---@return bsdsocket.Code? code
 function Socket:setfd(fd) end
 
---- Whether bytes wait in the library that were received and not given out yet, so that `select` of another library
---- would wait in vain.
+--- Whether bytes are read ahead, so that `select` of another library would wait in vain.
 ---
 --- As LuaSocket's `dirty`.
 ---@return boolean dirty
@@ -2287,6 +2558,8 @@ function Buffer:__len() end
 ---@private
 ---@return string text
 function Buffer:__tostring() end
+
+-- @include types/bsdsocket/loop.lua
 
 -- # Constants
 --

@@ -1,5 +1,5 @@
 --- bsdsocket: BSD sockets for Lua 5.4.
--- The C core, and the two calls that are made of several system calls: connect and listen.
+-- The C core, and the calls that are made of several system calls: connect, listen, listen_fds.
 -- The reference of all names is types/bsdsocket.lua.
 
 local core = require "bsdsocket.core"
@@ -7,6 +7,7 @@ local core = require "bsdsocket.core"
 local socket = {}
 for name, value in pairs(core) do socket[name] = value end
 socket.listenpath = nil -- a part of listen, below
+socket.getpid = nil -- the same of listen_fds
 socket.loop = nil -- bsdsocket.loop
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
@@ -344,6 +345,67 @@ function socket.listen(host, port, opts)
     if not unavailable[code] then break end
   end
   return nil, message, code
+end
+
+---------------------------------------------------------------------------------------------------
+-- listen_fds
+
+local FIRST = 3 -- of the descriptors that an activator passes on, those after stdin, stdout and stderr
+
+--- What an activator has set: nil where it has not, false where that is no count.
+local function count(name)
+  local value = os.getenv(name)
+  return value and (value:find "^%d+$" and math.tointeger(tonumber(value)) or false)
+end
+
+--- The parts of a:b:c.
+local function parts(value)
+  local list = {}
+  for part in (value .. ":"):gmatch "([^:]*):" do list[#list + 1] = part end
+  return list
+end
+
+local function invalid(name)
+  return failure("listen_fds", ("%s=%s"):format(name, os.getenv(name)), "EINVAL")
+end
+
+--- The descriptors as sockets, which own them only if all can be had; else nil and the failure. Only the first who
+--- asks finds them inheritable; to others there are none.
+local function adopt(n)
+  local sockets = {}
+  local function giveback(...)
+    for _, each in ipairs(sockets) do each:detach() end
+    return ...
+  end
+  for fd = FIRST, FIRST + n - 1 do
+    local s, _, code = core.fromfd(fd)
+    if not s then return giveback(failure("listen_fds", "descriptor " .. fd, code)) end
+    sockets[#sockets + 1] = s
+    if not s:getinheritable() then return giveback {} end
+  end
+  for _, each in ipairs(sockets) do each:setinheritable(false) end
+  return sockets
+end
+
+local taken = false -- they may be closed by now, and their numbers another's
+
+--- socket.listen_fds()
+function socket.listen_fds()
+  local pid, n, names = count "LISTEN_PID", count "LISTEN_FDS", os.getenv "LISTEN_FDNAMES"
+  if pid == false then return invalid "LISTEN_PID" end
+  if taken or pid ~= core.getpid() or n == nil then return {} end
+  if not n or n > 2147483647 - FIRST then return invalid "LISTEN_FDS" end
+  if names then
+    names = parts(names)
+    if #names ~= n then return invalid "LISTEN_FDNAMES" end
+  end
+  local sockets, message, code = adopt(n)
+  if not sockets then return nil, message, code end
+  for i, name in ipairs(names or {}) do
+    sockets[name] = sockets[name] or sockets[i]
+  end
+  taken = true
+  return sockets
 end
 
 return socket

@@ -1,0 +1,167 @@
+---@meta bsdsocket.loop
+
+-- # bsdsocket.loop
+--
+-- Many sockets in one thread: every connection has a *task* of its own, which is written as if it were alone.
+--
+-- ```lua
+-- local socket, loop = require "bsdsocket", require "bsdsocket.loop"
+-- loop.run(function()
+--   local server <close> = assert(socket.listen("127.0.0.1", 8001))
+--   for conn in server:clients() do
+--     loop.spawn(function()
+--       local conn <close> = conn
+--       for data in conn:chunks() do assert(conn:sendall(data)) end
+--     end)
+--   end
+-- end)
+-- ```
+--
+-- In a task every call is what it is elsewhere: the same name, the same results, the same timeout. But where it has
+-- to wait, only its task does, and meanwhile others run: in all methods of sockets that wait, and in `socket.connect`,
+-- `socket.select`, `p:wait`, and look-ups of names. Two tasks never run at the same time, and one gives way to
+-- another in such calls only.
+--
+-- One task may wait to receive from a socket and one to send to it; a third is told `EBUSY`, as its bytes would
+-- be torn apart. Who waits on a socket that is closed is told `EBADF`.
+--
+-- A coroutine that a program makes inside a task is not a task: a call in it that has to wait raises an error that
+-- names `loop.wrap`, which makes generators whose waits pass through. A `coroutine.yield` with no
+-- generator around it ends its task with an error. Where Lua itself cannot yield (inside the function of `table.sort`
+-- or `string.gsub`, in `__gc`, in `__close` of a task that is cancelled), a call blocks the thread, under its timeout.
+--
+-- Ctrl-C in `loop.run` cancels every task, and then raises `interrupted!`.
+
+---@class bsdsocket.loop
+local Loop = {}
+
+-- ## Running
+
+--- Runs tasks until every one of them has ended: `f` in one of its own, those that were spawned before, and
+--- those that they spawn. If `f` fails, the others are cancelled and its error is raised. No descriptor and no task
+--- is left behind, and it can be called again.
+---
+--- Errors:
+--- * raises: inside a task; what is no function; any error of `f`.
+---@param f? fun(...): any
+---@param ... any arguments of `f`
+---@return any ... what `f` returns
+function Loop.run(f, ...) end
+
+--- Makes a task that runs `f`. It begins when the task that runs now waits; outside of every task, with the next
+--- `loop.run`.
+---
+--- An error in a task that nobody joins is written to stderr with its traceback, and ends that task alone.
+---
+--- Errors:
+--- * raises: what is no function.
+---@param f fun(...): any
+---@param ... any arguments of `f`
+---@return bsdsocket.Task task
+function Loop.spawn(f, ...) end
+
+--- What `coroutine.wrap` is, for generators that wait: a wait inside `f` suspends the task that asked for the
+--- next value. Outside of a task it blocks.
+---
+--- ```lua
+--- local loop = require "bsdsocket.loop"
+--- local function words(s)
+---   return loop.wrap(function()
+---     for line in s:lines() do
+---       for word in line:gmatch "%S+" do coroutine.yield(word) end
+---     end
+---   end)
+--- end
+--- ```
+---
+--- Errors:
+--- * raises: what is no function.
+---@param f fun(...): any
+---@return fun(...): any generator
+function Loop.wrap(f) end
+
+-- ## Time
+
+--- Sleeps. With 0 every other task that can run has its turn first. Outside of a task it is a plain sleep.
+---
+--- Errors:
+--- * raises: what is no number, or negative, or NaN.
+---@param seconds number
+---@return nil
+function Loop.sleep(seconds) end
+
+--- The monotonic time in seconds, by which the loop keeps its deadlines.
+---@return number seconds
+function Loop.now() end
+
+--- Calls `f`, and gives it up if it still waits after so many seconds: its `<close>` variables are closed then, and
+--- nothing in it goes on. Tasks that it has spawned do.
+---
+--- ```lua
+--- local data, message, code = loop.timeout(5, function()
+---   local s <close> = assert(socket.connect("127.0.0.1", 8001))
+---   assert(s:write "hello\n")
+---   return s:read "a"
+--- end)
+--- ```
+---
+--- Errors:
+--- * `timeout`: the time has passed first.
+--- * raises: outside of every task; a time that is no number, or negative, or NaN; any error of `f`.
+---@param seconds number `math.huge`: for ever
+---@param f fun(...): any
+---@param ... any arguments of `f`
+---@return any result what `f` returns, all of it, or nil at the time
+---@return string? message
+---@return bsdsocket.Code? code
+function Loop.timeout(seconds, f, ...) end
+
+-- ## Descriptors of other libraries
+
+--- Waits until a descriptor is ready. Hang-up and error count as ready for what was asked, and so do bytes
+--- that were read ahead. Outside of a task it blocks.
+---
+--- Errors:
+--- * `timeout`: it was not ready in time.
+--- * `EBUSY`: another task waits for the same.
+--- * `EBADF`: it is closed, or was closed meanwhile by this library.
+--- * raises: what has no descriptor, other events, a timeout that is negative or NaN.
+---@param sock bsdsocket.Pollable
+---@param events bsdsocket.Events
+---@param timeout? number seconds; default: for ever, whatever the socket's own
+---@return bsdsocket.Events? ready what is ready of it
+---@return string? message
+---@return bsdsocket.Code? code
+function Loop.wait(sock, events, timeout) end
+
+-- ## Tasks
+--
+-- What `loop.spawn` gives. It may be forgotten: a task runs to its end all the same.
+
+--- A task.
+---@class bsdsocket.Task: userdata
+local Task = {}
+
+--- Waits for the end of the task. It may be asked again, and by several.
+---
+--- Errors:
+--- * raises: by the task itself; where it would have to wait and cannot: outside of every task, or where Lua cannot
+---   yield.
+---@return boolean ok false: it failed, or was cancelled
+---@return any ... its results; or its error, which is `"cancelled"` after a cancel
+function Task:join() end
+
+--- Ends the task where it waits: its `<close>` variables are closed before `cancel` returns, and nothing else in it
+--- goes on; no `pcall` stops it.
+---
+--- Errors:
+--- * raises: by the task itself.
+---@return boolean ended false: it had ended before
+function Task:cancel() end
+
+--- The task at a glance: `task (waiting)`, `task (ended)`.
+---@private
+---@return string text
+function Task:__tostring() end
+
+return Loop
