@@ -353,10 +353,11 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
     local a, b = assert(socket.socketpair())
     local server = assert(socket.listen("127.0.0.1", 0))
     local p = assert(socket.poller())
+    local c, d = assert(socket.socketpair())
     local ended = 0
     for _, wait in ipairs {
       function() return a:recv() end, function() return a:recv() end, function() return server:accept() end,
-      function() return p:wait() end,
+      function() return p:wait() end, function() return socket.select({c, d}, nil) end,
     } do
       e.spawn(function()
         fails("EBADF", wait())
@@ -368,6 +369,7 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
       equal(0, ended)
       close(a)
       close(server)
+      close(d)
       p:close()
       equal(0, ended)
       local pairs_of = {}
@@ -381,14 +383,14 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
           end)
         end
       end
-      while ended < 4 do turn() end
+      while ended < 5 do turn() end
       for _, pair in ipairs(pairs_of) do
         pair[1]:send "y"
         pair[2]:send "y"
       end
     end)
     e.run()
-    equal(12, ended)
+    equal(13, ended)
     b:close()
   end
 end)
