@@ -101,7 +101,8 @@ struct bs_state {
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
-  char wait, wake, never, selecting; /* and what waiter.c keeps besides, by the addresses of these */
+  char wait, wake, never,
+    selecting; /* and what waiter.c keeps besides, by the addresses of these */
   int closing; /* <close> variables of something cancelled are running: nobody may wait */
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
