@@ -61,6 +61,11 @@ local calls = {
     "s = socket.socket() s:connect(server:getsockname())",
     "for _ = 1, full do server:accept() end s:settimeout(30) print(s:connect(server:getsockname()) == s)", "true",
   },
+  ["connect to a path"] = { -- TCP tries again only after a second
+    "server = pathcrowd()",
+    "s = socket.socket('AF_UNIX') s:connect(server:getsockname())",
+    "server:accept() s:settimeout(30) print(s:connect(server:getsockname()) == s)", "true",
+  },
   ["socket.connect"] = {
     "server = crowd() do local s <close> = socket.socket() free = s:fileno() end",
     "socket.connect(server:getsockname())",
@@ -98,6 +103,12 @@ local crowd = [[
         return server, #guests - 1
       end
     end
+  end
+  function pathcrowd()
+    local server = assert(socket.socket('AF_UNIX'):bind(''):listen(0))
+    repeat guests[#guests + 1] = socket.socket('AF_UNIX'):settimeout(0)
+    until not guests[#guests]:connect(server:getsockname())
+    return server
   end
 ]]
 
@@ -139,7 +150,7 @@ describe("Ctrl-C at Lua's prompt #process", function()
   end
 
   for way in pairs(ways) do
-    for _, call in ipairs { "accept", "recv", "connect", "select" } do
+    for _, call in ipairs { "accept", "recv", "connect to a path", "select" } do
       if way ~= "at the prompt" then
         it(("interrupts %s %s"):format(call, way), function() interrupts(way, call) end)
       end

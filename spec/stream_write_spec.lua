@@ -399,10 +399,10 @@ describe("what is written and not flushed", function()
   }
 
   it("is sent before a receiving call waits", function()
-    for _, timeout in ipairs {0.005, 0.3} do
+    for _, timeout in ipairs {0.005, 0.25} do
       a:settimeout(timeout)
       for i, call in ipairs(receives) do
-        if timeout == 0.3 and i > 6 then break end -- from a quarter of a second on the kernel waits
+        if timeout == 0.25 and i > 6 then break end -- from a quarter of a second on the kernel waits
         a:write "question"
         helper.fails("s:" .. call[1], "timeout", a[call[1]](a, table.unpack(call, 2)))
         assert.equal("question", arrived(), call[1])

@@ -98,7 +98,8 @@ end
 
 describe("at its timeout, neither early nor late nor busy, gives up", function()
   each(function(call, s, f)
-    for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
+    -- of a receive the kernel keeps a timeout of a quarter of a second or more
+    for _, seconds in ipairs(call.name:find "^recv" and { 0.001, 0.02, 0.27 } or { 0.001, 0.05 }) do
       s:settimeout(seconds)
       local message = helper.fails("s:" .. call.name, "timeout", net.takes(seconds, f))
       assert.equal(call.name .. ": timed out", message)
@@ -109,19 +110,20 @@ describe("at its timeout, neither early nor late nor busy, gives up", function()
 
   it("select", function()
     local a, b = net.pair()
-    for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
+    for _, seconds in ipairs { 0.001, 0.05 } do
       assert.same({ {}, {} }, { net.takes(seconds, socket.select, { a, b }, nil, seconds) })
     end
   end)
 end)
 
-describe("after five seconds #slow #process", function()
+-- Linux keeps a time of more than 2 s by a coarser clock, a quarter of a second late.
+describe("after two and a half seconds #slow #process", function()
   local codes = {
-    "local a, b = socket.socketpair() a:settimeout(5) late(a.recv, a) b:close()",
-    "local a, b = socket.socketpair('AF_UNIX', 'SOCK_DGRAM') a:settimeout(5) late(a.recvfrom, a) b:close()",
-    "local s = socket.listen('127.0.0.1', 0) s:settimeout(5) late(s.accept, s)",
-    "local a, b = socket.socketpair() a:settimeout(5) late(a.sendall, a, ('x'):rep(1 << 22)) b:close()",
-    "local a, b = socket.socketpair() late(function() return nil, #socket.select({ a }, nil, 5), 'timeout' end)",
+    "local a, b = socket.socketpair() a:settimeout(2.5) late(a.recv, a) b:close()",
+    "local a, b = socket.socketpair('AF_UNIX', 'SOCK_DGRAM') a:settimeout(2.5) late(a.recvfrom, a) b:close()",
+    "local s = socket.listen('127.0.0.1', 0) s:settimeout(2.5) late(s.accept, s)",
+    "local a, b = socket.socketpair() a:settimeout(2.5) late(a.sendall, a, ('x'):rep(1 << 22)) b:close()",
+    "local a, b = socket.socketpair() late(function() return nil, #socket.select({ a }, nil, 2.5), 'timeout' end)",
     [[
       local l = socket.listen('127.0.0.1', 0, { backlog = 0 })
       local others = {}
@@ -130,7 +132,7 @@ describe("after five seconds #slow #process", function()
         others[i]:settimeout(0)
         others[i]:connect(l:getsockname())
       end
-      late(socket.connect, l:getsockname(), { timeout = 5 })
+      late(socket.connect, l:getsockname(), { timeout = 2.5 })
     ]],
   }
 
@@ -143,7 +145,7 @@ describe("after five seconds #slow #process", function()
           local start, cpu = socket.monotime(), os.clock()
           local _, message, code = f(...)
           local took = socket.monotime() - start
-          print(code, took < 5 and message or took - 5, os.clock() - cpu)
+          print(code, took < 2.5 and message or took - 2.5, os.clock() - cpu)
         end
       ]] .. code)
     end
@@ -462,7 +464,7 @@ describe("a signal that Lua does not want to see", function()
 
   each(function(call, s, f)
     local signal = signals()
-    for _, seconds in ipairs { 0.05, 0.3 } do
+    for _, seconds in ipairs(call.name:find "^recv" and { 0.05, 0.27 } or { 0.1 }) do
       s:settimeout(seconds)
       signal.every(0.003)
       helper.fails("s:" .. call.name, "timeout", net.takes(seconds, f))
@@ -474,8 +476,8 @@ describe("a signal that Lua does not want to see", function()
     local signal = signals()
     local a = net.pair()
     signal.every(0.003)
-    assert.same({ {}, {} }, { net.takes(0.3, socket.select, { a }, nil, 0.3) })
-    assert.is_true(signal.count() > (net.slow and 1 or 30))
+    assert.same({ {}, {} }, { net.takes(0.1, socket.select, { a }, nil, 0.1) })
+    assert.is_true(signal.count() > (net.slow and 1 or 15))
   end)
 
   it("leaves a blocked call waiting, and harms no data", function()
@@ -507,7 +509,7 @@ describe("a signal that Lua does not want to see", function()
   end)
 
   it("as when the process is stopped and continued, moves no deadline #process", function()
-    for _, seconds in ipairs { 0.15, 0.6 } do
+    for _, seconds in ipairs { 0.15, 0.3 } do
       local child <close> = net.child([[
         local seconds = tonumber(arg[1])
         local a, b = socket.socketpair()
@@ -733,9 +735,10 @@ describe("Ctrl-C #process", function()
   }
 
   for _, wait in ipairs(waits) do
-    for _, where in ipairs { "pcall", "coroutine.wrap(pcall)" } do
-      it(("ends %s with interrupted! in %s"):format(wait[1], where), function()
-        local child <close> = net.child(([[
+    it("ends " .. wait[1] .. " with interrupted!, in a coroutine, too", function()
+      local children = {}
+      for i, where in ipairs { "pcall", "coroutine.wrap(pcall)" } do
+        children[i] = net.keep(net.child(([[
           local others = {}
           local function full(c, l) -- connects where nobody answers, the queue being full
             l:listen(0)
@@ -764,13 +767,17 @@ describe("Ctrl-C #process", function()
           for _, s in ipairs { a, b, l, c } do s:settimeout(20) end
           %s
           print "usable"
-        ]]):format(where, wait[2], wait[3]))
+        ]]):format(where, wait[2], wait[3])))
+      end
+      for _, child in ipairs(children) do
         assert.equal("now", child:line())
         child:asleep()
         child:signal "INT"
+      end
+      for _, child in ipairs(children) do
         assert.match("^false\t[^\n]*interrupted!\nusable\n$", (child:rest()))
-      end)
-    end
+      end
+    end)
   end
 end)
 
