@@ -46,7 +46,7 @@ end
 -- What a second process sends in lines of 64 bytes.
 rows["a line of s:lines()"] = function(n)
   local server = assert(socket.listen("127.0.0.1", 0))
-  local sender <close> = other([[local s = socket.connect("127.0.0.1", arg[1]) local n = tonumber(arg[2])
+  local _ <close> = other([[local s = socket.connect("127.0.0.1", arg[1]) local n = tonumber(arg[2])
     s:setvbuf "full" for _ = 1, n do s:write(("x"):rep(63), "\n") end s:close()]],
     server:getsockname().port, n)
   local s, count = server:accept(), 0
@@ -57,7 +57,7 @@ end
 -- A second process connects.
 rows["accept + close, TCP"] = function(n)
   local server = assert(socket.listen("127.0.0.1", 0))
-  local client <close> = other([[local address = socket.address("AF_INET", "127.0.0.1", arg[1])
+  local _ <close> = other([[local address = socket.address("AF_INET", "127.0.0.1", arg[1])
     for _ = 1, tonumber(arg[2]) do socket.connect(address):close() end]], server:getsockname().port, n)
   for _ = 1, n do
     local s, address = server:accept()

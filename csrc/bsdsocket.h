@@ -35,7 +35,8 @@
 /* user values of the state */
 #define BS_STATE_TASK 1   /* metatable of tasks */
 #define BS_STATE_SENDER 2 /* the address of `sender` */
-#define BS_STATE_NUV 2
+#define BS_STATE_LOOP 3   /* what `loop` points to */
+#define BS_STATE_NUV 3
 
 /* for what is off the straight way of a call, and would only make it longer */
 #if defined(__GNUC__)
@@ -100,7 +101,8 @@ struct bs_state {
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
-  char wait, wake, never; /* by the addresses of these */
+  char wait, wake, never,
+    selecting; /* and what waiter.c keeps besides, by the addresses of these */
   int closing; /* <close> variables of something cancelled are running: nobody may wait */
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */

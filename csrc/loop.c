@@ -60,6 +60,8 @@ struct bs_task {
   unsigned char failed;    /* it ended by an error, which is its result */
   unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* and nobody has been told of that yet */
+  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
+  unsigned char doomed; /* and it was cancelled meanwhile */
 };
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
@@ -85,8 +87,9 @@ struct bs_loop {
   bs_task *current; /* the one that runs */
   bs_task *first;   /* that of loop.run's function */
   int running;
-  int alive;   /* tasks that have not ended */
-  int waiting; /* for descriptors */
+  int alive;        /* tasks that have not ended */
+  unsigned spawned; /* so many have begun */
+  int waiting;      /* for descriptors */
   int budget;
   volatile char *mark; /* see below */
 };
@@ -292,11 +295,13 @@ static void forgetplace (bs_loop *loop, int fd) {
 
 void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
-  if (loop == NULL || fd >= loop->size || fd < 0)
+  if (loop == NULL || fd < 0)
     return;
-  if (loop->places[fd].known && !forked(loop))
-    (void)bs_engineremove(&loop->engine, fd, fd);
-  forgetplace(loop, fd);
+  if (fd < loop->size) { /* else it has no place; a select may have it all the same */
+    if (loop->places[fd].known && !forked(loop))
+      (void)bs_engineremove(&loop->engine, fd, fd);
+    forgetplace(loop, fd);
+  }
   while (loop->selecting.first != NULL)
     makeready(loop->selecting.first);
 }
@@ -312,12 +317,22 @@ static int isempty (const bs_loop *loop, const bs_op *op) {
   return p->sock == s && p->empty && !p->hangup && !bs_pending(s) && !(s->flags & BS_UNFLUSHED);
 }
 
+/* Of a stream by SCTP each receive gives one message, or a part of it. */
+static int givesmessages (const bs_socket *s) {
+#if defined(IPPROTO_SCTP)
+  return s->protocol == IPPROTO_SCTP;
+#else
+  (void)s;
+  return 0;
+#endif
+}
+
 /* After a receive that got less than it had room for, a stream has no more, and what comes will be told. With
 ** a hang-up there is no second word; a unix socket gives one message at a time. */
 static void notedrained (bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
-  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX && s->fd >= 0 &&
-      s->fd < loop->size && loop->places[s->fd].sock == s)
+  if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX &&
+      !givesmessages(s) && s->fd >= 0 && s->fd < loop->size && loop->places[s->fd].sock == s)
     loop->places[s->fd].empty = 1;
 }
 
@@ -420,6 +435,17 @@ static void forget (bs_task *t) {
   t->pending = 0;
 }
 
+/* The time of the operation is over. */
+static void late (bs_task *t) {
+  if (t->job != NULL) {
+    leavejob(t);
+    bs_abandon(t->job);
+  }
+  t->op->error = BS_ETIMEOUT;
+}
+
+static void cancel(lua_State *L, bs_task *t);
+
 /* Goes on with the operation that the task waits for; true if it has ended. */
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
@@ -434,23 +460,25 @@ static int advance (lua_State *L, bs_task *t) {
     if (bs_endjob(t->job, op))
       return 1;
   }
-  else
+  else {
+    t->tried = 1;
     want = attempt(L, t->loop, op, &t->collected);
-  if (want == BS_AGAIN) {
+    t->tried = 0;
+    if (t->doomed) {
+      cancel(L, t);
+      return 0;
+    }
+  }
+  if (want == BS_AGAIN) { /* what goes on and on ends at the deadline, too */
+    if (bs_fixdeadline(op) != BS_FOREVER && bs_now() >= op->deadline) {
+      late(t);
+      return 1;
+    }
     unpark(t);
     makeready(t);
     return 0;
   }
   return want == BS_DONE || !park(t, op, want);
-}
-
-/* The time of the operation is over. */
-static void late (bs_task *t) {
-  if (t->job != NULL) {
-    leavejob(t);
-    bs_abandon(t->job);
-  }
-  t->op->error = BS_ETIMEOUT;
 }
 
 /* ==== a task's coroutine ==== */
@@ -720,9 +748,11 @@ int bs_runintask (lua_State *L, bs_op *op) {
     return -1;
   if (t != NULL && t->pending) /* something else has resumed it meanwhile */
     forget(t);
-  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0) {
+  /* what may block is tried here only: its thread's job has to be on the stack */
+  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
     if (!roomfor(t, kind->size) || !keepthread(L, t))
       return bs_memory(L);
+    (void)bs_fixdeadline(op);
     makeready(t);
     return suspend(L, t, op);
   }
@@ -748,6 +778,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if ((kind->traits & BS_BLOCKS) && (t->job = bs_startjob(L, op)) == NULL)
     return -1;
   t->collected = collected;
+  (void)bs_fixdeadline(op);
   if (want == BS_AGAIN)
     makeready(t);
   else if (!park(t, op, want)) {
@@ -795,8 +826,9 @@ static void told (void *ud, int fd, int what) {
       (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
     resume(L, writer);
   p = &loop->places[fd];
-  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL)) /* who was not meant */
-    (void)watch(loop, fd, NULL, 0);
+  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL) &&
+      watch(loop, fd, NULL, 0) != 0) /* for who was not meant; or has it been closed? */
+    forgetplace(loop, fd);
 }
 
 static void ringtask (lua_State *L, bs_timer *timer) {
@@ -831,12 +863,11 @@ static bs_loop *needloop (lua_State *L) {
   if (st->loop == NULL) {
     lua_newtable(L); /* of tasks */
     lua_rawsetp(L, LUA_REGISTRYINDEX, st);
-    bs_loop *loop = (bs_loop *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_loop));
-    if (loop == NULL)
-      bs_memory(L);
+    bs_loop *loop = (bs_loop *)lua_newuserdatauv(L, sizeof(bs_loop), 0);
     memset(loop, 0, sizeof(*loop));
     loop->st = loop->timers.st = st;
     loop->engine.fd = -1;
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_LOOP);
     st->loop = loop;
   }
   return st->loop;
@@ -862,6 +893,7 @@ static bs_task *newtask (lua_State *L, int f) {
   lua_xmove(L, t->L, arguments + 1);
   anchor(L, t, f);
   loop->alive++;
+  loop->spawned++;
   makeready(t);
   return t;
 }
@@ -966,7 +998,9 @@ static int task_cancel (lua_State *L) {
   if (t->state == RUNNING && t == t->loop->current)
     return luaL_error(L, "a task cannot cancel itself");
   int alive = t->state == READY || t->state == WAITING;
-  if (alive)
+  if (t->tried)
+    t->doomed = 1;
+  else if (alive)
     cancel(L, t);
   lua_pushboolean(L, alive);
   return 1;
@@ -1047,6 +1081,8 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
   bs_loop *loop = sc->loop;
   bs_task *t = loop->current;
   int through = taskof(L, loop) != NULL, blocks = t != NULL ? t->blocks : 0;
+  if (!lua_checkstack(sc->co, arguments)) /* before anything is changed */
+    bs_memory(L);
   if (through && !sc->active) {
     sc->task = t;
     sc->outer = t->scope;
@@ -1057,8 +1093,6 @@ static int runscope (lua_State *L, scope *sc, int arguments, int *results) {
     t->runs = sc->co;
   else if (t != NULL && (L == t->runs || blocks)) /* where Lua cannot yield, it blocks */
     t->blocks = 1;
-  if (!lua_checkstack(sc->co, arguments))
-    bs_memory(L);
   lua_xmove(L, sc->co, arguments);
   sc->running = 1;
   int status = lua_resume(sc->co, L, arguments, results);
@@ -1396,18 +1430,16 @@ static int loop_turn (lua_State *L) {
 /* Ends whatever has not ended: the <close> variables of one may spawn others. */
 static void cancelall (lua_State *L, bs_loop *loop) {
   pushtasks(L, loop->st);
-  for (int found = 1; found;) {
-    found = 0;
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-      bs_task *t = (bs_task *)lua_touserdata(L, -1);
-      if (t->state != ENDED) {
-        found = 1;
-        cancel(L, t);
-        lua_pop(L, 2); /* the table has changed: from the beginning */
-        break;
-      }
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    unsigned before = loop->spawned;
+    if (t->state != ENDED)
+      cancel(L, t);
+    lua_pop(L, 1);
+    if (loop->spawned != before) { /* the table has new keys: from the beginning */
       lua_pop(L, 1);
+      lua_pushnil(L);
     }
   }
   lua_pop(L, 1);
@@ -1426,7 +1458,8 @@ static void shut (bs_loop *loop) {
   loop->waiting = 0;
 }
 
-/* A state may be closed by a task, while others wait. */
+/* A state may be closed by a task, while others wait. Finalizers of what is older than the library may still come
+** with tasks and generators: the loop itself stays, and there is nothing in it. */
 void bs_closeloop (lua_State *L, bs_state *st) {
   if (st->loop == NULL)
     return;
@@ -1439,11 +1472,9 @@ void bs_closeloop (lua_State *L, bs_state *st) {
     t->op = NULL;
     t->room = 0;
   }
-  lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, st);
+  lua_pop(L, 1);
   shut(st->loop);
-  st->alloc(st->allocdata, st->loop, sizeof(bs_loop), 0);
-  st->loop = NULL;
+  st->loop->current = NULL;
 }
 
 /* The function of loop.run and its arguments become the first task. */

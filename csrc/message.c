@@ -737,17 +737,33 @@ static void pushcontrol (lua_State *L, Inbox *box) {
 
 /* ==== receiving ==== */
 
-/* The fields that every received message has go to the table on the top. */
-static void setmessage (lua_State *L, const char *data, size_t len,
+/* The fields that every received message has. Their names are pushed once for all messages of a call; gives
+** where. */
+static int pushnames (lua_State *L) {
+  luaL_checkstack(L, 8, NULL);
+  lua_pushliteral(L, "data");
+  lua_pushliteral(L, "address");
+  lua_pushliteral(L, "flags");
+  lua_pushliteral(L, "truncated");
+  return lua_gettop(L) - 3;
+}
+
+/* They go to the table on the top. */
+static void setmessage (lua_State *L, int names, const char *data, size_t len,
                         const struct sockaddr_storage *from, socklen_t fromlen, int family,
                         int flags) {
+  lua_pushvalue(L, names);
   lua_pushlstring(L, data, len);
-  lua_setfield(L, -2, "data");
+  lua_rawset(L, -3);
+  lua_pushvalue(L, names + 1);
   bs_pushsender(L, (const struct sockaddr *)from, fromlen, family);
-  lua_setfield(L, -2, "address");
-  bs_setinteger(L, "flags", flags);
+  lua_rawset(L, -3);
+  lua_pushvalue(L, names + 2);
+  lua_pushinteger(L, flags);
+  lua_rawset(L, -3);
+  lua_pushvalue(L, names + 3);
   lua_pushboolean(L, (flags & MSG_TRUNC) != 0);
-  lua_setfield(L, -2, "truncated");
+  lua_rawset(L, -3);
 }
 
 /* For no bytes of a stream nobody waits; but there may be an error without any. */
@@ -813,9 +829,9 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
 }
 
 /* What is in the chunk, or nothing. */
-static void sethere (lua_State *L, const bs_receive *r, int flags) {
+static void sethere (lua_State *L, int names, const bs_receive *r, int flags) {
   const char *data = r->chunk != NULL ? r->chunk->data + r->chunk->start : "";
-  setmessage(L, data, r->got, &r->address, r->addrlen, r->op.sock->family, flags);
+  setmessage(L, names, data, r->got, &r->address, r->addrlen, r->op.sock->family, flags);
 }
 
 static int recvmsg_finish (lua_State *L, bs_op *o) {
@@ -825,8 +841,9 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
     return bs_failop(L, o, NULL);
   if (r->chunk != NULL)
     bs_mark(r); /* before anything can fail */
+  int names = pushnames(L);
   lua_createtable(L, 0, 6);
-  sethere(L, r, m->flags);
+  sethere(L, names, r, m->flags);
   pushfds(L, m->box);
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box);
@@ -1000,16 +1017,17 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
     lua_createtable(L, (int)m->got, 0);
     lua_replace(L, idx);
   }
+  int names = pushnames(L);
   for (unsigned i = 0; i < m->got; i++) {
     pushplace(L, idx, (lua_Integer)i + 1);
     if (m->headers == NULL)
-      sethere(L, r, r->cut ? MSG_TRUNC : 0);
+      sethere(L, names, r, r->cut ? MSG_TRUNC : 0);
     else {
       const Header *h = &m->headers[i];
       const Slot *slot = &m->slots[i];
       size_t len = h->msg_len < r->n ? h->msg_len : r->n;
-      setmessage(L, (const char *)slot->piece.iov_base, len, &slot->address, h->msg_hdr.msg_namelen,
-                 o->sock->family, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
+      setmessage(L, names, (const char *)slot->piece.iov_base, len, &slot->address,
+                 h->msg_hdr.msg_namelen, o->sock->family, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
     }
     lua_pop(L, 1);
   }

@@ -139,6 +139,9 @@ static void select_descriptor (bs_op *op) {
     if (bs_engineadd(&o->engine, i, o->fds[i].fd, want) != 0)
       select_drop(op);
   }
+  for (int i = 0; i < o->n; i++)
+    if (o->entries[i].sock != NULL)
+      o->entries[i].sock->flags |= BS_WAITED; /* who closes it is to tell: the engine will not */
 }
 
 static int select_finish (lua_State *L, bs_op *op) {

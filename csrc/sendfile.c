@@ -253,37 +253,25 @@ static int sendfile_step (bs_op *o, bs_time patience) {
   return n == 0 || op->left == 0 ? BS_DONE : BS_AGAIN;
 }
 
-#define AT_PIPE 5 /* on the stack: the socket made for a pipe */
-
 static int sendfile_finish (lua_State *L, bs_op *o) {
   const sendfile_op *op = (const sendfile_op *)o;
   int n = 0;
-  if (op->go == bysplice)
-    luaL_callmeta(L, AT_PIPE, "__close");
   if (o->error != 0)
     n = bs_failop(L, o, NULL);
   lua_pushinteger(L, op->sent);
   return n + 1;
 }
 
-/* The descriptor made for a pipe, when no finish will close it. */
-static void sendfile_drop (bs_op *o) {
-  bs_socket *from = ((sendfile_op *)o)->from;
-  if (((sendfile_op *)o)->go == bysplice && from->fd >= 0) {
-    bs_leaveloop(o->st, from->fd);
-    close(from->fd);
-    from->fd = -1;
-  }
-}
-
 /* What write() left is sent by the step, as op.sock may be the source. */
-static const bs_kind sendfile_kind = BS_DROPKIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS,
-                                                 sendfile_step, sendfile_finish, sendfile_drop);
+static const bs_kind sendfile_kind =
+  BS_KIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS, sendfile_step, sendfile_finish);
 
-/* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. */
+/* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. It is closed with the
+** call, however that ends. */
 static int beginpipe (lua_State *L, sendfile_op *op) {
   int fd = source(op);
   op->from = bs_newsocket(L, AF_UNSPEC, 0, 0);
+  lua_toclose(L, -1);
   op->from->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (op->from->fd < 0 && bs_collect(L, errno))
     op->from->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -336,7 +324,7 @@ static int begin (lua_State *L, sendfile_op *op) {
 static int sendfile_sendfile (lua_State *L) {
   sendfile_op op;
   bs_socket *s = bs_checksocket(L, 1);
-  lua_settop(L, AT_PIPE - 1);
+  lua_settop(L, 4);
   op.file = (luaL_Stream *)luaL_testudata(L, 2, LUA_FILEHANDLE);
   luaL_argcheck(L, op.file == NULL || op.file->closef != NULL, 2, "closed file");
   op.fd = bs_checkfd(L, 2, &op.from);

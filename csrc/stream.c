@@ -855,8 +855,6 @@ static int stream_setvbuf (lua_State *L) {
   luaL_argcheck(L, size >= 1 && (lua_Unsigned)size <= SIZE_MAX / 4, 3, "size out of range");
   if (s->type != SOCK_STREAM || s->fd < 0) /* a closed one would never give its face back */
     return nostream(L, s, "setvbuf");
-  if (s->fd < 0) /* nobody would free what is made now */
-    return bs_fail(L, "setvbuf", EBADF);
   checkface(L, s); /* if memory is out, before anything is done */
   bs_initop(&op, &setvbuf_kind, s->st, s);
   return bs_run(L, &op);

@@ -54,6 +54,26 @@ static void closenever (lua_State *L, bs_state *st) {
     lua_pop(L, 1);
 }
 
+/* ==== the function wake ==== */
+
+/* Closing goes on, whatever it says. */
+static void wake (lua_State *L, const bs_state *st, int arg) {
+  arg = lua_absindex(L, arg);
+  if (!lua_checkstack(L, 4))
+    return;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->wake) == LUA_TNIL)
+    lua_pop(L, 1);
+  else {
+    lua_pushvalue(L, arg);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      const char *message = lua_tostring(L, -1);
+      lua_warning(L, "bsdsocket: error in the function wake of setwaiter: ", 1);
+      lua_warning(L, message != NULL ? message : "(no text)", 0);
+      lua_pop(L, 1);
+    }
+  }
+}
+
 /* ==== operations that wait ==== */
 
 /* The operation itself follows. Its user values are the DESCRIPTOR that is waited for, if it is one, and the job's
@@ -74,12 +94,32 @@ typedef struct waited {
 #define MILLISECOND ((bs_time)1000000)
 #define BUDGET 64 /* tries in a row before other coroutines get their turn */
 
+/* A select waits, or does no more: the DESCRIPTOR on the top is in a table by itself, or in none. */
+static void noteselect (lua_State *L, const bs_state *st, int waits) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting) == LUA_TNIL) {
+    lua_pop(L, 1);
+    if (!waits)
+      return;
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &st->selecting);
+  }
+  lua_pushvalue(L, -2);
+  if (waits)
+    lua_pushboolean(L, 1);
+  else
+    lua_pushnil(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
 /* The descriptor may be closed next: it is waited for no longer. */
 static void wakeobject (lua_State *L, int at) {
   waited *w = (waited *)lua_touserdata(L, at);
   lua_getiuservalue(L, at, OBJECT);
   if (!lua_isnil(L, -1)) {
-    bs_wake(L, operation(w)->st, -1);
+    noteselect(L, operation(w)->st, 0);
+    wake(L, operation(w)->st, -1);
     *(int *)lua_touserdata(L, -1) = -1;
     lua_pushnil(L);
     lua_setiuservalue(L, at, OBJECT);
@@ -190,6 +230,8 @@ static int pushobject (lua_State *L, int at, int want) {
   luaL_setmetatable(L, DESCRIPTOR);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, at, OBJECT);
+  if (op->kind->descriptor != NULL)
+    noteselect(L, op->st, 1);
   return descriptorof(w) >= 0;
 }
 
@@ -321,6 +363,24 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   return await(L, at, want);
 }
 
+/* The engine does not tell a select that one of its descriptors is closed: it has to look again. */
+static int wakeselects (lua_State *L) {
+  const bs_state *st = (const bs_state *)lua_touserdata(L, 1);
+  lua_newtable(L); /* a copy, as anything may happen meanwhile */
+  int n = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, 2, ++n);
+  }
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, i);
+    wake(L, st, -1);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
 void bs_wake (lua_State *L, const bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
   if (!lua_checkstack(L, 6))
@@ -331,17 +391,18 @@ void bs_wake (lua_State *L, const bs_state *st, int arg) {
       s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
     lua_pop(L, 1);
   }
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->wake) == LUA_TNIL)
-    lua_pop(L, 1);
-  else {
-    lua_pushvalue(L, arg);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) { /* closing goes on, whatever it says */
-      const char *message = lua_tostring(L, -1);
-      lua_warning(L, "bsdsocket: error in the function wake of setwaiter: ", 1);
-      lua_warning(L, message != NULL ? message : "(no text)", 0);
-      lua_pop(L, 1);
+  wake(L, st, arg);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting) != LUA_TNIL) {
+    lua_pushnil(L);
+    if (lua_next(L, -2)) {
+      lua_pop(L, 2);
+      lua_pushcfunction(L, wakeselects);
+      lua_pushlightuserdata(L, (void *)(uintptr_t)st);
+      if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
     }
   }
+  lua_pop(L, 1);
 }
 
 /* socket.setwaiter(wait [, wake]), socket.setwaiter(nil) */

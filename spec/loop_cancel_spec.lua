@@ -481,6 +481,24 @@ describe("a task's coroutine in strange hands", function()
     return task, co
   end
 
+  it("may be closed while it sends from a pipe", function()
+    tasks.run(function()
+      local a = net.pair()
+      local pipe <close> = assert(io.popen "sleep 0.1")
+      local co
+      local task = loop.spawn(function()
+        co = coroutine.running()
+        return a:sendfile(pipe)
+      end)
+      tasks.settle()
+      assert.is_true(coroutine.close(co))
+      collectgarbage()
+      collectgarbage()
+      task:cancel()
+      assert.is_false((task:join()))
+    end)
+  end)
+
   it("is a thread of its own, and can yield", function()
     local main = coroutine.running()
     tasks.run(function()

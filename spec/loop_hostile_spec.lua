@@ -143,6 +143,18 @@ describe("many calls in a row that need not wait", function()
     end)
   end)
 
+  it("do not keep a look-up after them from waiting", function()
+    local a, b = net.pair()
+    loop.run(function()
+      for n = 60, 70 do
+        loop.sleep(0)
+        for _ = 1, n do assert(a:send "x") end
+        assert.is_table(socket.getaddrinfo("localhost", 80))
+        b:recv()
+      end
+    end)
+  end)
+
   it("end all the same when their time is over", function()
     local a, b = net.pair()
     local start = socket.monotime()
@@ -172,6 +184,84 @@ describe("a socket with unflushed bytes", function()
         assert.equal("early late", b:recv())
       end)
     end
+  end)
+end)
+
+describe("a select in a task", function()
+  it("ends when a socket with a high descriptor is closed", function()
+    local room, many = {}, {}
+    for i = 1, 8 do room[i] = net.keep(assert(socket.socket())) end
+    for i = 1, 150 do many[i] = net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM"))) end
+    for _, s in ipairs(room) do s:close() end
+    loop.run(function()
+      local last = many[#many]
+      local task = loop.spawn(socket.select, { last }, nil, 5)
+      loop.sleep(0.01)
+      last:close()
+      local ok, ready, _, code = task:join()
+      assert.same({ true, nil, "EBADF" }, { ok, ready, code })
+    end)
+  end)
+end)
+
+describe("the arguments of a generator", function()
+  it("that has no room for them leave its task able to wait", function()
+    loop.run(function()
+      local function deep(n)
+        if n == 0 then return coroutine.yield() end
+        local results = table.pack(deep(n - 1))
+        return results.n
+      end
+      local generator = loop.wrap(function() deep(160000) end)
+      generator()
+      local many = {}
+      for i = 1, 900000 do many[i] = i end
+      assert.equal("not enough memory", select(2, pcall(function() generator(table.unpack(many)) end)))
+      loop.sleep(0.001)
+    end)
+  end)
+end)
+
+describe("finalizers #process", function()
+  it("of what is older than the library may come with tasks and generators", function()
+    local output, status = helper.lua("-e", [[
+      local old = setmetatable({}, { __gc = function(old)
+        print(tostring(old.task):match "%((.-)%)", pcall(old.task.cancel, old.task))
+        print(pcall(old.generator))
+        print((pcall(old.spawn, print)))
+      end })
+      local loop = require "bsdsocket.loop"
+      old.task = loop.spawn(function() end)
+      old.generator = loop.wrap(function() return "made" end)
+      old.spawn = loop.spawn
+      KEPT = old]])
+    assert.equal("ready\ttrue\ttrue\ntrue\tmade\ntrue\n", output)
+    assert.equal(0, status)
+  end)
+
+  it("may cancel a task for whose call garbage is collected", function()
+    local output, status = helper.shell("ulimit -n 40; exec env " .. helper.command("-e", [[
+      local socket, loop = require "bsdsocket", require "bsdsocket.loop"
+      local listener = socket.listen("127.0.0.1", 0)
+      loop.run(function()
+        local task = loop.spawn(function() return listener:accept() end)
+        loop.sleep(0.01)
+        local client, kept = socket.socket(), {}
+        client:settimeout(0)
+        collectgarbage()
+        collectgarbage("stop")
+        while true do
+          local one = socket.socket()
+          if not one then break end
+          kept[#kept + 1] = one
+        end
+        setmetatable({}, { __gc = function() print(task:cancel()) end })
+        client:connect(listener:getsockname())
+        loop.sleep(0.05)
+        print(task:join())
+      end)]]))
+    assert.equal("true\nfalse\tcancelled\n", output)
+    assert.equal(0, status)
   end)
 end)
 

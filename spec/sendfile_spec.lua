@@ -1061,7 +1061,8 @@ describe("sendfile under another scheduler", function()
     step(source, "r")
     other:close()
     local made
-    repeat made = step(nil, "r") until made ~= source -- the shell may still be about to close what it inherited
+    -- the shell may still be about to close what it inherited; and this scheduler lies, so there are rests
+    repeat made = step(nil, "r") until made ~= source and made:type() ~= socket.SOCK_DGRAM
     assert.is_true(made ~= a)
     assert(io.open(go, "w")):close()
     assert.equal(made, socket.select({ made }, nil, 20)[1])
