@@ -2,11 +2,15 @@
 ** alloc.c: memory that runs out. A module for the specs, built by fault/build.lua: alloc.run loads a
 ** script into a Lua state of its own whose allocator can be told to fail, and that knows what it gave.
 */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Heap {
   size_t used;    /* bytes that are given out */
@@ -173,8 +177,25 @@ static int openmodule (lua_State *L) {
   return 5;
 }
 
+/* alloc.quietly(f, ...): the results of f(...), which writes to stderr for nobody. An error of f is raised. */
+static int quietly (lua_State *L) {
+  luaL_checkany(L, 1);
+  fflush(stderr);
+  int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (saved < 0 || null < 0)
+    return luaL_error(L, "cannot turn stderr away");
+  dup2(null, STDERR_FILENO);
+  close(null);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  fflush(stderr);
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
 static const luaL_Reg functions[] = {
   {"open", openmodule},
+  {"quietly", quietly},
   {"run", run},
   {NULL, NULL},
 };

@@ -269,7 +269,7 @@ describe("socket.connect", function()
     end)
 
     it("gives up at the one deadline", function()
-      for _, seconds in ipairs { 0.001, 0.05, 0.3, 0.6 } do
+      for _, seconds in ipairs { 0.001, 0.3, 0.6 } do
         local list = { silent(), silent(), silent() }
         local message = helper.fails("socket.connect", "timeout",
           net.takes(seconds, among, list, { timeout = seconds }))
@@ -283,7 +283,7 @@ describe("socket.connect", function()
       local signal = build "signal" or helper.skip "no C compiler is here"
       for _, list in ipairs { { silent() }, { silent(), silent() }, { silent(), silent(), silent() } } do
         local before = helper.descriptors()
-        signal.after(0.3, function() error("stop", 0) end)
+        signal.after(#list == 1 and 0.02 or 0.28, function() error("stop", 0) end)
         local ok, message = pcall(among, list)
         assert.same({ false, "stop" }, { ok, message })
         if #list == 1 then collectgarbage() end
@@ -399,6 +399,7 @@ describe("socket.connect in a network #process", function()
         assert(host == %q, host)
         assert(took < 0.4, took)
         print(took >= 0.25 and "waited" or "at once")
+        if host ~= "127.0.0.1" or #socket.getaddrinfo("both", 80, { type = "SOCK_STREAM" }) > 2 then return end
         -- and a hole alone
         start = socket.monotime()
         local _, message, code = socket.connect("2001:db8::1", 8001, { timeout = 0.3 })
