@@ -551,6 +551,7 @@ describe("a task's coroutine in strange hands", function()
         loop.timeout(0.05, task.join, task)
         task:cancel()
         assert.is_false(task:cancel())
+        task:join() -- else stderr is told how it ended
         tasks.settle()
         assert.same({ "closed" }, log, name)
         if results then check(name, table.unpack(results, 1, results.n)) else check(name) end

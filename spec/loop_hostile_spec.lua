@@ -18,6 +18,7 @@ local function script(text, ...)
   return helper.lua(name, ...)
 end
 
+-- BSDSOCKET_SEEDS=50 makes it fifty.
 describe("a loop in which everything happens #process", function()
   for seed = 1, tonumber(os.getenv "BSDSOCKET_SEEDS") or 2 do
     it("by chance is unharmed, and leaves no descriptor: " .. seed, function()
