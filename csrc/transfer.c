@@ -572,10 +572,12 @@ static int transfer_chunks (lua_State *L) {
 /* s:recvfrom([n [, flags]]) */
 static int transfer_recvfrom (lua_State *L) {
   receive_op r;
-  initreceive(&r, &recvfrom_kind, bs_checksocket(L, 1));
+  int top = lua_gettop(L);
+  initreceive(&r, &recvfrom_kind, bs_self(L));
   r.from = 1;
-  r.n = bs_checkcount(L, 2);
-  if (lua_gettop(L) > 2)
+  if (top > 1)
+    r.n = bs_checkcount(L, 2);
+  if (top > 2)
     checkreceiveflags(L, 3, &r, NULL);
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
