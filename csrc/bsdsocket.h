@@ -326,6 +326,9 @@ void bs_abandon(bs_job *job);    /* the job is over, wherever it was; harmless i
 void bs_closepool(bs_state *st); /* with the state; waits for nobody */
 void bs_openthread(lua_State *L);
 
+/* Does this errno say that it has to be waited for? */
+#define bs_isagain(err) ((err) == EAGAIN || (err) == EWOULDBLOCK)
+
 /* ---- error.c ---- */
 
 const char *bs_errname(int err); /* "ECONNREFUSED"; NULL: no name */

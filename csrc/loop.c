@@ -194,6 +194,13 @@ static int reserve (bs_loop *loop, int n) {
   return 0;
 }
 
+/* Tells an engine without edges what is waited for at a place now. */
+static void needs (bs_loop *loop, int fd) {
+  const place *p = &loop->places[fd];
+  int want = (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0);
+  bs_engineneeds(&loop->engine, fd, p->writer != NULL ? want | BS_WRITE : want);
+}
+
 /* The task no longer waits at a place. */
 static void unpark (bs_task *t) {
   if (t->wanted != 0) {
@@ -203,9 +210,7 @@ static void unpark (bs_task *t) {
       p->reader = NULL;
     if (p->writer == t)
       p->writer = NULL;
-    bs_engineneeds(&loop->engine, t->fd,
-                   (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0) |
-                     (p->writer != NULL ? BS_WRITE : 0));
+    needs(loop, t->fd);
     t->wanted = 0;
     loop->waiting--;
   }
@@ -268,9 +273,7 @@ static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   t->fd = fd;
   t->wanted = (unsigned char)want;
   loop->waiting++;
-  bs_engineneeds(&loop->engine, fd,
-                 (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0) |
-                   (p->writer != NULL ? BS_WRITE : 0));
+  needs(loop, fd);
   return 0;
 }
 

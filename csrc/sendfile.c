@@ -125,10 +125,6 @@ static int source (const sendfile_op *op) {
   return op->file != NULL ? fileno(op->file->f) : op->fd;
 }
 
-static int isagain (int err) {
-  return err == EAGAIN || err == EWOULDBLOCK;
-}
-
 static ssize_t bycopy (sendfile_op *op, size_t n, int dontwait) {
   char piece[COPIED];
   ssize_t got = pread(source(op), piece, n < COPIED ? n : COPIED, op->at);
@@ -167,7 +163,7 @@ static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
     return sent > 0 ? (ssize_t)fread(taken, 1, (size_t)sent, op->file->f) : sent;
   }
   ssize_t sent = inkernel(op, n, dontwait);
-  if (sent < 0 && isagain(errno)) { /* one of them is not ready */
+  if (sent < 0 && bs_isagain(errno)) { /* one of them is not ready */
     if (bs_waitfd(op->from->fd, BS_READ, BS_NEVER) == 0)
       return NOTHINGYET;
     sent = inkernel(op, n, dontwait); /* now it can only be the socket */
@@ -189,7 +185,7 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
     if (from->flags & BS_UNFLUSHED) /* what it is to answer has to go out before it is waited for */
       dontwait = MSG_DONTWAIT;
     ssize_t got = recv(from->fd, c->data + c->end, n < room ? n : room, dontwait);
-    if (got < 0 && isagain(errno))
+    if (got < 0 && bs_isagain(errno))
       return NOTHINGYET;
     if (got <= 0)
       return got;

@@ -392,10 +392,6 @@ static enum found match (read_op *r) {
   return found;
 }
 
-static int isagain (int err) {
-  return err == EAGAIN || err == EWOULDBLOCK;
-}
-
 static int read_step (bs_op *o, bs_time patience) {
   read_op *r = (read_op *)o;
   bs_socket *s = o->sock;
@@ -418,9 +414,9 @@ static int read_step (bs_op *o, bs_time patience) {
     int err = errno;
     if (err == EINTR)
       return BS_AGAIN;
-    if (isagain(err) && found == MORE)
+    if (bs_isagain(err) && found == MORE)
       return BS_READ;
-    if (isagain(err))
+    if (bs_isagain(err))
       r->probed = 1;
     else
       o->error = err;
@@ -662,7 +658,7 @@ int bs_flush (bs_socket *s, bs_time patience, int *err) {
   ssize_t n =
     send(s->fd, f->data + f->start, f->end - f->start, MSG_NOSIGNAL | bs_dontwait(patience));
   if (n < 0) {
-    if (isagain(errno))
+    if (bs_isagain(errno))
       return BS_WRITE;
     if (errno == EINTR)
       return BS_AGAIN;

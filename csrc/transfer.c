@@ -20,10 +20,6 @@ void bs_setflags (bs_op *op, int flags) {
     op->timeout = 0;
 }
 
-static int isagain (int err) {
-  return err == EAGAIN || err == EWOULDBLOCK;
-}
-
 /* ==== sending ==== */
 
 typedef struct send_op {
@@ -46,7 +42,7 @@ static ssize_t sendonce (const send_op *op, bs_time patience) {
 
 /* why a step did not send */
 int bs_notsent (bs_op *o) {
-  if (isagain(errno))
+  if (bs_isagain(errno))
     return BS_WRITE;
   if (errno == EINTR)
     return BS_AGAIN;
@@ -183,7 +179,7 @@ static inline void setfree (bs_chunk *c) {
 
 /* what the kernel has nothing of */
 int bs_notreceived (receive_op *r) {
-  if (isagain(errno))
+  if (bs_isagain(errno))
     return r->flags & MSG_OOB ? BS_URGENT : r->flags & MSG_ERRQUEUE ? BS_ERROR : BS_READ;
   if (errno == EINTR)
     return BS_AGAIN;
