@@ -2,6 +2,7 @@
 -- each scenario in a process of its own.
 local helper = require "spec.helper"
 local bridges = require "spec.bridges"
+local trace = require "spec.trace"
 
 local SLACK <const> = helper.instrumented and 0.5 or 0.02 -- a deadline may be so late
 
@@ -44,9 +45,7 @@ end
 
 --- While it waits for a second, there is no system call but the engine's own waiting.
 function special.idle(engine, name)
-  if helper.instrumented or select(2, helper.shell "strace -o /dev/null true") ~= 0 then
-    helper.skip "strace is not here, or may not look at other processes"
-  end
+  trace.needs()
   local file = helper.tmpname()
   run(engine, name, ("strace -f -o %s "):format(file))
   local lines, began, over = {}, false, false

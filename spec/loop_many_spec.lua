@@ -3,6 +3,7 @@ local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
 local tasks = require "spec.tasks"
+local trace = require "spec.trace"
 local loop = require "bsdsocket.loop"
 local socket = require "bsdsocket"
 
@@ -305,12 +306,6 @@ describe("what it costs:", function()
     end)
   end)
 
-  local function strace()
-    if not os.execute "strace -o /dev/null true 2>/dev/null" then
-      helper.skip "strace is not here, or may not look at other processes"
-    end
-  end
-
   --- Counts system calls of a file that strace has written: name -> number, and all.
   local function counted(name)
     local counts, all = {}, 0
@@ -325,7 +320,7 @@ describe("what it costs:", function()
   end
 
   it("a loop in which nobody has anything to do is not woken #process #strace #slow", function()
-    strace()
+    trace.needs()
     local programs <close> = setmetatable({}, { __close = function(list)
       for _, program in ipairs(list) do getmetatable(program).__close(program) end
     end })
@@ -360,7 +355,7 @@ describe("what it costs:", function()
   end)
 
   it("a request is one recv, one send, and its share of epoll_wait #process #strace #slow", function()
-    strace()
+    trace.needs()
     local CONNECTIONS, REQUESTS = 50, 100
     local script, output = helper.tmpname(), helper.tmpname()
     local file <close> = assert(io.open(script, "w"))

@@ -2,6 +2,7 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local trace = require "spec.trace"
 local loop = require "bsdsocket.loop"
 local build = require "fault.build"
 
@@ -1269,36 +1270,22 @@ describe("the signal of a broken pipe #process", function()
 end)
 
 describe("the system calls of sendfile #strace #process", function()
-  --- Those between begin() and done() in the script, with the arguments that tell the way; one string each.
-  local function trace(code, ...)
-    if not os.execute "strace -o /dev/null true 2>/dev/null" then
-      helper.skip "strace is not here, or may not look at other processes"
-    end
-    local script, output = helper.tmpname(), helper.tmpname()
-    local f <close> = assert(io.open(script, "w"))
-    f:write([[
-      local socket = require "bsdsocket"
+  --- Those between begin() and done() in the script, by names that all systems share, with the argument that tells
+  --- the way; one string each.
+  local function calls(code, ...)
+    local _, parts = trace([[
       local a, b = assert(socket.socketpair())
       local f = assert(io.open(arg[1], "rb"))
-      local function begin() io.write "(" io.flush() end
-      local function done() io.write ")" io.flush() end
-    ]], code)
-    f:close()
-    local said, status = helper.shell(("exec strace -o %s env %s"):format(output, helper.command(script, ...)))
-    assert.equal(0, status, said)
-    local lists, current = {}, nil
-    for line in io.lines(output) do
-      local name = line:match "^([%w_]+)%("
-      if name == "write" then
-        current = line:find('"(', 1, true) and {} or nil
-        lists[#lists + 1] = current
-      elseif name and current and not name:find "^m?[bmur][nre]?[mka]p?" then
-        current[#current + 1] = name:gsub("^newf", "f"):gsub("^fstatat$", "fstat"):gsub("^rt_", "")
+    ]] .. code, nil, ...)
+    for i, part in ipairs(parts) do
+      for k, line in ipairs(part) do
+        local name = line:match "^[%w_]+"
+        part[k] = name:gsub("^newf", "f"):gsub("^fstatat$", "fstat"):gsub("^rt_", "")
           .. (name == "sendfile" and " " .. line:match ", (%d+)%) *= " or "")
       end
+      parts[i] = table.concat(part, ", ")
     end
-    for i, list in ipairs(lists) do lists[i] = table.concat(list, ", ") end
-    return lists
+    return parts
   end
 
   it("are few, and ask for no more than the file has", function()
@@ -1307,7 +1294,7 @@ describe("the system calls of sendfile #strace #process", function()
       "fstat, pread64, sendto",
       "fstat, sigprocmask, sendfile 100000, sigprocmask",
       "fstat, sigprocmask, sendfile 50000, sigprocmask",
-    }, trace([[
+    }, calls([[
       for _, arguments in ipairs {{f, 10, 1000}, {f, 0}, {f, 50000, 1 << 40}} do
         begin()
         a:sendfile(table.unpack(arguments))

@@ -2,18 +2,24 @@
 --
 --   trace(code, meanwhile, ...)   runs `code` under strace with `...` as its arguments. For each part of it between
 --                                 begin() and done() gives the names of its system calls, memory's left out, in
---                                 one string with spaces. meanwhile(n), if given, is called at the n-th begin().
---   trace.output                  the last trace
+--                                 one string with spaces; and as a second result, for each part the array of what
+--                                 strace wrote of them. meanwhile(n), if given, is called at the n-th begin().
+--   trace.needs()                 skips the test where nothing can be traced
 local helper = require "spec.helper"
 
 local trace = {}
 
 local memory = {brk = true, mmap = true, munmap = true, mremap = true, madvise = true}
 
-local function run(_, code, meanwhile, ...)
-  if not os.execute "strace -o /dev/null true 2>/dev/null" then
+function trace.needs()
+  -- what watches makes calls of its own
+  if helper.instrumented or not os.execute "strace -o /dev/null true 2>/dev/null" then
     helper.skip "strace is not here, or may not look at other processes"
   end
+end
+
+local function run(_, code, meanwhile, ...)
+  trace.needs()
   local script, output = helper.tmpname(), helper.tmpname()
   local file <close> = assert(io.open(script, "w"))
   file:write([[
@@ -33,20 +39,19 @@ local function run(_, code, meanwhile, ...)
       error(line .. "\n" .. pipe:read "a")
     end
   end
-  local lists, current, lines = {}, nil, {}
+  local names, lines, current = {}, {}, nil
   for line in io.lines(output) do
     local name = line:match "^([%w_]+)%("
-    lines[#lines + 1] = line
     if name == "write" and line:find '^write%(1, "[()]\\n"' then
-      current = line:find('"(', 1, true) and {} or nil
-      lists[#lists + 1] = current
+      current = line:find('"(', 1, true) and #names + 1 or nil
+      if current then names[current], lines[current] = {}, {} end
     elseif name and current and not memory[name] then
-      current[#current + 1] = name
+      table.insert(names[current], name)
+      table.insert(lines[current], line)
     end
   end
-  for i, list in ipairs(lists) do lists[i] = table.concat(list, " ") end
-  trace.output = table.concat(lines, "\n")
-  return lists
+  for i, list in ipairs(names) do names[i] = table.concat(list, " ") end
+  return names, lines
 end
 
 return setmetatable(trace, {__call = run})

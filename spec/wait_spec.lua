@@ -2,6 +2,7 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local trace = require "spec.trace"
 local build = require "fault.build"
 
 after_each(net.close)
@@ -800,45 +801,6 @@ describe("Ctrl-C while a coroutine computes #process", function()
 end)
 
 describe("a call is one system call #strace #process", function()
-  --- Runs the code under strace and gives, for each part of it between begin() and done(), the names of
-  --- its system calls. At each begin() `meanwhile` is called with its number.
-  local function trace(code, meanwhile, ...)
-    if not os.execute "strace -o /dev/null true 2>/dev/null" then
-      helper.skip "strace is not here, or may not look at other processes"
-    end
-    local script, output = helper.tmpname(), helper.tmpname()
-    local file = assert(io.open(script, "w"))
-    file:write([[
-      local socket = require "bsdsocket"
-      io.stdout:setvbuf "full"
-      local function begin() io.write "(\n" io.flush() end
-      local function done() io.write ")\n" io.flush() end
-    ]], code)
-    file:close()
-    local pipe <close> = assert(io.popen("exec 2>&1; strace -o " .. output .. " env " .. helper.command(script, ...)))
-    local n = 0
-    for line in pipe:lines() do
-      if line == "(" then
-        n = n + 1
-        if meanwhile then meanwhile(n) end
-      elseif line ~= ")" then
-        error(line .. pipe:read "a")
-      end
-    end
-    local lists, current = {}, nil
-    for line in io.lines(output) do
-      local name = line:match "^([%w_]+)%("
-      if name == "write" then
-        current = line:find('"(', 1, true) and {} or nil
-        lists[#lists + 1] = current
-      elseif name and current and name ~= "brk" and name ~= "mmap" and name ~= "munmap" and name ~= "mremap" then
-        current[#current + 1] = name
-      end
-    end
-    for i, list in ipairs(lists) do lists[i] = table.concat(list, " ") end
-    return lists
-  end
-
   it("when data or room is there, whatever the timeout", function()
     assert.same({
       "sendto", "recvfrom", "sendto", "recvfrom", "recvfrom", "recvmsg",
