@@ -2,6 +2,7 @@
 -- and the addresses of both ends.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local process = require "spec.process"
 
 local inf, nan = math.huge, 0 / 0
 
@@ -606,13 +607,7 @@ describe("s:connect", function()
 
   it("spends one timeout on the name and the connection together #process", function()
     -- a resolver that takes 0.3 s
-    local dir = helper.tmpdir()
-    local file <close> = assert(io.open(dir .. "/slow.c", "w"))
-    assert(file:write [[
-      #define _GNU_SOURCE
-      #include <dlfcn.h>
-      #include <netdb.h>
-      #include <unistd.h>
+    local preload = process.preload [[
       int getaddrinfo (const char *h, const char *s, const struct addrinfo *hints, struct addrinfo **list) {
         int (*real) (const char *, const char *, const struct addrinfo *, struct addrinfo **);
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -620,13 +615,10 @@ describe("s:connect", function()
           usleep(300000);
         return real(h, s, hints, list);
       }
-    ]])
-    file:close()
-    local _, status = helper.shell("cd " .. dir .. " && ${CC:-cc} -shared -fPIC -o slow.so slow.c -ldl")
-    if status ~= 0 then helper.skip "a library cannot be made to stand before the C library here" end
+    ]]
     local l, fill = fulllistener()
     local _ <close> = closing(l, fill)
-    local output = helper.shell("LD_PRELOAD=" .. dir .. "/slow.so " .. helper.command("-e", ([[
+    local output = helper.shell(preload .. helper.command("-e", ([[
       local socket = require "bsdsocket"
       local s = socket.socket():settimeout(0.5)
       local start = socket.monotime()

@@ -135,8 +135,7 @@ end)
 describe("many Lua states in two threads #process", function()
   it("do not meet, and leave nothing open", function()
     local dir = helper.tmpdir()
-    local file <close> = assert(io.open(dir .. "/host.c", "w"))
-    assert(file:write [[
+    helper.save(dir .. "/host.c", [[
       #include <fcntl.h>
       #include <pthread.h>
       #include <stdio.h>
@@ -170,7 +169,6 @@ describe("many Lua states in two threads #process", function()
         return 0;
       }
     ]])
-    file:close()
     local flags <close> = io.open(build .. "/flags") or assert(io.open(dir .. "/host.c"))
     local sanitize = (flags:read "a" or ""):match "%-fsanitize=%S+" or ""
     local built

@@ -9,8 +9,7 @@ local function deps(programs, target)
   local dir = helper.tmpdir()
   assert.equal("", (helper.shell(("for t in %s; do ln -s $(command -v $t) %s/$t; done"):format(TOOLS, dir))))
   for name, says in pairs(programs) do
-    local file <close> = assert(io.open(dir .. "/" .. name, "w"))
-    file:write("#!/bin/sh\n" .. says .. "\n")
+    helper.save(dir .. "/" .. name, "#!/bin/sh\n" .. says .. "\n")
   end
   helper.shell("chmod +x " .. dir .. "/*")
   return helper.shell(("sh=$(command -v sh); PATH=%s LUA= CC= $sh tools/deps.sh %s"):format(dir, target or ""))

@@ -34,8 +34,7 @@ local function copy(changes)
     local before = file:read "a"
     local after = change(before)
     assert.are_not.equal(before, after)
-    local changed <close> = assert(io.open(dir .. "/" .. name, "w"))
-    changed:write(after)
+    helper.save(dir .. "/" .. name, after)
   end
   return dir
 end
@@ -246,9 +245,7 @@ describe("the examples #process", function()
 
   local function fails(text, pattern)
     local dir = copy {}
-    local file <close> = assert(io.open(dir .. "/00_broken.lua", "w"))
-    file:write(text)
-    file:close()
+    helper.save(dir .. "/00_broken.lua", text)
     local program <close> = process.start(dir .. "/run.lua")
     local output, status = process.rest(program)
     assert.match(pattern, output)
@@ -267,16 +264,13 @@ describe("the examples #process", function()
 
   it("have no server left behind where one hangs", function()
     local dir = copy { ["run.lua"] = function(text) return (text:gsub("SECONDS = 60", "SECONDS = 0.3")) end }
-    local file <close> = assert(io.open(dir .. "/00_hangs.lua", "w"))
-    file:write [[
+    helper.save(dir .. "/00_hangs.lua", [[
       -- it says so, and then waits for ever
       local server = require "bsdsocket".listen("127.0.0.1", 0)
       io.stdout:setvbuf "line"
       print(server:getsockname().port)
       server:accept()
-]]
-    file:write "-- run:\n"
-    file:close()
+]], "-- run:\n")
     local program <close> = process.start(dir .. "/run.lua")
     local output, status = process.rest(program)
     assert.equal(1, status)

@@ -102,8 +102,7 @@ describe("the examples of the file face #process", function()
     assert.equal("", (helper.shell("cd " .. dir .. " && mkdir sub && echo secret >.hidden && echo secret >sub/file")))
     local large = ("0123456789"):rep(500000)
     for name, data in pairs { large = large, empty = "", ["with a space"] = "hello" } do
-      local file <close> = assert(io.open(dir .. "/" .. name, "wb"))
-      file:write(data)
+      helper.save(dir .. "/" .. name, data)
     end
     local program <close>, port = server("examples/26_files.lua", 0, dir)
     local function fetch(name)

@@ -7,6 +7,8 @@
 --   helper.collects()                  says that in this test the collector is to close what is left open
 --   helper.descriptors([highest])      how many descriptors are open, up to 255 or that one
 --   helper.tmpname(), helper.tmpdir()  a free name, a new directory; both are gone after the test
+--   helper.save(name, ...)             makes a file that holds these strings
+--   helper.saved(...)                  the name of one that is gone after the test
 --   helper.command(...)                a shell command that runs Lua 5.4 on this checkout, for io.popen
 --   helper.lua(...)                    runs it to its end: its output (stdout and stderr) and its status
 --   helper.shell(command)              the same for any shell command
@@ -206,6 +208,17 @@ function helper.tmpdir()
   return name
 end
 
+function helper.save(name, ...)
+  local file <close> = assert(io.open(name, "wb"))
+  assert(file:write(...))
+end
+
+function helper.saved(...)
+  local name = helper.tmpname()
+  helper.save(name, ...)
+  return name
+end
+
 ---------------------------------------------------------------------------------------------------
 -- Other programs
 
@@ -232,10 +245,7 @@ function helper.shell(command)
 end
 
 function helper.macros(source)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  file:write('#include "prefix.h"\n', source)
-  file:close()
+  local name = helper.saved('#include "prefix.h"\n', source)
   local cc = os.getenv "CC"
   local command = ("%s -std=c99 -I csrc -x c -dM -E %s"):format(cc and cc ~= "" and cc or "cc", quote(name))
   local output, status = helper.shell(command)

@@ -11,8 +11,7 @@ local function run(text, files, options)
   files[".busted"] = ("return { _all = { helper = '%s/spec/helper.lua', output = '%s/spec/output.lua' } }")
     :format(helper.root, helper.root)
   for name, content in pairs(files) do
-    local file <close> = assert(io.open(dir .. "/" .. name, "w"))
-    file:write(content)
+    helper.save(dir .. "/" .. name, content)
   end
   local output, status = helper.shell("cd " .. dir .. " && "
     .. helper.command(helper.root .. "/spec/run.lua", table.unpack(options or {})))

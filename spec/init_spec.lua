@@ -365,8 +365,7 @@ describe("socket.connect in a network #process", function()
   local function within(hosts, setup, code)
     local dir = helper.tmpdir()
     for name, text in pairs { hosts = hosts, script = "local socket = require 'bsdsocket' " .. code } do
-      local file <close> = assert(io.open(dir .. "/" .. name, "w"))
-      file:write(text)
+      helper.save(dir .. "/" .. name, text)
     end
     local output, status = helper.shell(([[
       unshare -n -m sh -c '

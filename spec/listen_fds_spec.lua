@@ -10,10 +10,7 @@ after_each(net.close)
 
 --- A script as one word of a shell command that runs it, under a variable of the environment.
 local function script(code)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  assert(file:write("local socket = require 'bsdsocket'\n", code))
-  return helper.command(name)
+  return helper.command(helper.saved("local socket = require 'bsdsocket'\n", code))
 end
 
 -- Prints what each result is, in a line of its own, and under which names it stands.

@@ -11,11 +11,7 @@ local FIRST = "local socket, loop = require 'bsdsocket', require 'bsdsocket.loop
 
 --- Runs a script; its output and status.
 local function script(text, ...)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  file:write(FIRST, text)
-  file:close()
-  return helper.lua(name, ...)
+  return helper.lua(helper.saved(FIRST, text), ...)
 end
 
 -- BSDSOCKET_SEEDS=50 makes it fifty.
@@ -407,9 +403,7 @@ end)
 
 describe("descriptors that run out while a hundred tasks run #process", function()
   it("fail the calls that need one and no others; `clients` goes on when there are some again", function()
-    local name = helper.tmpname()
-    local file <close> = assert(io.open(name, "w"))
-    file:write(FIRST, [[
+    local name = helper.saved(FIRST, [[
       local codes = {}
       local function note(result, _, code) codes[result and "ok" or code] = true end
       loop.run(function()
@@ -464,7 +458,6 @@ describe("descriptors that run out while a hundred tasks run #process", function
       for _, s in ipairs(hoard) do s:close() end
       print(loop.run(function() return "again" end))
     ]])
-    file:close()
     local output, status = helper.shell("ulimit -n 40; exec env " .. helper.command(name))
     assert.equal(0, status, output)
     assert.match("^true\tstill here\nserved\nEMFILE\nfalse\trun: Too many open files\nagain\n$", output)

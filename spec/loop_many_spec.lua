@@ -328,16 +328,14 @@ describe("what it costs:", function()
       "a:recv()", "a:settimeout(60) a:recv()", "loop.sleep(60)", "loop.timeout(60, a.recv, a)",
       "socket.select({ a }, nil, 60)", "loop.wait(a, 'r')", "socket.listen('127.0.0.1', 0):accept()",
     } do
-      local script, output = helper.tmpname(), helper.tmpname()
-      local file <close> = assert(io.open(script, "w"))
-      file:write([[
+      local output = helper.tmpname()
+      local script = helper.saved([[
         local socket, loop = require "bsdsocket", require "bsdsocket.loop"
         local a, b = socket.socketpair()
         loop.run(function()
           loop.spawn(loop.sleep, 0):join()
           io.stdout:write "now\n" io.stdout:flush()
       ]], waiting, " end)\n")
-      file:close()
       programs[i] = process.start(script)
       programs[i].waiting, programs[i].output = waiting, output
     end
@@ -357,9 +355,8 @@ describe("what it costs:", function()
   it("a request is one recv, one send, and its share of epoll_wait #process #strace #slow", function()
     trace.needs()
     local CONNECTIONS, REQUESTS = 50, 100
-    local script, output = helper.tmpname(), helper.tmpname()
-    local file <close> = assert(io.open(script, "w"))
-    file:write [[
+    local output = helper.tmpname()
+    local script = helper.saved [[
       local socket, loop = require "bsdsocket", require "bsdsocket.loop"
       loop.run(function()
         local server = assert(socket.listen("127.0.0.1", 0))
@@ -376,7 +373,6 @@ describe("what it costs:", function()
         end
       end)
     ]]
-    file:close()
     local program <close> = process.shell(("strace -f -o %s env %s"):format(output, helper.command(script)))
     local port = tonumber(process.line(program))
     tasks.run(function()

@@ -1,7 +1,7 @@
 -- Look-ups of names in tasks of bsdsocket.loop. The resolver is the system's own; in a network of its own it asks a
 -- name server that is a task of the same loop: so it answers only if nobody blocks the thread.
 local helper = require "spec.helper"
-local namespace = require "spec.namespace"
+local nameserver = require "spec.nameserver"
 
 local PRELUDE = [[
   io.stdout:setvbuf "line"
@@ -44,23 +44,7 @@ local PRELUDE = [[
 
 --- What the code says where the name server is.
 local function says(expected, code)
-  local dir = helper.tmpdir()
-  for name, text in pairs {
-    ["script.lua"] = PRELUDE .. code,
-    ["resolv.conf"] = "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n",
-    ["nsswitch.conf"] = "hosts: files dns\nservices: files\nprotocols: files\n",
-  } do
-    local file <close> = assert(io.open(dir .. "/" .. name, "w"))
-    file:write(text)
-  end
-  local words = namespace.words() .. " -m sh -c "
-  local mounts = ("for f in resolv nsswitch; do [ ! -e /etc/$f.conf ] || mount --bind %s/$f.conf /etc/$f.conf || exit; "
-    .. "done; [ -e /etc/resolv.conf ]"):format(dir)
-  local _, status = helper.shell(words .. helper.quote(mounts))
-  if status ~= 0 then helper.skip "no resolv.conf can be put in the place of another here" end
-  local output
-  local command = mounts .. " && exec env " .. helper.command(dir .. "/script.lua")
-  output, status = helper.shell(words .. helper.quote(command))
+  local output, status = helper.shell(nameserver.there(helper.command(helper.saved(PRELUDE, code))))
   assert.equal(expected, output)
   assert.equal(0, status)
 end

@@ -10,16 +10,13 @@ local socket = require "bsdsocket"
 after_each(net.close)
 
 local function script(code)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  assert(file:write([[
+  return helper.saved([[
     local socket, loop = require "bsdsocket", require "bsdsocket.loop"
     io.stdout:setvbuf "line"
     local function closed(name)
       return setmetatable({}, { __close = function() print("closed " .. name) end })
     end
-  ]], code))
-  return name
+  ]], code)
 end
 
 --- Starts it, sends the signal when it has said "now" and waits; what it says then, and its status.

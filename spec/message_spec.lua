@@ -913,9 +913,7 @@ describe("descriptors that are passed", function()
   end)
 
   it("are closed where the process has no more room for them, and MSG_CTRUNC says so", function()
-    local script = helper.tmpname()
-    local file <close> = assert(io.open(script, "w"))
-    assert(file:write [[
+    local script = helper.saved [[
       local socket = require "bsdsocket"
       local a, b = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
       assert(a:sendmsg{data = "x", fds = {a, a, a, a, a}})
@@ -930,8 +928,7 @@ describe("descriptors that are passed", function()
       for i = 1, 2 do table.remove(open):close() end
       local m = assert(b:recvmsg())
       print(m.data, #m.fds, m.flags == socket.MSG_CTRUNC)
-    ]])
-    file:close()
+    ]]
     local output = helper.shell("ulimit -n 20 && exec env " .. helper.command(script))
     assert.equal("x\t2\ttrue\n", output)
   end)

@@ -53,10 +53,7 @@ function namespace.inside(f, ...)
   end
   return function()
     local words = namespace.words()
-    local script = helper.tmpname()
-    local file <close> = assert(io.open(script, "wb"))
-    assert(file:write(string.dump(f)))
-    file:close()
+    local script = helper.saved(string.dump(f))
     local output = helper.shell("exec " .. words .. " env " .. helper.command("-e", RUN, "/dev/null", script,
       table.unpack(rest)))
     local reason = output:match "^skip: ([^\n]*)\n$"

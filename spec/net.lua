@@ -122,10 +122,7 @@ child.__index = child
 --- Runs Lua code as a script of its own, with `...` as its arguments. Both its outputs are read by
 --- child:line() and child:rest(); closed, it is killed.
 function net.child(code, ...)
-  local script = helper.tmpname()
-  local file <close> = assert(io.open(script, "w"))
-  assert(file:write("local socket = require 'bsdsocket'\nio.stdout:setvbuf 'no'\n", code))
-  file:close()
+  local script = helper.saved("local socket = require 'bsdsocket'\nio.stdout:setvbuf 'no'\n", code)
   local pipe = assert(io.popen("exec 2>&1; echo $$; exec env " .. helper.command(script, ...)))
   return keep(setmetatable({ pipe = pipe, pid = pipe:read "n", nl = pipe:read "L" }, child))
 end

@@ -4,6 +4,8 @@
 --   process.shell(command)       the same for a shell command
 --   process.rest(child)          all lines until it ends, as one string, and its exit status
 --   process.blocked(pid)         returns when that process waits for something; skips where nobody can tell
+--   process.preload(functions)   what comes before a shell command so that these functions, in C, stand before those
+--                                of the C library; skips where that cannot be
 --   process.terminal(code)       `lua5.4 -i` at a pseudo-terminal, after it has run `code`
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
@@ -62,6 +64,27 @@ function process.blocked(pid)
   end
 end
 
+function process.preload(functions)
+  local dir = helper.tmpdir()
+  helper.save(dir .. "/before.c", [[
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <netdb.h>
+    #include <pthread.h>
+    #include <signal.h>
+    #include <stdlib.h>
+    #include <unistd.h>
+  ]], functions)
+  local _, status = helper.shell("cd " .. dir .. " && ${CC:-cc} -shared -fPIC -o before.so before.c -ldl")
+  -- the sanitizers' runtime has that place
+  if status ~= 0 or helper.instrumented then
+    helper.skip "a library cannot be made to stand before the C library here"
+  end
+  return ("LD_PRELOAD=%s/before.so "):format(dir)
+end
+
 ---------------------------------------------------------------------------------------------------
 -- A prompt at a pseudo-terminal, which `script` of util-linux makes. What is typed goes to it by a fifo.
 
@@ -71,9 +94,7 @@ terminal.__index = terminal
 function process.terminal(code)
   if not helper.shell "script --version":find "util%-linux" then helper.skip "script of util-linux is not here" end
   local dir = helper.tmpdir()
-  local file = assert(io.open(dir .. "/first.lua", "w"))
-  file:write("socket = require 'bsdsocket'\n", code or "")
-  file:close()
+  helper.save(dir .. "/first.lua", "socket = require 'bsdsocket'\n", code or "")
   assert(os.execute("mkfifo " .. dir .. "/keys"))
   local keys = assert(io.open(dir .. "/keys", "r+")) -- a fifo opened so waits for no reader, and raises no SIGPIPE
   keys:setvbuf "no"

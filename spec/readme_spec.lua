@@ -181,10 +181,7 @@ function kinds.lua(block)
   if engines[engine] and select(2, shell(("exec lua5.4 -e 'require %q'"):format(engine))) ~= 0 then
     helper.skip(engines[engine])
   end
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  file:write(table.concat(block, "\n"), "\n")
-  file:close()
+  local name = helper.saved(table.concat(block, "\n"), "\n")
   local expected = {}
   for _, line in ipairs(block) do
     expected[#expected + 1] = line:match "%-%->%s*(.*)$"
@@ -252,10 +249,7 @@ local function runsession()
     keys[i] = chunk.typed .. "\n" .. MARK .. "\n"
     all[i] = chunk.typed
   end
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  file:write(table.concat(keys))
-  file:close()
+  local name = helper.saved(table.concat(keys))
   local output = shell("lua5.4 -i < " .. name .. " 2>&1", true)
   local rename = renamer(table.concat(all, "\n"))
   local i = 0

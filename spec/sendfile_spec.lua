@@ -2,9 +2,12 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local process = require "spec.process"
 local trace = require "spec.trace"
 local loop = require "bsdsocket.loop"
 local build = require "fault.build"
+
+local saved = helper.saved -- the name of a new file
 
 after_each(net.close)
 
@@ -18,14 +21,6 @@ end
 --- So many bytes, of which no place looks like one nearby.
 local function content(n)
   return block:rep(n // #block + 1):sub(1, n)
-end
-
---- The name of a new file that holds `data`.
-local function saved(data)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "wb"))
-  assert(file:write(data))
-  return name
 end
 
 --- A new file that holds `data`, open for reading (or as `mode` has it); net.close closes it.
@@ -443,9 +438,7 @@ describe("sendfile from a pipe", function()
   end)
 
   it("tells when no descriptor is left for it, and can go on #process", function()
-    local script = helper.tmpname()
-    local f <close> = assert(io.open(script, "w"))
-    f:write [[
+    local script = helper.saved [[
       local socket = require "bsdsocket"
       local a, b = socket.socketpair()
       local pipe = io.popen "printf hello"
@@ -456,7 +449,6 @@ describe("sendfile from a pipe", function()
       print(a:sendfile(pipe))
       pipe:close()
     ]]
-    f:close()
     local output = helper.shell("ulimit -n 40; exec env " .. helper.command(script))
     local message, code, sent = output:match "^nil\t(.-)\t(.-)\t(%d+)\n5\n$"
     assert(message, output)
@@ -1084,31 +1076,9 @@ describe("sendfile under another scheduler", function()
   end)
 end)
 
---- What comes before a command so that these functions stand before those of the C library.
-local function before(functions)
-  local dir = helper.tmpdir()
-  local f <close> = assert(io.open(dir .. "/before.c", "w"))
-  f:write([[
-    #define _GNU_SOURCE
-    #include <dlfcn.h>
-    #include <errno.h>
-    #include <fcntl.h>
-    #include <pthread.h>
-    #include <signal.h>
-    #include <sys/sendfile.h>
-  ]], functions)
-  f:close()
-  local _, status = helper.shell("cd " .. dir .. " && ${CC:-cc} -shared -fPIC -o before.so before.c -ldl")
-  -- the sanitizers' runtime has that place
-  if status ~= 0 or helper.instrumented then
-    helper.skip "a library cannot be made to stand before the C library here"
-  end
-  return ("LD_PRELOAD=%s/before.so "):format(dir)
-end
-
 describe("a pipe that comes to be ready just after it was not #process", function()
   it("is not taken for a socket without room, which a task would wait for in vain", function()
-    local preload = before [[
+    local preload = process.preload [[
       ssize_t splice (int in, off64_t *at, int out, off64_t *to, size_t n, unsigned flags) {
         static int calls;
         ssize_t (*real) (int, off64_t *, int, off64_t *, size_t, unsigned);
@@ -1145,8 +1115,7 @@ describe("the signal of a broken pipe #process", function()
 
   setup(function()
     local dir = helper.tmpdir()
-    local f <close> = assert(io.open(dir .. "/guard.c", "w"))
-    f:write [[
+    helper.save(dir .. "/guard.c", [[
       #define _GNU_SOURCE 1
       #include <lauxlib.h>
       #include <pthread.h>
@@ -1188,8 +1157,7 @@ describe("the signal of a broken pipe #process", function()
         luaL_newlib(L, f);
         return 1;
       }
-    ]]
-    f:close()
+    ]])
     guard = dir .. "/guard.so"
     local output, status = helper.shell(([[
       cd %s && include=$(sh tools/find.sh include) || exit
@@ -1231,14 +1199,15 @@ describe("the signal of a broken pipe #process", function()
 
   -- The kernel does so where the connection breaks between two pieces of one call, which seldom comes by chance.
   it("does not come either where the connection breaks after a part", function()
-    local preload = before([[
+    local preload = process.preload [[
+      #include <sys/sendfile.h>
       ssize_t sendfile (int out, int in, off_t *at, size_t n) {
         ssize_t (*real) (int, int, off_t *, size_t);
         *(void **)&real = dlsym(RTLD_NEXT, "sendfile");
         pthread_kill(pthread_self(), SIGPIPE);
         return real(out, in, at, n / 2);
       }
-    ]])
+    ]]
     local output, status = helper.shell(preload .. helper.command("-e", [[
       local socket = require "bsdsocket"
       local guard = package.loadlib(arg[1], "luaopen_guard")()

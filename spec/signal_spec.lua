@@ -6,16 +6,11 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local process = require "spec.process"
 
-local function write(name, text)
-  local file <close> = assert(io.open(name, "w"))
-  file:write(text)
-end
-
 local catcher -- the module
 
 setup(function()
   local dir = helper.tmpdir()
-  write(dir .. "/catcher.c", [[
+  helper.save(dir .. "/catcher.c", [[
     #define _POSIX_C_SOURCE 200809L
     #include <signal.h>
     static void nothing (int n) { (void)n; }
@@ -36,13 +31,11 @@ setup(function()
 end)
 
 local function script(code)
-  local name = helper.tmpname()
-  write(name, ([[
+  return helper.saved(([[
     local socket = require "bsdsocket"
     io.stdout:setvbuf "line"
     assert(package.loadlib(%q, "luaopen_catcher"))()
   ]]):format(catcher) .. code .. "\nos.exit(0) -- with the catcher still there\n")
-  return name
 end
 
 --- Sends the program signals all the time until it says a line, which has to come in so many seconds.

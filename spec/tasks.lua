@@ -66,11 +66,7 @@ end
 
 --- What the code says in a Lua of its own, where `socket` and `loop` are there, errors too; and its exit status.
 function tasks.lua(code, ...)
-  local script = helper.tmpname()
-  local file <close> = assert(io.open(script, "w"))
-  assert(file:write("local socket, loop = require 'bsdsocket', require 'bsdsocket.loop'\n", code))
-  file:close()
-  return helper.lua(script, ...)
+  return helper.lua(helper.saved("local socket, loop = require 'bsdsocket', require 'bsdsocket.loop'\n", code), ...)
 end
 
 --- How often f had to be tried until it returned true; others may need the machine meanwhile.

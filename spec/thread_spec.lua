@@ -2,7 +2,7 @@
 -- with a resolv.conf of its own, it asks a name server that says nothing until the script lets it.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
-local namespace = require "spec.namespace"
+local nameserver = require "spec.nameserver"
 local net = require "spec.net"
 local process = require "spec.process"
 
@@ -67,40 +67,18 @@ local PRELUDE = [[
   end
 ]]
 
--- The shell command that runs `command` where the name server is. `options` are those of resolv.conf(5); unless they
--- say otherwise one question is asked, and the answer waited for, for longer than any spec takes.
-local function there(command, options)
-  local words = namespace.words() .. " -m"
-  local dir = helper.tmpdir()
-  for name, text in pairs {
-    ["resolv.conf"] = "nameserver 127.0.0.1\noptions " .. (options or "timeout:30 attempts:1") .. "\n",
-    ["nsswitch.conf"] = "hosts: files dns\nservices: files\nprotocols: files\n",
-  } do
-    local file <close> = assert(io.open(dir .. "/" .. name, "w"))
-    file:write(text)
-  end
-  local mounts = ("for f in resolv nsswitch; do [ ! -e /etc/$f.conf ] || mount --bind %s/$f.conf /etc/$f.conf || exit; "
-    .. "done; [ -e /etc/resolv.conf ]"):format(dir)
-  local _, status = helper.shell(words .. " sh -c " .. helper.quote(mounts))
-  if status ~= 0 then helper.skip "no resolv.conf can be put in the place of another here" end
-  return words .. " sh -c " .. helper.quote(mounts .. " && exec env " .. command)
-end
-
 local function script(code)
-  local name = helper.tmpname()
-  local file <close> = assert(io.open(name, "w"))
-  file:write("local SLACK <const> = ", SLACK, "\n", PRELUDE, code)
-  return name
+  return helper.saved("local SLACK <const> = ", SLACK, "\n", PRELUDE, code)
 end
 
 -- What a script there says, and its exit status.
 local function run(code, options)
-  return helper.shell(there(helper.command(script(code)), options))
+  return helper.shell(nameserver.there(helper.command(script(code)), options))
 end
 
 -- A script there that goes on meanwhile.
 local function start(code)
-  return process.shell(there(helper.command(script(code))))
+  return process.shell(nameserver.there(helper.command(script(code))))
 end
 
 local function says(expected, code, options)
@@ -137,7 +115,7 @@ describe("a name server that says nothing #process", function()
     ["by itself"] = "", ["by os.exit"] = "os.exit(0)", ["closing its state"] = "os.exit(0, true)",
   } do
     it("does not keep a program from ending " .. how, function()
-      local command = there(helper.command(script([[
+      local command = nameserver.there(helper.command(script([[
         for i = 1, 20 do socket.getaddrinfo("a" .. i .. ".test", 80, { timeout = 0.001 }) end
         print(threads(), socket.monotime())
       ]] .. exit)))
@@ -271,28 +249,14 @@ describe("helper threads #process", function()
   end)
 
   it("may not be had: then the resolver is asked without them", function()
-    local dir = helper.tmpdir()
-    local file <close> = assert(io.open(dir .. "/few.c", "w"))
-    assert(file:write [[
-      #define _GNU_SOURCE
-      #include <dlfcn.h>
-      #include <errno.h>
-      #include <pthread.h>
-      #include <stdlib.h>
+    local preload = process.preload [[
       static int few;
       int pthread_create (pthread_t *t, const pthread_attr_t *attr, void *(*f) (void *), void *arg) {
         int (*real) (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *);
         *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
         return few++ < atoi(getenv("FEW")) ? real(t, attr, f, arg) : EAGAIN;
       }
-    ]])
-    file:close()
-    local _, status = helper.shell("cd " .. dir .. " && ${CC:-cc} -shared -fPIC -o few.so few.c -ldl")
-    -- the sanitizers' runtime has that place
-    if status ~= 0 or helper.instrumented then
-      helper.skip "a library cannot be made to stand before the C library here"
-    end
-    local preload = "LD_PRELOAD=" .. dir .. "/few.so "
+    ]]
     local output = helper.shell(preload .. "FEW=0 " .. helper.command("-e", [[
       local socket = require "bsdsocket"
       print(socket.getaddrinfo("localhost", 80)[1].address.port)
@@ -300,7 +264,7 @@ describe("helper threads #process", function()
     ]]))
     assert.equal("80\n80\n", output)
     -- with one of them, others wait for it, within their timeouts
-    output = helper.shell(there(preload .. "FEW=1 " .. helper.command(script [[
+    output = helper.shell(nameserver.there(preload .. "FEW=1 " .. helper.command(script [[
       print(code(socket.getaddrinfo("a.test", 80, within(0.01))))
       print(code(takes(0.2, socket.getaddrinfo, "localhost", 80, within(0.2))))
       select(2, question())()
@@ -312,8 +276,7 @@ describe("helper threads #process", function()
   it("find their code when the library has been unloaded meanwhile", function()
     if helper.instrumented then helper.skip "the library is linked otherwise here" end
     local dir = helper.tmpdir()
-    local file <close> = assert(io.open(dir .. "/host.c", "w"))
-    assert(file:write [[
+    helper.save(dir .. "/host.c", [[
       #include <stdio.h>
       #include <string.h>
       #include <time.h>
@@ -341,7 +304,6 @@ describe("helper threads #process", function()
         return 0;
       }
     ]])
-    file:close()
     local built
     for _, library in ipairs { "lua5.4", "lua54", "lua-5.4", "lua" } do
       local _, status = helper.shell(("${CC:-cc} -Wl,-E -I\"$(sh tools/find.sh include)\" -o %s/host %s/host.c -l%s "
@@ -356,7 +318,7 @@ describe("helper threads #process", function()
     assert(status == 0, output)
     local command = helper.command("-e", ""):gsub(" '[^']*' '%-e' ''$", "")
       :gsub("LUA_CPATH_5_4='[^']*'", "LUA_CPATH_5_4='" .. dir .. "/?.so'")
-    output, status = helper.shell(there(command .. " " .. dir .. "/host " .. script [[
+    output, status = helper.shell(nameserver.there(command .. " " .. dir .. "/host " .. script [[
       assert(code(socket.getaddrinfo("a.test", 80, within(0.01))) == "timeout")
       question() -- it has been asked
     ]], "timeout:1 attempts:1"))

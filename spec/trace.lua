@@ -20,15 +20,13 @@ end
 
 local function run(_, code, meanwhile, ...)
   trace.needs()
-  local script, output = helper.tmpname(), helper.tmpname()
-  local file <close> = assert(io.open(script, "w"))
-  file:write([[
+  local output = helper.tmpname()
+  local script = helper.saved([[
     local socket = require "bsdsocket"
     io.stdout:setvbuf "full"
     local function begin() io.write "(\n" io.flush() end
     local function done() io.write ")\n" io.flush() end
   ]], code)
-  file:close()
   local pipe <close> = assert(io.popen("exec 2>&1; strace -o " .. output .. " env " .. helper.command(script, ...)))
   local n = 0
   for line in pipe:lines() do

@@ -109,9 +109,7 @@ describe("socket.listen on a path", function()
   end)
 
   it("removes nothing that is no socket file", function()
-    local file <close> = assert(io.open(path, "w"))
-    file:write "precious"
-    file:close()
+    helper.save(path, "precious")
     helper.fails("socket.listen", "EADDRINUSE", listen(path))
     assert.equal("precious", (helper.shell("cat " .. quote(path))))
     local others = {

@@ -7,9 +7,7 @@ describe("make test-vm #process", function()
     assert.equal("", (helper.shell("cd " .. dir .. " && for t in sh uname; do ln -s $(command -v $t) $t; done")))
     -- where even the directories of the administrator's programs have no apt-get
     local script = helper.shell "sed s,/usr/sbin:/sbin,/nowhere, tools/vm/run.sh"
-    local file <close> = assert(io.open(dir .. "/run.sh", "w"))
-    file:write(script)
-    file:close()
+    helper.save(dir .. "/run.sh", script)
     for set, status in pairs { [""] = 77, ["MISSING=0"] = 0 } do
       local output, got = helper.shell(("unset MISSING; %s PATH=%s sh %s/run.sh"):format(set, dir, dir))
       assert.match("^vm: [^\n]+\nskip: the virtual machine cannot be had here\n\n"

@@ -9,10 +9,9 @@ local function changed(what, by)
   local dir = helper.tmpdir()
   assert.equal("", (helper.shell("cp examples/child.lua examples/24_workers.lua " .. dir)))
   local from <close> = assert(io.open "examples/worker.lua")
-  local to <close> = assert(io.open(dir .. "/worker.lua", "w"))
   local text, n = from:read "a":gsub(what, by)
   assert.equal(1, n)
-  to:write(text)
+  helper.save(dir .. "/worker.lua", text)
   return dir
 end
 
