@@ -2,22 +2,10 @@
 -- and the addresses of both ends.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local net = require "spec.net"
 local process = require "spec.process"
 
 local inf, nan = math.huge, 0 / 0
-
--- For several sockets that one call gives: `local a, b = ...; local _ <close> = closing(a, b)`.
-local function closing(...)
-  return setmetatable({ ... }, {
-    __close = function(sockets)
-      for _, s in ipairs(sockets) do s:close() end
-    end,
-  })
-end
-
-local function listener(backlog)
-  return assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen(backlog))
-end
 
 -- A listener of TCP or of unix sockets whose queue has no room, and what fills it.
 local function fulllistener(family)
@@ -30,30 +18,6 @@ local function fulllistener(family)
   assert(l:listen(0))
   local fill = assert(assert(socket.socket(family)):connect(l:getsockname()))
   return l, fill
-end
-
-local function flags(s)
-  local file = io.open("/proc/self/fdinfo/" .. s:fileno())
-  if not file then helper.skip "the flags of a descriptor are not to be seen here" end
-  local text = file:read "a"
-  file:close()
-  return tonumber(text:match "flags:%s*(%d+)", 8)
-end
-local O_NONBLOCK, O_CLOEXEC <const> = 2048, 524288
-
--- f ends after `seconds`, at most 20 ms later where the machine has time for it, and hardly works meanwhile.
-local function takes(seconds, f)
-  local least = inf
-  for _ = 1, 5 do
-    local start, clock = socket.monotime(), os.clock()
-    f()
-    local took, worked = socket.monotime() - start, os.clock() - clock
-    assert.is_true(took >= seconds, ("gave up after %f of %f s"):format(took, seconds))
-    assert.is_true(worked <= 0.01 + seconds / 10, ("worked %f s in %f s"):format(worked, seconds))
-    least = math.min(least, took)
-    if least <= seconds + 0.02 then return end
-  end
-  error(("took %f s and not %f"):format(least, seconds))
 end
 
 -- A child process that runs Lua code; it has `socket`, and `pause(seconds)`.
@@ -118,7 +82,7 @@ describe("s:listen", function()
   end)
 
   it("with a negative backlog does not refuse a second client", function()
-    local l <close> = listener(-1)
+    local l <close> = net.listener(-1)
     local a <close> = assert(socket.socket())
     local b <close> = assert(socket.socket())
     a:settimeout(0.5)
@@ -130,7 +94,7 @@ describe("s:listen", function()
   it("returns what the system refuses", function()
     local d <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
     assert.equal("listen: Operation not supported", helper.fails("s:listen", "EOPNOTSUPP", d:listen()))
-    local l <close> = listener()
+    local l <close> = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     helper.fails("s:listen", "EINVAL", c:listen())
     local one <close> = assert(assert(socket.socket()):setsockopt("SO_REUSEADDR", true))
@@ -152,7 +116,7 @@ end)
 
 describe("s:accept", function()
   it("gives a socket and the peer's address", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local conn, from = assert(l:accept())
     local _ <close> = conn
@@ -184,35 +148,35 @@ describe("s:accept", function()
 
   it("gives a socket that has neither the listener's timeout nor its flags", function()
     for _, timeout in ipairs { false, 0, 0.001, 5 } do
-      local l <close> = listener()
+      local l <close> = net.listener()
       l:settimeout(timeout or nil)
       if timeout then l:settimeout(0.001):accept() end
       l:settimeout(timeout or nil)
       local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
       local conn <close> = assert(l:accept())
       assert.is_nil(conn:gettimeout())
-      assert.equal(0, flags(conn) & O_NONBLOCK)
-      assert.equal(O_CLOEXEC, flags(conn) & O_CLOEXEC)
+      assert.is_false(net.nonblocking(conn:fileno()))
+      assert.is_false(net.inherited(conn:fileno()))
       assert.is_false(conn:getinheritable())
       assert.truthy(c:fileno())
     end
   end)
 
   it("gives a socket that waits as it is told, though the kernel hands the listener's timeout down #slow", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.3)
     l:recv() -- ENOTCONN, but now the listener has SO_RCVTIMEO
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local conn <close> = assert(l:accept())
     conn:settimeout(0.6)
-    takes(0.6, function() helper.fails("s:recv", "timeout", conn:recv()) end)
+    net.takes(0.6, function() helper.fails("s:recv", "timeout", conn:recv()) end)
     conn:settimeout(0.01)
-    takes(0.01, function() helper.fails("s:recv", "timeout", conn:recv()) end)
+    net.takes(0.01, function() helper.fails("s:recv", "timeout", conn:recv()) end)
     assert.truthy(c:fileno())
   end)
 
   it("gives a socket that has no timeout of the kernel when it is given up", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.3)
     l:recv()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
@@ -232,19 +196,19 @@ describe("s:accept", function()
   end)
 
   it("gives up when its time has passed: never early, never late, never by looking again and again #slow", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0)
     assert.equal("accept: Resource temporarily unavailable", helper.fails("s:accept", "EAGAIN", l:accept()))
     for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
       l:settimeout(seconds)
-      takes(seconds, function()
+      net.takes(seconds, function()
         assert.equal("accept: timed out", helper.fails("s:accept", "timeout", l:accept()))
       end)
     end
   end)
 
   it("waits for who comes later, with a timeout and without #process", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     for _, timeout in ipairs { false, 5 } do
       l:settimeout(timeout or nil)
       local pipe <close> = child([[
@@ -258,7 +222,7 @@ describe("s:accept", function()
   end)
 
   it("leaves no descriptor behind when it fails", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0)
     local before = helper.descriptors()
     for _ = 1, 100 do helper.fails("s:accept", "EAGAIN", l:accept()) end
@@ -268,8 +232,8 @@ end)
 
 describe("s:clients", function()
   it("gives each who comes, until the body closes the socket", function()
-    local l <close> = listener()
-    local clients <close> = closing()
+    local l <close> = net.listener()
+    local clients <close> = net.closing()
     for i = 1, 3 do clients[i] = assert(assert(socket.socket()):connect(l:getsockname())) end
     local count = 0
     for conn, address in l:clients() do
@@ -282,7 +246,7 @@ describe("s:clients", function()
   end)
 
   it("gives an iterator that works by itself, as that of file:lines", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local nextclient = l:clients()
     local conn, address = nextclient()
@@ -293,10 +257,10 @@ describe("s:clients", function()
   end)
 
   it("ends at once on a closed socket, and on one that was given up in the body", function()
-    local l = listener()
+    local l = net.listener()
     l:close()
     for _ in l:clients() do error "a client of a closed socket" end
-    l = listener()
+    l = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local fd
     for conn in l:clients() do
@@ -308,9 +272,9 @@ describe("s:clients", function()
   end)
 
   it("raises when the timeout has passed, and can go on #slow", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.05)
-    takes(0.05, function()
+    net.takes(0.05, function()
       helper.raises("s:clients", ": accept: timed out$", function()
         for _ in l:clients() do error "nobody came" end
       end)
@@ -345,16 +309,11 @@ describe("s:clients", function()
 
   -- In a process that has no descriptor left, a finalizer closes one at the `n`th collection.
   local function starved(n, timeout)
-    return helper.shell("ulimit -n 16; " .. helper.command("-e", ([[
-      local socket = require "bsdsocket"
-      collectgarbage "stop"
+    return process.confined(16, ([[
       local l = assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen())
       local c = assert(assert(socket.socket()):connect(l:getsockname()))
       local list = {}
-      repeat
-        local s = socket.socket()
-        list[#list + 1] = s
-      until not s
+      fill(list)
       local collections = 0
       local function arm()
         setmetatable({}, { __gc = function()
@@ -370,7 +329,7 @@ describe("s:clients", function()
       end)
       print(ok, ok and "client" or message, collections)
       print(socket.monotime() - start, os.clock() - clock)
-    ]]):format(n, timeout)))
+    ]]):format(n, timeout))
   end
 
   it("rests a tenth of a second when descriptors have run out, and goes on #process", function()
@@ -397,7 +356,7 @@ end)
 
 describe("s:connect", function()
   it("returns the socket", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     local name = l:getsockname()
     for _, arguments in ipairs {
       { name }, { "127.0.0.1", name.port }, { "localhost", name.port }, { "localhost", tostring(name.port) },
@@ -408,7 +367,7 @@ describe("s:connect", function()
         assert.equal(c, c:connect(table.unpack(arguments)))
         assert.equal(name, c:getpeername())
         local conn <close> = assert(l:accept())
-        assert.equal(0, flags(c) & O_NONBLOCK)
+        assert.is_false(net.nonblocking(c:fileno()))
         assert.equal(1, conn:send "x")
         assert.equal("x", c:recv())
       end
@@ -426,7 +385,7 @@ describe("s:connect", function()
       assert.equal("connect " .. tostring(name) .. ": Connection refused",
         helper.fails("s:connect", "ECONNREFUSED", c:connect("localhost", name.port)))
       assert.is_nil(tostring(c):find "connecting")
-      local l <close> = listener()
+      local l <close> = net.listener()
       assert.equal(c, c:connect(l:getsockname())) -- a refusal does not spoil the socket
       helper.fails("s:connect", "EISCONN", c:connect(l:getsockname()))
       helper.fails("s:connect", "EISCONN", c:connect(name))
@@ -457,11 +416,11 @@ describe("s:connect", function()
 
   it("gives up when its time has passed, and waits on for the same attempt when it is called again #slow", function()
     local l, fill = fulllistener()
-    local _ <close> = closing(l, fill)
+    local _ <close> = net.closing(l, fill)
     local gone, gonefill = fulllistener()
-    local _ <close> = closing(gone, gonefill)
+    local _ <close> = net.closing(gone, gonefill)
     local asked, askedfill = fulllistener()
-    local _ <close> = closing(asked, askedfill)
+    local _ <close> = net.closing(asked, askedfill)
     local later <close> = assert(socket.socket())
     local refused <close> = assert(socket.socket())
     local robbed <close> = assert(socket.socket())
@@ -473,7 +432,7 @@ describe("s:connect", function()
       helper.fails("s:connect", "EINPROGRESS", s:connect(to:getsockname()))
       for _, seconds in ipairs { 0.001, 0.05 } do
         s:settimeout(seconds)
-        takes(seconds, function()
+        net.takes(seconds, function()
           assert.equal("connect: timed out", helper.fails("s:connect", "timeout", s:connect(to:getsockname())))
         end)
       end
@@ -501,14 +460,14 @@ describe("s:connect", function()
     assert.is_true(os.clock() - clock < 0.1)
 
     for _, s in ipairs { refused, robbed } do -- the attempts are over
-      local fresh <close> = listener()
+      local fresh <close> = net.listener()
       assert.equal(s, s:connect(fresh:getsockname()))
     end
   end)
 
   it("can be finished by a twin #slow", function()
     local l, fill = fulllistener()
-    local _ <close> = closing(l, fill)
+    local _ <close> = net.closing(l, fill)
     local c <close> = assert(socket.socket())
     c:settimeout(0)
     helper.fails("s:connect", "EINPROGRESS", c:connect(l:getsockname()))
@@ -523,14 +482,14 @@ describe("s:connect", function()
   it("to a full unix listener waits under its timeout, and does not look again and again #slow", function()
     for _, kind in ipairs { "AF_UNIX" } do
       local l, fill = fulllistener(kind)
-      local _ <close> = closing(l, fill)
+      local _ <close> = net.closing(l, fill)
       local c <close> = assert(socket.socket(kind))
       c:settimeout(0)
       assert.equal("connect: Resource temporarily unavailable",
         helper.fails("s:connect", "EAGAIN", c:connect(l:getsockname())))
       for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
         c:settimeout(seconds)
-        takes(seconds, function()
+        net.takes(seconds, function()
           assert.equal("connect: timed out", helper.fails("s:connect", "timeout", c:connect(l:getsockname())))
         end)
       end
@@ -557,7 +516,7 @@ describe("s:connect", function()
       assert.equal(c, c:connect(path))
       assert.is_true(socket.monotime() - start < 2)
       assert.is_true(os.clock() - clock < 0.05)
-      assert.equal(0, flags(c) & O_NONBLOCK)
+      assert.is_false(net.nonblocking(c:fileno()))
     end
   end)
 
@@ -578,7 +537,7 @@ describe("s:connect", function()
         assert.equal(d, d:connect(socket.address "AF_UNSPEC"))
         helper.fails("s:getpeername", "ENOTCONN", d:getpeername())
         assert.equal(d, d:connect(socket.address("AF_UNSPEC", "")))
-        assert.equal(0, flags(d) & O_NONBLOCK)
+        assert.is_false(net.nonblocking(d:fileno()))
         assert.truthy(tostring(d):find ", not connected%)$")
       end
     end
@@ -589,18 +548,18 @@ describe("s:connect", function()
     d:settimeout(1)
     assert.equal("connect 255.255.255.255:9: Permission denied",
       helper.fails("s:connect", "EACCES", d:connect("<broadcast>", 9)))
-    assert.equal(0, flags(d) & O_NONBLOCK)
+    assert.is_false(net.nonblocking(d:fileno()))
   end)
 
   it("with AF_UNSPEC takes a stream socket's attempt back", function()
     local l, fill = fulllistener()
-    local _ <close> = closing(l, fill)
+    local _ <close> = net.closing(l, fill)
     local c <close> = assert(socket.socket())
     c:settimeout(0)
     helper.fails("s:connect", "EINPROGRESS", c:connect(l:getsockname()))
     assert.equal(c, c:connect(socket.address "AF_UNSPEC"))
     assert.truthy(tostring(c):find ", not connected%)$")
-    local fresh <close> = listener()
+    local fresh <close> = net.listener()
     assert.equal(c, c:settimeout(5):connect(fresh:getsockname()))
     assert.equal(fresh:getsockname(), c:getpeername())
   end)
@@ -617,7 +576,7 @@ describe("s:connect", function()
       }
     ]]
     local l, fill = fulllistener()
-    local _ <close> = closing(l, fill)
+    local _ <close> = net.closing(l, fill)
     local output = helper.shell(preload .. helper.command("-e", ([[
       local socket = require "bsdsocket"
       local s = socket.socket():settimeout(0.5)
@@ -689,7 +648,7 @@ describe("Ctrl-C #process #slow", function()
 
     it("interrupts a blocked connect in the " .. where .. ", which goes on when it is called again", function()
       local l, fill = fulllistener()
-      local _ <close> = closing(l, fill)
+      local _ <close> = net.closing(l, fill)
       local pipe <close>, interrupt = interruptible([[
         local c = socket.socket():settimeout(%s)
         print(inside(c.connect, c, "127.0.0.1", %d))
@@ -708,7 +667,7 @@ describe("Ctrl-C #process #slow", function()
   it("interrupts a connect that waits for room at a unix listener", function()
     for _, timeout in ipairs { "nil", "30" } do
       local l, fill = fulllistener "AF_UNIX"
-      local _ <close> = closing(l, fill)
+      local _ <close> = net.closing(l, fill)
       local pipe <close>, interrupt = interruptible([[
         local c = socket.socket("AF_UNIX"):settimeout(%s)
         print(inside(c.connect, c, %q))
@@ -727,7 +686,7 @@ end)
 describe("another signal #process #slow", function()
   it("neither ends nor prolongs a call", function()
     local full, fill = fulllistener()
-    local _ <close> = closing(full, fill)
+    local _ <close> = net.closing(full, fill)
     local calls = {
       "l:accept()", "(function() for _ in l:clients() do end end)()",
       ("socket.socket():settimeout(0.5):connect('127.0.0.1', %d)"):format(full:getsockname().port),
@@ -755,7 +714,7 @@ end)
 describe("s:shutdown", function()
   local function pair()
     local a, b = assert(socket.socketpair())
-    return a, b, closing(a, b)
+    return a, b, net.closing(a, b)
   end
 
   it("ends one direction, or both", function()
@@ -812,7 +771,7 @@ end)
 
 describe("s:getsockname and s:getpeername", function()
   it("give the addresses of both ends", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local conn <close> = assert(l:accept())
     assert.equal(c:getsockname(), conn:getpeername())
@@ -829,7 +788,7 @@ describe("s:getsockname and s:getpeername", function()
     assert.equal("", assert(unix:getsockname()).path)
     helper.fails("s:getpeername", "ENOTCONN", unix:getpeername())
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     assert.equal("", assert(a:getpeername()).path)
   end)
 

@@ -1,20 +1,12 @@
 -- How failures of the world are told: nil, message, code; and socket.strerror.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local net = require "spec.net"
 
 -- A port where nobody listens, for as long as its socket is bound.
 local function quietport()
   local s = assert(assert(socket.socket()):bind("127.0.0.1", 0))
   return s, assert(s:getsockname()).port
-end
-
--- For several sockets that one call gives: `local a, b = ...; local _ <close> = closing(a, b)`.
-local function closing(...)
-  return setmetatable({ ... }, {
-    __close = function(sockets)
-      for _, s in ipairs(sockets) do s:close() end
-    end,
-  })
 end
 
 describe("a failure", function()
@@ -75,7 +67,7 @@ describe("a failure", function()
   it("of having to wait has one constant message for each call", function()
     local listener <close> = assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen())
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     listener:settimeout(0)
     a:settimeout(0)
     assert.equal("accept: Resource temporarily unavailable",
@@ -89,7 +81,7 @@ describe("a failure", function()
 
   it("in the library's own deadline is 'timeout', and not the kernel's ETIMEDOUT", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     a:settimeout(0.001)
     local _, message, code = a:recv()
     assert.equal("timeout", code)
@@ -100,7 +92,7 @@ describe("a failure", function()
 
   it("tells four ends apart: end of stream, EPIPE, ECONNRESET and timeout", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     a:settimeout(0.001)
     helper.fails("s:recv", "timeout", a:recv())
     b:close()

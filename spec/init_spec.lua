@@ -3,6 +3,7 @@ local socket = require "bsdsocket"
 local core = require "bsdsocket.core"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local process = require "spec.process"
 local build = require "fault.build"
 
 after_each(net.close)
@@ -294,14 +295,10 @@ describe("socket.connect", function()
   end)
 
   it("collects garbage when descriptors run out, and says so when that is not enough #process", function()
-    local output = helper.shell("ulimit -n 30; " .. helper.command("-e", [[
-      local socket = require "bsdsocket"
+    local output = process.confined(30, [[
       local l = assert(socket.listen("127.0.0.1", 0))
       local kept = {}
-      repeat
-        local s, message, code = socket.socket()
-        kept[#kept + 1] = s
-      until not s
+      fill(kept)
       local s, message, code = socket.connect(l:getsockname())
       print(s, (message:gsub(":%d+:", ":P:")), code)
       s, message, code = socket.connect("127.0.0.1", 80)
@@ -310,7 +307,7 @@ describe("socket.connect", function()
       print(s, message, code)
       kept = nil
       print(socket.connect(l:getsockname()) ~= nil)
-    ]]))
+    ]])
     assert.equal("nil\tconnect 127.0.0.1:P: Too many open files\tEMFILE\nnil\tEMFILE\n"
       .. "nil\tlisten 127.0.0.1:0: Too many open files\tEMFILE\ntrue\n", output)
   end)

@@ -2,21 +2,13 @@
 -- nothing else is taken for granted.
 
 local helper = require "spec.helper"
+local process = require "spec.process"
 local socket = require "bsdsocket"
 
--- Runs a script in a Lua of its own that may open 24 descriptors, and gives what it prints. There
--- fill() takes all descriptors that are left; the sockets are garbage then, unless they are to be kept.
+-- What a script prints that may open 24 descriptors (process.confined).
 local function confined(script)
-  return helper.shell("ulimit -n 24; " .. helper.command("-e", [[
-    local socket = require "bsdsocket"
+  return (process.confined(24, [[
     local first = socket.if_nameindex()[1]
-    local kept
-    local function fill(keep)
-      local all = {}
-      for i = 1, 24 do all[i] = socket.socket() end
-      kept = keep and all
-    end
-    collectgarbage "stop"
     ]] .. script))
 end
 
@@ -165,7 +157,7 @@ describe("when descriptors have run out", function()
 
   it("each call says so", function()
     for name, call in pairs(calls) do
-      local output = confined("fill(true) print(" .. call .. ")")
+      local output = confined("local kept = {} fill(kept) print(" .. call .. ")")
       local message, code = output:match "^nil\t(.*)\t(%u+)\n$"
       helper.fails("socket." .. name, "EMFILE", nil, message or output, code)
     end

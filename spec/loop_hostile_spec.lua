@@ -4,6 +4,7 @@ local loop = require "bsdsocket.loop"
 local build = require "fault.build"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local process = require "spec.process"
 
 after_each(net.close)
 
@@ -237,8 +238,8 @@ describe("finalizers #process", function()
   end)
 
   it("may cancel a task for whose call garbage is collected", function()
-    local output, status = helper.shell("ulimit -n 40; exec env " .. helper.command("-e", [[
-      local socket, loop = require "bsdsocket", require "bsdsocket.loop"
+    local output, status = process.confined(40, [[
+      local loop = require "bsdsocket.loop"
       local listener = socket.listen("127.0.0.1", 0)
       loop.run(function()
         local task = loop.spawn(function() return listener:accept() end)
@@ -246,17 +247,12 @@ describe("finalizers #process", function()
         local client, kept = socket.socket(), {}
         client:settimeout(0)
         collectgarbage()
-        collectgarbage("stop")
-        while true do
-          local one = socket.socket()
-          if not one then break end
-          kept[#kept + 1] = one
-        end
+        fill(kept)
         setmetatable({}, { __gc = function() print(task:cancel()) end })
         client:connect(listener:getsockname())
         loop.sleep(0.05)
         print(task:join())
-      end)]]))
+      end)]])
     assert.equal("true\nfalse\tcancelled\n", output)
     assert.equal(0, status)
   end)
@@ -403,7 +399,8 @@ end)
 
 describe("descriptors that run out while a hundred tasks run #process", function()
   it("fail the calls that need one and no others; `clients` goes on when there are some again", function()
-    local name = helper.saved(FIRST, [[
+    local output, status = process.confined(40, [[
+      local loop = require "bsdsocket.loop"
       local codes = {}
       local function note(result, _, code) codes[result and "ok" or code] = true end
       loop.run(function()
@@ -412,10 +409,7 @@ describe("descriptors that run out while a hundred tasks run #process", function
         local early <close> = assert(socket.connect(address))
         local a <close>, b = assert(socket.socketpair())
         local hoard = {}
-        repeat
-          local s = socket.socket()
-          hoard[#hoard + 1] = s
-        until not s
+        fill(hoard)
         loop.spawn(function()
           for c in server:clients() do
             loop.spawn(function()
@@ -458,7 +452,6 @@ describe("descriptors that run out while a hundred tasks run #process", function
       for _, s in ipairs(hoard) do s:close() end
       print(loop.run(function() return "again" end))
     ]])
-    local output, status = helper.shell("ulimit -n 40; exec env " .. helper.command(name))
     assert.equal(0, status, output)
     assert.match("^true\tstill here\nserved\nEMFILE\nfalse\trun: Too many open files\nagain\n$", output)
   end)

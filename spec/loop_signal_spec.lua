@@ -19,13 +19,8 @@ local function script(code)
   ]], code)
 end
 
---- Starts it, sends the signal when it has said "now" and waits; what it says then, and its status.
 local function interrupted(code, signal)
-  local program <close> = process.start(script(code))
-  assert.equal("now", process.line(program))
-  process.blocked(program.pid)
-  program:kill(signal or "INT")
-  return process.rest(program)
+  return process.interrupted(script(code), signal)
 end
 
 describe("Ctrl-C #process", function()

@@ -1,6 +1,7 @@
 -- What specs of transfers need again and again: sockets that are connected or full, other processes, clocks.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local luassert = require "luassert"
 
 local net = {}
 
@@ -21,6 +22,25 @@ function net.close()
   for _, s in ipairs(list) do
     if s.close then s:close() end -- accept's address is among them
   end
+end
+
+--- For several sockets that one call gives: `local a, b = ...; local _ <close> = net.closing(a, b)`.
+function net.closing(...)
+  return setmetatable({ ... }, { __close = function(list)
+    for _, s in ipairs(list) do s:close() end
+  end })
+end
+
+--- One that is closed.
+function net.closed()
+  local s = assert(socket.socket())
+  s:close()
+  return s
+end
+
+--- One of TCP that listens.
+function net.listener(backlog)
+  return assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen(backlog))
 end
 
 --- Both ends of a socketpair of that type.
@@ -55,6 +75,22 @@ function net.nobody(kind)
   return s:getsockname()
 end
 
+local function flags(fd)
+  local file <close> = io.open("/proc/self/fdinfo/" .. fd)
+    or helper.skip "the flags of a descriptor are not to be seen here"
+  return tonumber(file:read "a":match "flags:%s*(%d+)", 8)
+end
+
+--- Has the file of that descriptor O_NONBLOCK? As the system tells.
+function net.nonblocking(fd)
+  return flags(fd) & 2048 ~= 0
+end
+
+--- Would a child inherit that descriptor? As the system tells.
+function net.inherited(fd)
+  return flags(fd) & 524288 == 0 -- O_CLOEXEC
+end
+
 --- Sends until the other end takes no more; gives the number of bytes.
 function net.fill(s)
   local timeout, total = s:gettimeout(), 0
@@ -76,6 +112,12 @@ end
 function net.reset(s)
   assert(s:setsockopt("SOL_SOCKET", "SO_LINGER", string.pack("ii", 1, 0)))
   s:close()
+end
+
+--- The call has to give these results and no others.
+function net.gives(expected, ...)
+  expected.n = expected.n or #expected
+  luassert.same(expected, table.pack(...))
 end
 
 ---------------------------------------------------------------------------------------------------

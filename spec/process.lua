@@ -4,6 +4,11 @@
 --   process.shell(command)       the same for a shell command
 --   process.rest(child)          all lines until it ends, as one string, and its exit status
 --   process.blocked(pid)         returns when that process waits for something; skips where nobody can tell
+--   process.interrupted(script, signal)  starts it, sends it that signal (INT unless told) once it has said "now" and
+--                                waits for something: what it says then, and its status
+--   process.confined(limit, code)  what this code says in a Lua of its own that may open so many descriptors, and its
+--                                status. `socket` is there, and fill(list), which takes all descriptors that are left
+--                                and stops the collector; without a list they are garbage then.
 --   process.preload(functions)   what comes before a shell command so that these functions, in C, stand before those
 --                                of the C library; skips where that cannot be
 --   process.terminal(code)       `lua5.4 -i` at a pseudo-terminal, after it has run `code`
@@ -62,6 +67,34 @@ function process.blocked(pid)
     end
     socket.select(nil, nil, 0.001)
   end
+end
+
+function process.interrupted(script, signal)
+  local program <close> = process.start(script)
+  local said = process.line(program)
+  if said ~= "now" then error("it had to say now, and said: " .. said, 2) end
+  process.blocked(program.pid)
+  program:kill(signal or "INT")
+  return process.rest(program)
+end
+
+local FILL = [[
+  local socket = require "bsdsocket"
+  local function fill(list)
+    list = list or {}
+    collectgarbage "stop"
+    repeat
+      local s, _, code = socket.socket()
+      list[#list + 1] = s
+    until not s and assert(code == "EMFILE")
+  end
+]]
+
+function process.confined(limit, code)
+  if select(2, helper.shell("ulimit -n " .. limit)) ~= 0 then
+    helper.skip "more than 1024 descriptors are not allowed here"
+  end
+  return helper.shell(("ulimit -n %d; exec env %s"):format(limit, helper.command("-e", FILL .. code)))
 end
 
 function process.preload(functions)

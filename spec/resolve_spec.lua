@@ -3,6 +3,7 @@
 -- `.invalid`, which nobody may (RFC 6761). Services are from netbase's /etc/services.
 
 local helper = require "spec.helper"
+local process = require "spec.process"
 local socket = require "bsdsocket"
 
 local LONGEST = ("x"):rep(1024) -- one byte shorter than NI_MAXHOST, its zero included
@@ -21,26 +22,17 @@ end
 local function inet(host, port) return socket.address("AF_INET", host, port) end
 local function inet6(...) return socket.address("AF_INET6", ...) end
 
--- Runs a script in a Lua of its own that may open 24 descriptors, and gives what it prints. There
--- fill() takes all descriptors that are left; the sockets are garbage then, unless they are to be kept.
+-- What a script prints that may open 24 descriptors (process.confined).
 local function confined(script)
-  return helper.shell("ulimit -n 24; " .. helper.command("-e", [[
-    local socket = require "bsdsocket"
+  return (process.confined(24, [[
     local known = socket.address("AF_INET", "127.0.0.1", 80)
-    local kept
-    local function fill(keep)
-      local all = {}
-      for i = 1, 24 do all[i] = socket.socket() end
-      kept = keep and all
-    end
-    collectgarbage "stop"
     ]] .. script))
 end
 
 -- The same for failures: `calls` are pairs of a call's name and its text.
 local function exhausts(calls)
   for _, call in ipairs(calls) do
-    local output = confined("fill(true) print(" .. call[2] .. ")")
+    local output = confined("local kept = {} fill(kept) print(" .. call[2] .. ")")
     local message, code = output:match "^nil\t(.*)\t(%u+)\n$"
     helper.fails(call[1], "EMFILE", nil, message or output, code)
   end

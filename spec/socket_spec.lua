@@ -1,25 +1,14 @@
 -- The life of a socket object: made, duplicated, given up, closed; its descriptor, its timeout, its looks.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local net = require "spec.net"
+local process = require "spec.process"
 
 local inf, nan = math.huge, 0 / 0
 
--- For several sockets that one call gives: `local a, b = ...; local _ <close> = closing(a, b)`.
-local function closing(...)
-  return setmetatable({ ... }, {
-    __close = function(sockets)
-      for _, s in ipairs(sockets) do s:close() end
-    end,
-  })
-end
-
-local function listener()
-  return assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen())
-end
-
 -- Two connected sockets of TCP.
 local function tcppair()
-  local l <close> = listener()
+  local l <close> = net.listener()
   local a = assert(assert(socket.socket()):connect(l:getsockname()))
   return a, assert(l:accept())
 end
@@ -31,58 +20,25 @@ local function isopen(fd)
   return s ~= nil
 end
 
--- The flags of an open file, as the kernel has them.
-local O_NONBLOCK, O_CLOEXEC <const> = 2048, 524288
-local function flags(fd)
-  local file = io.open("/proc/self/fdinfo/" .. fd)
-  if not file then helper.skip "the flags of a descriptor are not to be seen here" end
-  local text = file:read "a"
-  file:close()
-  return tonumber(text:match "flags:%s*(%d+)", 8)
-end
-
-local function nonblocking(s) return flags(s:fileno()) & O_NONBLOCK ~= 0 end
+local function nonblocking(s) return net.nonblocking(s:fileno()) end
 
 -- SO_RCVTIMEO as bytes, whatever the library says of it
 local function rcvtimeo(s)
   return assert(s:getsockopt("SOL_SOCKET", "SO_RCVTIMEO", 16))
 end
 
--- f ends after `seconds`, and at most 20 ms later where the machine has time for it.
-local function takes(seconds, f)
-  local least = inf
-  for _ = 1, 5 do
-    local start = socket.monotime()
-    f()
-    local took = socket.monotime() - start
-    assert.is_true(took >= seconds, ("gave up after %f of %f s"):format(took, seconds))
-    least = math.min(least, took)
-    if least <= seconds + 0.02 then return end
-  end
-  error(("took %f s and not %f"):format(least, seconds))
-end
-
--- Runs Lua code in a process that may open no more than `limit` descriptors. `try(name, ...)` in it tells
--- of a call's results; gives for each name the list of what was told: "ok", or {message, code}.
-local function starved(limit, code)
-  local output = helper.shell("ulimit -n " .. limit .. "; " .. helper.command("-e", [[
-    local socket = require "bsdsocket"
-    function try(name, result, message, code)
+-- Runs Lua code in a process that may open 16 descriptors (process.confined). `try(name, ...)` in it tells of a
+-- call's results; gives for each name the list of what was told: "ok", or {message, code}.
+local function starved(code)
+  local output = process.confined(16, [[
+    local function try(name, result, message, code)
       if result then print(name .. "|ok") else print(("%s|%s|%s"):format(name, message, code)) end
       return result
     end
-    -- opens sockets until there is no descriptor for one more
-    function fill(list)
-      while true do
-        local s, _, code = socket.socket()
-        if not s then assert(code == "EMFILE", code) break end
-        list[#list + 1] = s
-      end
-    end
-    function listener()
+    local function listener()
       return assert(assert(assert(socket.socket()):bind("127.0.0.1", 0)):listen())
     end
-  ]] .. code))
+  ]] .. code)
   local told = {}
   for line in output:gmatch "[^\n]+" do
     local name, message, errcode = line:match "^([%w:.]+)|(.-)|(%w+)$"
@@ -163,13 +119,13 @@ describe("socket.socket", function()
   it("is closed in the programs that this one starts", function()
     local s <close> = assert(socket.socket())
     local a, b = assert(socket.socketpair())
-    local l <close> = listener()
+    local l <close> = net.listener()
     local client <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     local conn <close> = assert(l:accept())
     local twin <close> = assert(s:dup())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     for _, each in ipairs { s, a, b, client, conn, twin, l } do
-      assert.equal(O_CLOEXEC, flags(each:fileno()) & O_CLOEXEC)
+      assert.is_false(net.inherited(each:fileno()))
       assert.is_false(each:getinheritable())
     end
   end)
@@ -178,7 +134,7 @@ end)
 describe("socket.socketpair", function()
   it("makes two connected unix stream sockets unless told otherwise", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     for _, s in ipairs { a, b } do
       assert.equal(socket.AF_UNIX, s:family())
       assert.equal(socket.SOCK_STREAM, s:type())
@@ -193,7 +149,7 @@ describe("socket.socketpair", function()
   it("makes other types, and passes SOCK_NONBLOCK to both", function()
     for _, kind in ipairs { "SOCK_DGRAM", "SOCK_SEQPACKET" } do
       local a, b = assert(socket.socketpair("AF_UNIX", socket[kind] | socket.SOCK_NONBLOCK))
-      local _ <close> = closing(a, b)
+      local _ <close> = net.closing(a, b)
       assert.equal(socket[kind], a:type())
       helper.fails("s:recv", "EAGAIN", a:recv())
       helper.fails("s:recv", "EAGAIN", b:recv())
@@ -236,7 +192,7 @@ describe("socket.fromfd", function()
 
   it("takes a descriptor that does not block, and waits all the same #slow", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     do
       local twin <close> = assert(a:dup())
       helper.fails("s:accept", "EINVAL", twin:settimeout(1):accept()) -- accept needs the flag
@@ -245,7 +201,7 @@ describe("socket.fromfd", function()
     local c <close> = assert(socket.fromfd((a:detach())))
     assert.is_true(nonblocking(c))
     c:settimeout(0.3)
-    takes(0.3, function() helper.fails("s:recv", "timeout", c:recv()) end)
+    net.takes(0.3, function() helper.fails("s:recv", "timeout", c:recv()) end)
     assert.is_true(nonblocking(c)) -- as it was found
   end)
 
@@ -334,7 +290,7 @@ describe("a closed socket", function()
     local fd = s:fileno()
     s:close()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     assert.is_true(a:fileno() == fd or b:fileno() == fd)
     s:close()
     getmetatable(s).__gc(s)
@@ -515,7 +471,7 @@ end)
 describe("s:detach", function()
   it("gives up the descriptor without closing it", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     local number = a:fileno()
     local fd, ahead = a:detach()
     assert.equal(number, fd)
@@ -530,7 +486,7 @@ describe("s:detach", function()
   end)
 
   it("puts O_NONBLOCK back as it was found", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     assert.is_false(nonblocking(l))
     l:settimeout(0.001)
     helper.fails("s:accept", "timeout", l:accept())
@@ -551,7 +507,7 @@ describe("s:detach", function()
 
   it("puts SO_RCVTIMEO back as it was found", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     local before = rcvtimeo(a)
     b:send "x"
     assert.equal("x", a:settimeout(5):recv())
@@ -562,7 +518,7 @@ describe("s:detach", function()
 
   it("gives the bytes that were read ahead", function()
     local client, conn = tcppair()
-    local _ <close> = closing(client, conn)
+    local _ <close> = net.closing(client, conn)
     assert.equal(1, client:send "u") -- unread bytes at close: a reset
     assert.equal(3, conn:sendall "abc")
     conn:recv(1, "MSG_PEEK")
@@ -580,7 +536,7 @@ end)
 describe("s:dup", function()
   it("gives a second socket on the same end", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     a:settimeout(3)
     local twin <close> = assert(a:dup())
     assert.not_equal(a:fileno(), twin:fileno())
@@ -596,22 +552,22 @@ describe("s:dup", function()
 
   it("keeps a twin's timeout from ending the other's call early or late #slow", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     a:settimeout(0.3)
-    takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end) -- the kernel has it now
+    net.takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end) -- the kernel has it now
     local twin <close> = assert(a:dup())
     twin:settimeout(0.5)
-    takes(0.5, function() helper.fails("s:recv", "timeout", twin:recv()) end)
-    takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
+    net.takes(0.5, function() helper.fails("s:recv", "timeout", twin:recv()) end)
+    net.takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
     twin:settimeout(0.05)
-    takes(0.05, function() helper.fails("s:recv", "timeout", twin:recv()) end)
+    net.takes(0.05, function() helper.fails("s:recv", "timeout", twin:recv()) end)
     twin:settimeout(0)
     helper.fails("s:recv", "EAGAIN", twin:recv())
-    takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
+    net.takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
   end)
 
   it("lets a call without a timeout wait for ever, whatever the twin left in the kernel #process #slow", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     local child <close> = assert(io.popen(helper.command("-e", ([[
       local socket = require "bsdsocket"
       local pause = socket.socket "AF_UNIX"
@@ -637,7 +593,7 @@ describe("s:dup", function()
   end)
 
   it("lets a call under a timeout end, whatever the twin took out of the kernel #slow", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.05)
     helper.fails("s:accept", "timeout", l:accept())
     local twin = assert(l:dup())
@@ -651,11 +607,11 @@ describe("s:dup", function()
     fourth:settimeout(0.001)
     helper.fails("s:accept", "timeout", fourth:accept())
     assert(socket.fromfd((fourth:detach()))):close()
-    takes(0.05, function() helper.fails("s:accept", "timeout", l:accept()) end)
+    net.takes(0.05, function() helper.fails("s:accept", "timeout", l:accept()) end)
   end)
 
   it("puts the flags back when the last of the twins is given up", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.001)
     helper.fails("s:accept", "timeout", l:accept())
     local twin = assert(l:dup())
@@ -664,7 +620,7 @@ describe("s:dup", function()
     assert.is_false(nonblocking(again))
 
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     local before = rcvtimeo(a)
     b:send "x"
     assert.equal("x", a:settimeout(5):recv())
@@ -676,7 +632,7 @@ describe("s:dup", function()
 
   it("puts the timeout back that was found, whoever of the twins set another", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     assert(a:setsockopt("SO_RCVTIMEO", 7))
     local found = rcvtimeo(a)
     b:send "xy"
@@ -690,7 +646,7 @@ describe("s:dup", function()
   end)
 
   it("puts the flags back once, not to and fro", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.001)
     helper.fails("s:accept", "timeout", l:accept())
     local twin = assert(l:dup())
@@ -703,7 +659,7 @@ describe("s:dup", function()
   end)
 
   it("puts the flags back though a twin did it in between", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.001)
     helper.fails("s:accept", "timeout", l:accept())
     local twin = assert(l:dup())
@@ -718,7 +674,7 @@ end)
 describe("s:getfd, s:setfd and s:dirty", function()
   it("have the meaning that LuaSec and LuaSocket give them", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     local fd = a:getfd()
     assert.equal(a:fileno(), fd)
     assert.equal(a, a:setfd(-1))
@@ -748,7 +704,7 @@ describe("s:getfd, s:setfd and s:dirty", function()
   end)
 
   it("put the flags back before letting go", function()
-    local l <close> = listener()
+    local l <close> = net.listener()
     l:settimeout(0.001)
     helper.fails("s:accept", "timeout", l:accept())
     local fd = l:getfd()
@@ -759,7 +715,7 @@ describe("s:getfd, s:setfd and s:dirty", function()
 
   it("refuse to lose bytes that were read ahead", function()
     local client, conn = tcppair()
-    local _ <close> = closing(client, conn)
+    local _ <close> = net.closing(client, conn)
     assert.equal(1, client:send "u")
     assert.equal(3, conn:sendall "abc")
     conn:recv(1, "MSG_PEEK")
@@ -800,7 +756,7 @@ describe("s:getfd, s:setfd and s:dirty", function()
       .. "ec_paramgen_curve:prime256v1 -nodes -keyout key -out certificate -subj /CN=localhost -days 1")
     if status ~= 0 then helper.skip "openssl is not here to make a certificate" end
     local client, conn = tcppair()
-    local _ <close> = closing(client, conn)
+    local _ <close> = net.closing(client, conn)
     client:settimeout(5) -- LuaSec wants its own way with the flags
     local fd = client:getfd()
     local c = assert(ssl.wrap(client, { mode = "client", protocol = "any", verify = "none" }))
@@ -835,7 +791,7 @@ end)
 describe("s:pollfd, s:events and s:timeout", function()
   it("say to cqueues what the socket waits for", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     assert.equal(a:fileno(), a:pollfd())
     assert.equal("r", a:events())
     assert.is_nil(a:timeout())
@@ -848,7 +804,7 @@ describe("s:pollfd, s:events and s:timeout", function()
   for _, timeout in ipairs { 0, 0.001 } do
     it("say so after a call that had to give up under timeout " .. timeout, function()
       local a, b = assert(socket.socketpair())
-      local _ <close> = closing(a, b)
+      local _ <close> = net.closing(a, b)
       a:settimeout(timeout)
       local code = timeout == 0 and "EAGAIN" or "timeout"
       helper.fails("s:recv", code, a:recv())
@@ -885,7 +841,7 @@ describe("s:setinheritable", function()
 
   it("does not let what the other program does with the socket make our calls late #process #slow", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
+    local _ <close> = net.closing(a, b)
     a:settimeout(0.3)
     helper.fails("s:recv", "timeout", a:recv()) -- the kernel keeps 0.3 s for us now
     assert(a:setinheritable(true))
@@ -894,7 +850,7 @@ describe("s:setinheritable", function()
       print((require "bsdsocket".fromfd(%d):settimeout(10):recv())) -- and 10 s from here on
     ]]):format(a:fileno()))
     assert.equal("x\n", output)
-    takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
+    net.takes(0.3, function() helper.fails("s:recv", "timeout", a:recv()) end)
   end)
 
   it("raises for what is no boolean", function()
@@ -949,13 +905,13 @@ describe("s:settimeout", function()
 
   it("bounds one call in all, never early, at most 20 ms late #slow", function()
     local a, b = assert(socket.socketpair())
-    local _ <close> = closing(a, b)
-    local l <close> = listener()
+    local _ <close> = net.closing(a, b)
+    local l <close> = net.listener()
     for _, seconds in ipairs { 0.001, 0.05, 0.3 } do
       a:settimeout(seconds)
       l:settimeout(seconds)
-      takes(seconds, function() helper.fails("s:recv", "timeout", a:recv()) end)
-      takes(seconds, function() helper.fails("s:accept", "timeout", l:accept()) end)
+      net.takes(seconds, function() helper.fails("s:recv", "timeout", a:recv()) end)
+      net.takes(seconds, function() helper.fails("s:accept", "timeout", l:accept()) end)
     end
   end)
 end)
@@ -988,7 +944,7 @@ end)
 
 describe("when descriptors run out #process", function()
   it("unreachable sockets are collected and the call is tried once more", function()
-    local told, output = starved(16, [[
+    local told, output = starved [[
       collectgarbage "stop" -- who collects is the library
       for _ = 1, 100 do try("socket.socket", socket.socket()) end
       for _ = 1, 100 do try("socket.socketpair", socket.socketpair()) end
@@ -1003,7 +959,7 @@ describe("when descriptors run out #process", function()
         try("s:accept", l:accept())
         c:close()
       end
-    ]])
+    ]]
     for _, name in ipairs { "socket.socket", "socket.socketpair", "socket.poller", "s:dup", "s:accept" } do
       assert.equal(100, told[name] and #told[name], output)
       for _, answer in ipairs(told[name]) do assert.equal("ok", answer) end
@@ -1011,7 +967,7 @@ describe("when descriptors run out #process", function()
   end)
 
   it("and none is unreachable, the calls return EMFILE, and work again later", function()
-    local told, output = starved(16, [[
+    local told, output = starved [[
       local list = {}
       local l, c = listener(), assert(socket.socket())
       assert(c:connect(l:getsockname()))
@@ -1033,7 +989,7 @@ describe("when descriptors run out #process", function()
       local conn = try("s:accept", l:accept())
       conn:close()
       try("socket.socketpair", socket.socketpair())
-    ]])
+    ]]
     assert.equal("ok", table.remove(told["s:accept"]), output)
     assert.equal("ok", table.remove(told["socket.socketpair"]), output)
     assert.equal(3, #told["s:accept"])
@@ -1047,19 +1003,19 @@ describe("when descriptors run out #process", function()
   end)
 
   it("the one descriptor of two that socketpair might have got is not lost", function()
-    local told = starved(16, [[
+    local told = starved [[
       local list = {}
       fill(list)
       table.remove(list):close()
       for _ = 1, 20 do try("socket.socketpair", socket.socketpair()) end
       try("socket.socket", socket.socket())
-    ]])
+    ]]
     for _, answer in ipairs(told["socket.socketpair"]) do assert.equal("EMFILE", answer[2]) end
     assert.same({ "ok" }, told["socket.socket"])
   end)
 
   it("a finalizer that closes or opens sockets meanwhile does no harm", function()
-    local told, output = starved(16, [[
+    local told, output = starved [[
       collectgarbage "stop"
       local list, victim = {}, nil
       local l = listener()
@@ -1084,7 +1040,7 @@ describe("when descriptors run out #process", function()
       -- raises
       arm(function() error "in a finalizer" end)
       try("socket.socket", socket.socket())
-    ]])
+    ]]
     assert.equal("EBADF", told["s:accept"][1][2], output)
     assert.equal("EBADF", told["s:dup"][1][2])
     assert.equal("EMFILE", told["socket.socket"][1][2])

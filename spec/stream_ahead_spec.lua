@@ -3,6 +3,8 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 
+local closed, gives = net.closed, net.gives
+
 after_each(net.close)
 
 local a, b -- b reads what a sends
@@ -11,18 +13,6 @@ before_each(function()
   a, b = net.pair()
   b:settimeout(5) -- so that nothing hangs
 end)
-
---- The call has to give these results and no others.
-local function gives(expected, ...)
-  expected.n = expected.n or #expected
-  assert.same(expected, table.pack(...))
-end
-
-local function closed()
-  local s = assert(socket.socket())
-  s:close()
-  return s
-end
 
 describe("bytes that were read ahead", function()
   local ahead = "two three"

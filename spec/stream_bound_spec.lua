@@ -1,8 +1,9 @@
 -- Parts of a stream up to a delimiter, and how long a line may be: readuntil setmaxline.
-local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local makerandom = require "spec.random"
+
+local closed, gives = net.closed, net.gives
 
 after_each(net.close)
 
@@ -15,18 +16,6 @@ before_each(function()
   a, b = net.pair()
   b:settimeout(5) -- so that nothing hangs
 end)
-
---- The call has to give these results and no others.
-local function gives(expected, ...)
-  expected.n = expected.n or #expected
-  assert.same(expected, table.pack(...))
-end
-
-local function closed()
-  local s = assert(socket.socket())
-  s:close()
-  return s
-end
 
 describe("readuntil", function()
   it("gives the data up to and with the delimiter", function()

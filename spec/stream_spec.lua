@@ -8,6 +8,8 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 
+local closed, gives = net.closed, net.gives
+
 after_each(net.close)
 
 local nan, inf = 0 / 0, math.huge
@@ -19,18 +21,6 @@ before_each(function()
   a, b = net.pair()
   b:settimeout(5) -- so that nothing hangs
 end)
-
---- The call has to give these results and no others.
-local function gives(expected, ...)
-  expected.n = expected.n or #expected
-  assert.same(expected, table.pack(...))
-end
-
-local function closed()
-  local s = assert(socket.socket())
-  s:close()
-  return s
-end
 
 --- What `read` of a file gives for this text with each of the lists of formats, one after the other.
 local function infile(text, lists)

@@ -4,6 +4,8 @@ local helper = require "spec.helper"
 local net = require "spec.net"
 local makerandom = require "spec.random"
 
+local closed = net.closed
+
 after_each(net.close)
 
 local nan, inf = 0 / 0, math.huge
@@ -16,12 +18,6 @@ before_each(function()
   a:settimeout(5) -- so that nothing hangs
   b:settimeout(0)
 end)
-
-local function closed()
-  local s = assert(socket.socket())
-  s:close()
-  return s
-end
 
 --- Everything that has come to s.
 local function arrived(s)

@@ -9,6 +9,8 @@ local big = 2 ^ 63 -- a float that is no integer of Lua's
 --- What is no data, no buffer, no flags.
 local strangers = { true, {}, print, io.stdout, coroutine.create(print) }
 
+local closed = net.closed
+
 after_each(net.close)
 
 --- The most memory that this process ever had, in bytes.
@@ -32,12 +34,6 @@ local function frugal(f)
   f()
   assert.is_true(collectgarbage "count" - lua < 100)
   if all then assert.is_true(peak() - all < 1 << 26) end
-end
-
-local function closed()
-  local s = assert(socket.socket())
-  s:close()
-  return s
 end
 
 describe("send", function()

@@ -389,13 +389,6 @@ describe("the kernel's own timeout of a receive", function()
 end)
 
 describe("O_NONBLOCK", function()
-  --- Is it set on the descriptor? As the system tells.
-  local function nonblocking(fd)
-    local file <close> = io.open("/proc/self/fdinfo/" .. fd)
-      or helper.skip "the flags of a descriptor are not to be seen here"
-    return tonumber(file:read "a":match "flags:%s*(%d+)", 8) & socket.SOCK_NONBLOCK ~= 0
-  end
-
   local function waited()
     local s = net.keep(assert(socket.listen("127.0.0.1", 0)))
     s:settimeout(0.001)
@@ -405,17 +398,17 @@ describe("O_NONBLOCK", function()
 
   it("is set for accept under a timeout, and for nothing that has a flag of its own", function()
     local s = net.keep(assert(socket.listen("127.0.0.1", 0)))
-    assert.is_false(nonblocking(s:fileno()))
+    assert.is_false(net.nonblocking(s:fileno()))
     s:settimeout(0)
-    assert.is_false(nonblocking(s:fileno()))
+    assert.is_false(net.nonblocking(s:fileno()))
     s:accept()
-    assert.is_true(nonblocking(s:fileno()))
+    assert.is_true(net.nonblocking(s:fileno()))
     local a = net.pair()
     for _, timeout in ipairs { 0, 0.01, 0.3 } do
       a:settimeout(timeout)
       a:recv()
       a:send "x"
-      assert.is_false(nonblocking(a:fileno()))
+      assert.is_false(net.nonblocking(a:fileno()))
     end
   end)
 
@@ -423,9 +416,9 @@ describe("O_NONBLOCK", function()
     local s = waited()
     local c <close> = assert(socket.connect(s:getsockname()))
     local d <close> = assert(s:accept())
-    assert.is_false(nonblocking(d:fileno()))
+    assert.is_false(net.nonblocking(d:fileno()))
     assert.is_nil(d:gettimeout())
-    assert.is_false(nonblocking(c:fileno()))
+    assert.is_false(net.nonblocking(c:fileno()))
   end)
 
   it("is put back by detach, whichever twin was first", function()
@@ -436,7 +429,7 @@ describe("O_NONBLOCK", function()
       for i, n in ipairs(order) do fds[i] = list[n]:detach() end
       for _, fd in ipairs(fds) do
         net.keep(assert(socket.fromfd(fd)))
-        assert.is_false(nonblocking(fd))
+        assert.is_false(net.nonblocking(fd))
       end
     end
   end)
@@ -449,10 +442,10 @@ describe("O_NONBLOCK", function()
     s:accept()
     local again <close> = assert(socket.fromfd(adopted:detach()))
     again:settimeout(0.001)
-    assert.is_true(nonblocking(again:fileno()))
+    assert.is_true(net.nonblocking(again:fileno()))
     helper.fails("s:accept", "timeout", again:accept())
     local fd = again:detach()
-    assert.is_true(nonblocking(fd))
+    assert.is_true(net.nonblocking(fd))
     assert(socket.fromfd(fd)):close()
   end)
 end)

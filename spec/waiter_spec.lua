@@ -2,6 +2,7 @@
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local process = require "spec.process"
 
 --- A scheduler in a few lines: coroutines that wait are on its list, and select tells which are ready.
 local function scheduler()
@@ -324,8 +325,7 @@ describe("setwaiter", function()
     end)
 
     it("until a listening socket rests no more, though there are no descriptors", function()
-      local output = helper.shell("ulimit -n 20; " .. helper.command("-e", [[
-        local socket = require "bsdsocket"
+      local output = process.confined(20, [[
         local server = socket.listen("127.0.0.1", 0)
         local clients = {socket.connect(server:getsockname()), socket.connect(server:getsockname())}
         local asked = {}
@@ -334,10 +334,7 @@ describe("setwaiter", function()
           return coroutine.yield()
         end)
         local full = {}
-        repeat
-          local s = socket.socket()
-          full[#full + 1] = s
-        until not s
+        fill(full)
         local co = coroutine.create(function()
           for conn in server:clients() do return conn end
         end)
@@ -350,7 +347,7 @@ describe("setwaiter", function()
         print(coroutine.wrap(function()
           for conn in server:clients() do return conn ~= nil and #clients == 2 end
         end)())
-      ]]))
+      ]])
       assert.equal("true\n1\tFDr0.1\ntrue\ttrue\ntrue\n", output)
     end)
   end)
