@@ -4,19 +4,14 @@ local docs = require "tools.docs"
 local loop = require "bsdsocket.loop"
 local socket = require "bsdsocket"
 
-local function read(name)
-  local file <close> = assert(io.open(name))
-  return file:read "a"
-end
-
 describe("the reference", function()
   it("is up to date (else: make docs)", function()
-    local same = docs.render(docs.parse(docs.source())) == read(docs.PAGE)
+    local same = docs.render(docs.parse(docs.source())) == helper.read(docs.PAGE)
     assert.is_true(same)
   end)
 
   it("has every public name", function()
-    local page = read(docs.PAGE)
+    local page = helper.read(docs.PAGE)
     local words = {}
     for word in page:gmatch "[%w_]+" do words[word] = true end
     for name in pairs(socket) do assert(words[name], name) end
@@ -30,7 +25,7 @@ describe("the reference", function()
   end)
 
   it("has no link that leads nowhere", function()
-    local page = read(docs.PAGE)
+    local page = helper.read(docs.PAGE)
     local anchors = {}
     for heading in page:gmatch "\n#+ ([^\n]+)" do
       local anchor = heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-")
@@ -41,7 +36,7 @@ describe("the reference", function()
   end)
 
   it("is checked by tools/docs.lua --check, which leaves it alone", function()
-    local before = read(docs.PAGE)
+    local before = helper.read(docs.PAGE)
     local output, status = helper.lua("tools/docs.lua", "--check")
     assert.same({"", 0}, {output, status})
     local dir = helper.tmpdir()
@@ -52,11 +47,11 @@ describe("the reference", function()
     output, status = docs_lua "--check"
     assert.same({"docs/reference.md is not up to date: run `make docs`\n", 1}, {output, status})
     assert.same({"", 0}, {docs_lua ""})
-    assert.equal(before, read(dir .. "/docs/reference.md"))
+    assert.equal(before, helper.read(dir .. "/docs/reference.md"))
     assert.same({"", 0}, {docs_lua "--check"})
     assert(os.execute(("echo x >> %s/docs/reference.md"):format(dir)))
     output, status = docs_lua "--check"
     assert.same({"docs/reference.md is not up to date: run `make docs`\n", 1}, {output, status})
-    assert.equal(before .. "x\n", read(dir .. "/docs/reference.md"))
+    assert.equal(before .. "x\n", helper.read(dir .. "/docs/reference.md"))
   end)
 end)

@@ -30,8 +30,7 @@ local function copy(changes)
   local dir = helper.tmpdir()
   assert.equal("", (helper.shell("cp examples/*.lua " .. dir)))
   for name, change in pairs(changes) do
-    local file <close> = assert(io.open(dir .. "/" .. name, "r"))
-    local before = file:read "a"
+    local before = helper.read(dir .. "/" .. name)
     local after = change(before)
     assert.are_not.equal(before, after)
     helper.save(dir .. "/" .. name, after)

@@ -38,11 +38,6 @@ the end	no newline	nil	true
 ]],
 }
 
-local function read(name)
-  local file <close> = assert(io.open(name, "rb"))
-  return file:read "a"
-end
-
 --- An example that serves until it is ended, and its port.
 local function server(...)
   local program = process.start(...)
@@ -58,7 +53,7 @@ describe("the examples of the file face #process", function()
   for name, expected in pairs(shown) do
     it("have " .. name .. ", which shows what it says", function()
       local output, status = helper.lua("examples/" .. name)
-      assert.equal(expected:format(#read("examples/" .. name)), output)
+      assert.equal(expected:format(#helper.read("examples/" .. name)), output)
       assert.equal(0, status)
     end)
   end

@@ -7,6 +7,7 @@
 --   helper.collects()                  says that in this test the collector is to close what is left open
 --   helper.descriptors([highest])      how many descriptors are open, up to 255 or that one
 --   helper.tmpname(), helper.tmpdir()  a free name, a new directory; both are gone after the test
+--   helper.read(name)                  what a file holds
 --   helper.save(name, ...)             makes a file that holds these strings
 --   helper.saved(...)                  the name of one that is gone after the test
 --   helper.command(...)                a shell command that runs Lua 5.4 on this checkout, for io.popen
@@ -206,6 +207,11 @@ function helper.tmpdir()
   local name = helper.tmpname()
   assert(os.execute("mkdir -m 700 " .. quote(name)))
   return name
+end
+
+function helper.read(name)
+  local file <close> = assert(io.open(name, "rb"))
+  return file:read "a"
 end
 
 function helper.save(name, ...)

@@ -161,26 +161,20 @@ describe("a flood", function()
   end
 
   it("on one connection does not starve the others #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local data = ("x"):rep(1 << 20)
       repeat until not s:sendall(data)
-    ]], listener:getsockname().port)
-    local s = net.keep(assert(listener:accept()))
+    ]]
     others(function() return #assert(s:recv(100)) > 0 end)
     s:close()
     child:rest()
   end)
 
   it("of lines does not starve the others #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local data = ("x\n"):rep(1 << 19)
       repeat until not s:sendall(data)
-    ]], listener:getsockname().port)
-    local s = net.keep(assert(listener:accept()))
+    ]]
     local nextline = s:lines()
     others(nextline)
     s:close()

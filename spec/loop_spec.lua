@@ -8,6 +8,31 @@ local socket = require "bsdsocket"
 
 after_each(net.close)
 
+--- A task that calls this method of itself gets an error, wherever it does, and goes on.
+local function ofoneself(method)
+  tasks.run(function()
+    local task
+    task = loop.spawn(function()
+      loop.sleep(0)
+      for _, within in ipairs {
+        function(f) f() end,
+        function(f) loop.wrap(f)() end,
+        function(f) loop.timeout(1, f) end,
+        function(f) coroutine.wrap(f)() end,
+        function(f) string.gsub("x", "x", function() f() end) end,
+        function(f) loop.wrap(function() loop.timeout(1, function() loop.wrap(f)() end) end)() end,
+      } do
+        local said
+        within(function() said = helper.raises("task:" .. method, "itself", task[method], task) end)
+        assert.truthy(said)
+        loop.sleep(0)
+      end
+      return "went on"
+    end)
+    assert.equal("went on", tasks.join(task))
+  end)
+end
+
 describe("the module", function()
   it("is one table with the functions that the contract names, and no others", function()
     local names = {}
@@ -445,28 +470,7 @@ describe("task:join", function()
     end)
   end)
 
-  it("of oneself raises, from within loop.wrap, loop.timeout and a coroutine, too", function()
-    tasks.run(function()
-      local task
-      task = loop.spawn(function()
-        loop.sleep(0)
-        for _, within in ipairs {
-          function(f) f() end,
-          function(f) loop.wrap(f)() end,
-          function(f) loop.timeout(1, f) end,
-          function(f) coroutine.wrap(f)() end,
-          function(f) string.gsub("x", "x", function() f() end) end,
-          function(f) loop.wrap(function() loop.timeout(1, function() loop.wrap(f)() end) end)() end,
-        } do
-          local said
-          within(function() said = helper.raises("task:join", "itself", task.join, task) end)
-          assert.truthy(said)
-        end
-        return "went on"
-      end)
-      assert.equal("went on", tasks.join(task))
-    end)
-  end)
+  it("of oneself raises, from within loop.wrap, loop.timeout and a coroutine, too", function() ofoneself "join" end)
 
   it("outside of every task gives what has ended, and raises where it would have to wait", function()
     local task = loop.spawn(function() return "x" end)
@@ -589,27 +593,5 @@ describe("task:cancel", function()
     assert.is_false(ran)
   end)
 
-  it("of oneself raises, from within loop.wrap, loop.timeout and a coroutine, too", function()
-    tasks.run(function()
-      local task
-      task = loop.spawn(function()
-        loop.sleep(0)
-        for _, within in ipairs {
-          function(f) f() end,
-          function(f) loop.wrap(f)() end,
-          function(f) loop.timeout(1, f) end,
-          function(f) coroutine.wrap(f)() end,
-          function(f) string.gsub("x", "x", function() f() end) end,
-          function(f) loop.wrap(function() loop.timeout(1, function() loop.wrap(f)() end) end)() end,
-        } do
-          local said
-          within(function() said = helper.raises("task:cancel", "itself", task.cancel, task) end)
-          assert.truthy(said)
-          loop.sleep(0)
-        end
-        return "went on"
-      end)
-      assert.equal("went on", tasks.join(task))
-    end)
-  end)
+  it("of oneself raises, from within loop.wrap, loop.timeout and a coroutine, too", function() ofoneself "cancel" end)
 end)

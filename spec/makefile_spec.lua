@@ -11,10 +11,7 @@ local function make(dir, words)
   return helper.shell("cd " .. quote(dir) .. " && " .. MAKE .. words)
 end
 
-local function makefile()
-  local file <close> = assert(io.open("Makefile"))
-  return file:read "a"
-end
+local function makefile() return helper.read "Makefile" end
 
 local function targets()
   local list, text = {}, makefile():gsub("\\\n", " ")

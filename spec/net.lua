@@ -169,6 +169,14 @@ function net.child(code, ...)
   return keep(setmetatable({ pipe = pipe, pid = pipe:read "n", nl = pipe:read "L" }, child))
 end
 
+--- A child that does with the other end `s` of a TCP connection what the code says: our end, and the child.
+function net.peer(code, ...)
+  local listener <close> = net.listener()
+  local process = net.child("local s = assert(socket.connect('127.0.0.1', arg[1]))\n" .. code,
+    listener:getsockname().port, ...)
+  return keep((assert(listener:accept()))), process
+end
+
 function child:line()
   return self.pipe:read "l"
 end

@@ -19,12 +19,7 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local quote = helper.quote
 
-local function read(name)
-  local file <close> = assert(io.open(name))
-  return file:read "a"
-end
-
-local text = read "README.md"
+local text = helper.read "README.md"
 
 local blocks, prose = {}, {}
 do
@@ -161,8 +156,8 @@ local commands = {
   ["make install"] = accepted,
   ["make install PREFIX=$HOME/.local"] = accepted,
   -- spec/rockspec_spec.lua runs it
-  ["luarocks --lua-version 5.4 make"] = function() read "bsdsocket-scm-1.rockspec" end,
-  ["luarocks --lua-version 5.4 make --local"] = function() read "bsdsocket-scm-1.rockspec" end,
+  ["luarocks --lua-version 5.4 make"] = function() helper.read "bsdsocket-scm-1.rockspec" end,
+  ["luarocks --lua-version 5.4 make --local"] = function() helper.read "bsdsocket-scm-1.rockspec" end,
   -- luarocks prints export lines for its tree; nothing here is installed in one
   ['eval "$(luarocks --lua-version 5.4 path)"'] = function() end,
   -- the blocks lua-repl go on from here
@@ -317,7 +312,7 @@ describe("README.md #process", function()
       if target:find "^#" then
         assert.is_true(anchors[target], target)
       elseif not target:find "^https://" then
-        read(target)
+        helper.read(target)
       end
     end
     assert.is_true(count > 10)
@@ -357,7 +352,7 @@ describe("README.md #process", function()
   end)
 
   it("tells the cost as the benchmark demands it", function()
-    local goals = read "bench/instr_goals.txt"
+    local goals = helper.read "bench/instr_goals.txt"
     local instructions = goals:match "\nsend %+ recv *| *(%d+)"
     local bytes = goals:match "\nbytes of an idle socket *| *(%d+)"
     assert.match("take at most " .. instructions .. " instructions", prose)

@@ -62,14 +62,6 @@ local function arrived(s)
   end
 end
 
---- A child that does with the other end `s` of a connection what the code says; ours.
-local function peer(code, ...)
-  local listener <close> = assert(socket.listen("127.0.0.1", 0))
-  local child = net.child("local s = assert(socket.connect('127.0.0.1', arg[1]))\n" .. code,
-    listener:getsockname().port, ...)
-  return net.keep((assert(listener:accept()))), child
-end
-
 --- A pipe from a shell command, as a Lua file.
 local function piped(command)
   if not socket.AF_NETLINK then helper.skip "not Linux" end
@@ -86,6 +78,26 @@ local connections = {
     return net.tcp(function(s) s:setsockopt("SO_SNDBUF", 65536):setsockopt("SO_RCVBUF", 65536) end)
   end,
 }
+
+--- Sends what is left of `data` behind `first`, through a to b, by calls that time out and are made again, until all
+--- has come. arguments(total) gives those of a call after so many bytes.
+local function resumes(data, first, a, b, arguments, what)
+  a:settimeout(0.01)
+  local got, total, timeouts = { first }, #first, 0
+  repeat
+    local sent, _, code, part = a:sendfile(arguments(total))
+    if not sent then
+      timeouts = timeouts + 1
+      assert.equal("timeout", code, what)
+    end
+    total = total + (sent or part)
+    got[#got + 1] = arrived(b)
+  until sent or timeouts == 1000
+  assert.equal(#data, total, what)
+  a:close()
+  assert.is_true(table.concat(got) .. receive(b) == data, what)
+  assert.is_true(timeouts > 0, what)
+end
 
 for name, connect in pairs(connections) do
   describe("sendfile over " .. name, function()
@@ -123,21 +135,7 @@ for name, connect in pairs(connections) do
       } do
         f:seek "set"
         local a, b = connect()
-        a:settimeout(0.01)
-        local got, total, timeouts = {}, 0, 0
-        repeat
-          local sent, _, code, part = a:sendfile(arguments(total))
-          if not sent then
-            timeouts = timeouts + 1
-            assert.equal("timeout", code, what)
-          end
-          total = total + (sent or part)
-          got[#got + 1] = arrived(b)
-        until sent or timeouts == 1000
-        assert.equal(#data, total, what)
-        a:close()
-        assert.is_true(table.concat(got) .. receive(b) == data, what)
-        assert.is_true(timeouts > 0, what)
+        resumes(data, "", a, b, arguments, what)
       end
     end)
   end)
@@ -251,7 +249,7 @@ describe("sendfile", function()
     net.keep(zero)
     local count = (1 << 31) + 12345
     if helper.instrumented then count = (1 << 30) + 12345 end
-    local s, child = peer [[
+    local s, child = net.peer [[
       local buf, total = socket.buffer(1 << 20), 0
       repeat
         local n = assert(s:recvinto(buf))
@@ -288,7 +286,7 @@ describe("sendfile", function()
     it("tells what it has sent of a file that " .. change .. " meanwhile", function()
       local data = content(20000000)
       local name = saved(data)
-      local s, child = peer([[
+      local s, child = net.peer([[
         local total = #assert(s:recv(100000, "MSG_WAITALL"))
         if arg[3] == "shrinks" then
           io.open(arg[2], "wb"):close()
@@ -392,21 +390,7 @@ describe("sendfile from a pipe", function()
       local pipe = piped("cat " .. saved(data))
       local a, b = connect()
       assert.equal(data:sub(1, 10), pipe:read(10))
-      a:settimeout(0.01)
-      local got, total, timeouts = { data:sub(1, 10) }, 10, 0
-      repeat
-        local sent, _, code, part = a:sendfile(pipe)
-        if not sent then
-          timeouts = timeouts + 1
-          assert.equal("timeout", code)
-        end
-        total = total + (sent or part)
-        got[#got + 1] = arrived(b)
-      until sent or timeouts == 1000
-      assert.equal(#data, total)
-      a:close()
-      assert.is_true(table.concat(got) .. receive(b) == data)
-      assert.is_true(timeouts > 0)
+      resumes(data, data:sub(1, 10), a, b, function() return pipe end)
     end)
   end
 
@@ -423,7 +407,7 @@ describe("sendfile from a pipe", function()
   end)
 
   it("is no slower for a timeout where it comes in small pieces", function()
-    local s, child = peer [[
+    local s, child = net.peer [[
       local total = 0
       for data in s:chunks() do total = total + #data end
       print(total)
@@ -458,7 +442,7 @@ end)
 describe("sendfile from a socket", function()
   it("sends what comes, to the end of its stream", function()
     local a, b = net.pair()
-    local source, child = peer [[
+    local source, child = net.peer [[
       for i = 1, 3 do
         s:sendall "hello "
         socket.select(nil, nil, 0.02)
@@ -488,26 +472,12 @@ describe("sendfile from a socket", function()
   for name, connect in pairs(connections) do
     it("goes on after a timeout where it stopped, over " .. name, function()
       local data = content(1000000)
-      local source, child = peer([[
+      local source, child = net.peer([[
         local f <close> = io.open(arg[2], "rb")
         s:sendfile(f)
       ]], saved(data))
       local a, b = connect()
-      a:settimeout(0.01)
-      local got, total, timeouts = {}, 0, 0
-      repeat
-        local sent, _, code, part = a:sendfile(source)
-        if not sent then
-          timeouts = timeouts + 1
-          assert.equal("timeout", code)
-        end
-        total = total + (sent or part)
-        got[#got + 1] = arrived(b)
-      until sent or timeouts == 1000
-      assert.equal(#data, total)
-      a:close()
-      assert.is_true(table.concat(got) .. receive(b) == data)
-      assert.is_true(timeouts > 0)
+      resumes(data, "", a, b, function() return source end)
       assert.same({ "", 0 }, { child:rest() })
     end)
   end
@@ -521,7 +491,7 @@ describe("sendfile from a socket", function()
     assert.same({ "timeout", 0 }, { select(3, net.takes(0.02, a.sendfile, a, source)) })
     a:settimeout(0)
     assert.same({ "EAGAIN", 0 }, { select(3, net.atonce(a.sendfile, a, source)) })
-    local late, child = peer "socket.select(nil, nil, 0.4) s:sendall 'hello'"
+    local late, child = net.peer "socket.select(nil, nil, 0.4) s:sendall 'hello'"
     late:settimeout(0.25)
     helper.fails("s:recv", "timeout", late:recv())
     a:settimeout(nil)
@@ -531,7 +501,7 @@ describe("sendfile from a socket", function()
 
   it("sends what the source itself has not flushed before it waits for the answer", function()
     local a, b = net.pair()
-    local source, child = peer "s:sendall('you said ' .. s:recv())"
+    local source, child = net.peer "s:sendall('you said ' .. s:recv())"
     assert(source:setvbuf "full")
     source:write "hello"
     assert.equal(14, a:sendfile(source))
@@ -539,7 +509,7 @@ describe("sendfile from a socket", function()
     assert.same({ "", 0 }, { child:rest() })
 
     a:settimeout(5)
-    source, child = peer "s:sendall('you said ' .. s:recv())"
+    source, child = net.peer "s:sendall('you said ' .. s:recv())"
     assert(source:setvbuf "full")
     source:write "hello"
     assert.equal(14, a:sendfile(source))
@@ -548,7 +518,7 @@ describe("sendfile from a socket", function()
   end)
 
   it("makes an echo of a socket that is its own source", function()
-    local s, child = peer [[
+    local s, child = net.peer [[
       local data = ("0123456789"):rep(1000)
       s:sendall(data)
       s:shutdown "SHUT_WR"
@@ -576,7 +546,7 @@ describe("what is read and what sendfile sends, in turns at random", function()
   local opened = {
     file = function(name) return net.keep(assert(io.open(name, "rb"))) end,
     pipe = function(name) return piped("cat " .. name) end,
-    socket = function(name) return (peer([[
+    socket = function(name) return (net.peer([[
       local f <close> = io.open(arg[2], "rb")
       s:sendfile(f)
     ]], name)) end,
@@ -647,7 +617,7 @@ describe("sendfile fails", function()
 
   it("where the other end goes away in the middle, and says how much was taken", function()
     for _, timeout in ipairs { false, 20 } do
-      local s, child = peer "s:recv(100000, 'MSG_WAITALL') s:close()"
+      local s, child = net.peer "s:recv(100000, 'MSG_WAITALL') s:close()"
       s:settimeout(timeout or nil)
       local f = file(content(30000000))
       local sent, _, code, part = s:sendfile(f)
@@ -828,7 +798,7 @@ describe("sendfile under signals #process", function()
     local name = saved(data)
     for _, timeout in ipairs { false, 60 } do
       for _, way in ipairs { "file", "pipe" } do
-        local s, child = peer([[
+        local s, child = net.peer([[
           local f <close> = io.open(arg[2], "rb")
           local total = 0
           for data in s:chunks() do

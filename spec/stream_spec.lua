@@ -242,12 +242,9 @@ describe("read", function()
   end)
 
   it("takes no longer than its timeout in all, however the bytes dribble in #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       while s:send "1" do socket.select(nil, nil, 0.01) end
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     s:settimeout(0.1)
     for _, call in ipairs {{"read", "n"}, {"read"}, {"read", "a"}, {"read", 10000}, {"readuntil", "\n"}} do
       local method = s[call[1]]
@@ -261,15 +258,12 @@ describe("read", function()
   end)
 
   it("waits without a timeout until everything is there #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       for _, piece in ipairs { "1", "2 he", "l", "lo\r", "\nab", "c", "de", "f--", "-" } do
         s:send(piece)
         socket.select(nil, nil, 0.02)
       end
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     gives({12, " hello", "abc"}, s:read("n", "l", 3))
     gives({"def---"}, s:readuntil "---")
     gives({nil, n = 1}, s:read())

@@ -81,13 +81,10 @@ describe("write", function()
   end)
 
   it("sends all of it, however much that is #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local data = s:read "a"
       print(#data, socket.checksum(data))
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     local parts = {("0123456789"):rep(150000), 12345, ("abcdefg"):rep(200001), "x", ("z"):rep(70000)}
     for _, timeout in ipairs {false, 20} do
       s:settimeout(timeout or nil)
@@ -142,12 +139,9 @@ describe("write", function()
   end)
 
   it("takes no longer than its timeout in all, however slowly the peer reads #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       while s:recv(10000) ~= "" do socket.select(nil, nil, 0.005) end
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     s:settimeout(0.1)
     local data = ("x"):rep(1 << 24)
     local _, taken = helper.fails("s:write", "timeout", net.takes(0.1, s.write, s, data, data))
@@ -426,12 +420,9 @@ describe("what is written and not flushed", function()
   end)
 
   it("is sent before a call waits without a timeout #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       for line in s:lines "L" do s:write("you said ", line) end
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     assert(s:setvbuf "full")
     for i = 1, 5 do
       s:write(i, "\n")
@@ -519,13 +510,10 @@ describe("what is written and not flushed", function()
   end)
 
   it("is sent at the end of the program #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       assert(s:setvbuf "full")
       s:write "last words"
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     assert.equal("last words", s:read "a")
     assert.equal("", (child:rest()))
   end)
@@ -730,15 +718,12 @@ describe("a flush that fails", function()
   end)
 
   it("is none where the other end makes room in time #process", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       assert(s:recv(10)) -- so that all of what comes before is there
       socket.select(nil, nil, 0.1)
       local data = s:read "a"
       print(#data, data:sub(-4))
-    ]], listener:getsockname().port)
-    local s = net.keep(assert(listener:accept()))
+    ]]
     local before = stuff(s, "tail")
     s:settimeout(20)
     assert.is_true(s:close())

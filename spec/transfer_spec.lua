@@ -181,17 +181,14 @@ describe("sendall", function()
   before_each(function() a, b = net.pair() end)
 
   it("sends everything, however long it is, to one who reads as it comes", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local total, sum, data = 0, 0, nil
       repeat
         data = assert(s:recv())
         total = total + #data
       until data == ""
       print(total)
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     assert.equal(1 << 25, s:sendall(("0123456789abcdef"):rep(1 << 21)))
     assert.equal(0, s:sendall "")
     s:close()
@@ -225,9 +222,7 @@ describe("sendall", function()
   end)
 
   it("ends at its one deadline even though the other end goes on reading slowly", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local total, data = 0, nil
       repeat
         data = assert(s:recv(30000))
@@ -239,8 +234,7 @@ describe("sendall", function()
         total = total + #data
       until data == ""
       print(total)
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     s:settimeout(0.3)
     local data, total = ("x"):rep(1 << 25), 0
     net.takes(0.3, function()
@@ -253,12 +247,9 @@ describe("sendall", function()
   end)
 
   it("tells how much was sent when the connection breaks", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       assert(#s:recv(1 << 20, "MSG_WAITALL") == 1 << 20)
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     local _, message, code, sent = s:sendall(("x"):rep(1 << 27))
     assert.is_true(code == "ECONNRESET" or code == "EPIPE", message)
     assert.is_true(sent >= 1 << 20 and sent < 1 << 27)

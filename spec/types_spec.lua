@@ -1,13 +1,8 @@
 -- types/bsdsocket.lua and what it includes, the one reference: equal to the live modules, in both directions.
-require "spec.helper"
+local helper = require "spec.helper"
 local docs = require "tools.docs"
 local loop = require "bsdsocket.loop"
 local socket = require "bsdsocket"
-
-local function read(name)
-  local file <close> = assert(io.open(name))
-  return file:read "a"
-end
 
 local source = docs.source()
 local entries = docs.parse(source)
@@ -66,7 +61,7 @@ end
 --- Names that csrc knows, whether this system has them or not: group -> set.
 local function constants()
   local groups, current = {}, nil
-  for line in read "csrc/constants.h":gmatch "[^\n]+" do
+  for line in helper.read "csrc/constants.h":gmatch "[^\n]+" do
     local group, name = line:match "^BS_GROUP%((.-)%)", line:match '^{"([%w_]+)"'
     if group then
       current = group
@@ -81,7 +76,7 @@ end
 describe("types/bsdsocket.lua", function()
   it("is Lua, and has no definition twice", function()
     assert(loadfile(docs.SOURCE))
-    for name in read(docs.SOURCE):gmatch "%-%- @include (%S+)\n" do assert(loadfile(name)) end
+    for name in helper.read(docs.SOURCE):gmatch "%-%- @include (%S+)\n" do assert(loadfile(name)) end
     local seen = {}
     for _, e in ipairs(entries) do
       local name = e.key or e.type
@@ -303,7 +298,7 @@ describe("types/bsdsocket.lua", function()
       ICMP6 = "IPPROTO_ICMPV6", PACKET = "SOL_PACKET", NETLINK = "SOL_NETLINK",
     }
     local known, documented, explained = {}, {}, {}
-    for name, level, kind in read "csrc/options.h":gmatch '\n{"([%w_]+)", ([%w_]+), [%w_]+, ([%w_]+)},' do
+    for name, level, kind in helper.read "csrc/options.h":gmatch '\n{"([%w_]+)", ([%w_]+), [%w_]+, ([%w_]+)},' do
       known[name] = ("%s: %s"):format(level, assert(word[kind], kind))
     end
     for _, e in ipairs(entries) do

@@ -195,17 +195,14 @@ end)
 describe("without a timeout, or under a long one, a call waits until its time comes:", function()
   for _, timeout in ipairs { false, 0.2, 3 } do
     it("recv, when data come, under " .. (timeout or "none"), function()
-      local listener <close> = assert(socket.listen("127.0.0.1", 0))
-      local child <close> = net.child([[
-        local s = assert(socket.connect("127.0.0.1", arg[1]))
+      local s, child = net.peer [[
         for i = 1, 3 do
           assert(s:recv(1) == "?")
           socket.select(nil, nil, 0.1)
           s:send "!"
         end
         s:recv()
-      ]], listener:getsockname().port)
-      local s <close> = assert(listener:accept())
+      ]]
       s:settimeout(timeout or nil)
       for _ = 1, 3 do
         s:send "?"
@@ -219,17 +216,14 @@ describe("without a timeout, or under a long one, a call waits until its time co
   end
 
   it("recv, on a descriptor that somebody else made non-blocking", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       for i = 1, 2 do
         s:recv(1)
         socket.select(nil, nil, 0.1)
         s:send "!"
       end
       s:recv()
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     local twin <close> = assert(s:dup())
     twin:settimeout(0)
     twin:accept() -- it is none that listens, but this is what makes it non-blocking
@@ -247,17 +241,14 @@ describe("without a timeout, or under a long one, a call waits until its time co
   end)
 
   it("recv, longer than the timeout that its twin or it had before", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       for i = 1, 2 do
         s:recv(1)
         socket.select(nil, nil, 0.3)
         s:send "!"
       end
       s:recv()
-    ]], listener:getsockname().port)
-    local s = net.keep(assert(listener:accept()))
+    ]]
     s:settimeout(0.25)
     helper.fails("s:recv", "timeout", s:recv())
     s:settimeout(nil)
@@ -276,9 +267,7 @@ describe("without a timeout, or under a long one, a call waits until its time co
   end)
 
   it("sendall, while the other end makes room", function()
-    local listener <close> = assert(socket.listen("127.0.0.1", 0))
-    local child <close> = net.child([[
-      local s = assert(socket.connect("127.0.0.1", arg[1]))
+    local s, child = net.peer [[
       local total = 0
       for i = 1, 20 do
         total = total + #s:recv()
@@ -289,8 +278,7 @@ describe("without a timeout, or under a long one, a call waits until its time co
         total = total + #data
       until data == ""
       print(total)
-    ]], listener:getsockname().port)
-    local s <close> = assert(listener:accept())
+    ]]
     for _, timeout in ipairs { false, 10 } do
       s:settimeout(timeout or nil)
       assert.equal(1 << 23, s:sendall(("x"):rep(1 << 23)))

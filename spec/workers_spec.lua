@@ -8,8 +8,7 @@ local process = require "spec.process"
 local function changed(what, by)
   local dir = helper.tmpdir()
   assert.equal("", (helper.shell("cp examples/child.lua examples/24_workers.lua " .. dir)))
-  local from <close> = assert(io.open "examples/worker.lua")
-  local text, n = from:read "a":gsub(what, by)
+  local text, n = helper.read "examples/worker.lua":gsub(what, by)
   assert.equal(1, n)
   helper.save(dir .. "/worker.lua", text)
   return dir
@@ -163,8 +162,7 @@ describe("24_workers.lua #process", function()
 end)
 
 describe("docs/scaling.md", function()
-  local file <close> = assert(io.open "docs/scaling.md")
-  local page = file:read "a"
+  local page = helper.read "docs/scaling.md"
 
   it("has Lua that Lua understands", function()
     local count = 0
