@@ -17,13 +17,9 @@ local function ping(s, count)
   end
 end
 
-function work.tcp_pingpong(count, port)
-  ping(connect(port), count)
-end
-
-function work.unix_pingpong(count, path)
-  ping(assert(socket.connect(socket.address("AF_UNIX", path))), count)
-end
+subject.pingpong(work, ping, connect, function(path)
+  return assert(socket.connect(socket.address("AF_UNIX", path)))
+end)
 
 function work.recv(_, port)
   local s = connect(port)

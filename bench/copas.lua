@@ -4,7 +4,6 @@ local copas = require "copas"
 local socket = require "socket"
 local subject = require "bench.subject"
 
-local message, piece = subject.message, subject.piece
 local work = {}
 
 local function connect(s, ...)
@@ -13,36 +12,11 @@ local function connect(s, ...)
   return copas.wrap(s)
 end
 
-local function ping(s, count)
-  for _ = 1, count do
-    s:send(message)
-    s:receive(16)
-  end
-end
-
-function work.tcp_pingpong(count, port)
-  ping(connect(socket.tcp(), "127.0.0.1", port), count)
-end
-
-function work.unix_pingpong(count, path)
-  ping(connect(require "socket.unix"(), path), count)
-end
-
-function work.recv(_, port)
-  local s = connect(socket.tcp(), "127.0.0.1", port)
-  repeat until not s:receive(65536)
-end
-
-function work.send(count, port)
-  local s = connect(socket.tcp(), "127.0.0.1", port)
-  for _ = 1, count do s:send(piece) end
-end
-
-function work.lines(count, port)
-  local s, n = connect(socket.tcp(), "127.0.0.1", port), 0
-  while s:receive "*l" do n = n + 1 end
-  assert(n == count)
-end
+require "bench.receive"(work, function(port)
+  return connect(socket.tcp(), "127.0.0.1", port)
+end, function(path)
+  return connect(require "socket.unix"(), path)
+end)
 
 for name, f in pairs(work) do
   work[name] = function(count, place)

@@ -23,13 +23,7 @@ local function ping(s, count)
   end
 end
 
-function work.tcp_pingpong(count, port)
-  ping(tcp(port), count)
-end
-
-function work.unix_pingpong(count, path)
-  ping(connect { path = path }, count)
-end
+subject.pingpong(work, ping, tcp, function(path) return connect { path = path } end)
 
 function work.recv(_, port)
   local s = tcp(port)

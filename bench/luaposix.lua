@@ -25,15 +25,11 @@ local function ping(fd, count)
   end
 end
 
-function work.tcp_pingpong(count, port)
-  ping(connect(port), count)
-end
-
-function work.unix_pingpong(count, path)
+subject.pingpong(work, ping, connect, function(path)
   local fd = assert(inet.socket(inet.AF_UNIX, inet.SOCK_STREAM, 0))
   assert(inet.connect(fd, { family = inet.AF_UNIX, path = path }))
-  ping(fd, count)
-end
+  return fd
+end)
 
 function work.recv(_, port)
   local fd = connect(port)

@@ -2,39 +2,18 @@
 local socket = require "socket"
 local subject = require "bench.subject"
 
-local message, piece, datagram, batch = subject.message, subject.piece, subject.datagram, subject.batch
+local datagram, batch = subject.datagram, subject.batch
 local work = {}
 
 local function connect(port)
   return assert(socket.connect("127.0.0.1", port))
 end
 
-local function ping(s, count)
-  for _ = 1, count do
-    s:send(message)
-    s:receive(16)
-  end
-end
-
-function work.tcp_pingpong(count, port)
-  ping(connect(port), count)
-end
-
-function work.unix_pingpong(count, path)
+require "bench.receive"(work, connect, function(path)
   local s = require "socket.unix"()
   assert(s:connect(path))
-  ping(s, count)
-end
-
-function work.recv(_, port)
-  local s = connect(port)
-  repeat until not s:receive(65536)
-end
-
-function work.send(count, port)
-  local s = connect(port)
-  for _ = 1, count do s:send(piece) end
-end
+  return s
+end)
 
 function work.accept(count)
   local server = assert(socket.bind("127.0.0.1", 0))
@@ -69,12 +48,6 @@ function work.udp_recv(count, port, udpport)
     for _ = 1, batch do s:receivefrom() end
     control:send("x")
   end
-end
-
-function work.lines(count, port)
-  local s, n = connect(port), 0
-  while s:receive "*l" do n = n + 1 end
-  assert(n == count)
 end
 
 subject.main(socket._VERSION, work)

@@ -20,6 +20,12 @@ function subject.main(version, work)
   end
 end
 
+--- The two ping-pongs: ping(s, count) does one, on a socket that tcp(port) or unix(path) has connected.
+function subject.pingpong(work, ping, tcp, unix)
+  function work.tcp_pingpong(count, port) ping(tcp(port), count) end
+  function work.unix_pingpong(count, path) ping(unix(path), count) end
+end
+
 --- Where a server can be reached.
 function subject.tell(port)
   print(port)
