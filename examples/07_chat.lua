@@ -39,7 +39,7 @@ end
 
 -- One turn of the server: whoever is ready is served by the function that was added with it.
 local function turn()
-  for serve in poller:wait(5) do serve() end
+  for serve in assert(poller:wait(5)) do serve() end
 end
 
 poller:add(server, "r", welcome)

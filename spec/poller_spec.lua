@@ -725,6 +725,16 @@ describe("a poller", function()
       helper.fails("p:wait", "EBADF", p:wait(0))
     end)
 
+    it("in a `for`: under assert with its message, else as every nil that is called #process", function()
+      local output = helper.lua("-e", [[ -- with Lua's own assert
+        local p = require "bsdsocket".poller()
+        p:close()
+        print(pcall(function() for _ in assert(p:wait()) do error "ready?" end end))
+        print(pcall(function() for _ in p:wait() do error "ready?" end end))
+      ]])
+      assert.match("^false\t[^\n]*: wait: Bad file descriptor\nfalse\t.*attempt to call a nil value %(for iterator", output)
+    end)
+
     it("when an object's fileno closes it", function()
       local closer = { fileno = function()
         p:close()

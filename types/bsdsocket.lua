@@ -37,7 +37,7 @@
 --
 -- ```
 -- > assert(socket.connect("127.0.0.1", 1))
--- connect 127.0.0.1:1: Connection refused
+-- stdin:1: connect 127.0.0.1:1: Connection refused
 -- ```
 --
 -- The code is a string, for the program to compare: the name of an errno (`"ECONNREFUSED"`), the resolver's name
@@ -2412,7 +2412,7 @@ function Socket:setsockopt(level, name, value) end
 -- local p <close> = assert(socket.poller())
 -- assert(p:add(server, "r"))
 -- while true do
---   for s in p:wait() do
+--   for s in assert(p:wait()) do
 --     if s == server then
 --       assert(p:add(assert(s:accept()), "r"))
 --     elseif s:recv() == "" then
@@ -2482,14 +2482,14 @@ function Poller:remove(sock) end
 --- `wait`. At the timeout the loop has no rounds.
 ---
 --- ```lua
---- for what, events in p:wait(1.5) do
+--- for what, events in assert(p:wait(1.5)) do
 ---   print(what, events)
 --- end
 --- ```
 ---
 --- Errors:
---- * `EBADF`: the poller is closed. In a `for`, Lua then raises an error, as nil cannot be called: where the poller may
----   be closed, test the result first.
+--- * `EBADF`: the poller is closed. A `for` has no place for a failure: `assert` raises it with its message, and without
+---   it Lua says no more than that it cannot call a nil value.
 --- * raises: a timeout that is negative or NaN.
 ---
 --- See epoll_wait(2).
