@@ -427,22 +427,6 @@ static int job_gc (lua_State *L) {
   return 0;
 }
 
-/* For the hooks of other schedulers: nil when it is over. */
-static int job_fileno (lua_State *L) {
-  const bs_job *job = (bs_job *)luaL_checkudata(L, 1, JOB);
-  int fd = bs_jobfd(job);
-  if (fd >= 0)
-    lua_pushinteger(L, fd);
-  else
-    lua_pushnil(L);
-  return 1;
-}
-
-static const luaL_Reg methods[] = {
-  {"fileno", job_fileno},
-  {NULL, NULL},
-};
-
 static const luaL_Reg metamethods[] = {
   {"__gc", job_gc},
   {"__close", job_gc},
@@ -452,7 +436,5 @@ static const luaL_Reg metamethods[] = {
 void bs_openthread (lua_State *L) {
   luaL_newmetatable(L, JOB);
   luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -463,6 +463,44 @@ describe("loop.timeout", function()
     end)
   end)
 
+  it("lets what f yields through to who asks the generator, whoever that is now, and its answers back", function()
+    tasks.run(function()
+      local generator = loop.wrap(function(...)
+        local results = table.pack(loop.timeout(60, function(first)
+          local second, third = coroutine.yield(first, "one")
+          loop.sleep(0.001)
+          coroutine.yield(second, third)
+          return "f", "ends"
+        end, ...))
+        coroutine.yield(table.unpack(results, 1, results.n))
+        return "end"
+      end)
+      assert.same({ "a", "one" }, { generator "a" })
+      assert.same({ "b", "c" }, { generator("b", "c") })
+      assert.same({ "f", "ends" }, { tasks.join(loop.spawn(generator)) })
+      assert.equal("end", generator())
+    end)
+  end)
+
+  it("that passes while the generator that f yielded to is not asked ends f when it is", function()
+    tasks.run(function()
+      local log, closed = tasks.log()
+      local generator = loop.wrap(function()
+        helper.fails("loop.timeout", "timeout", loop.timeout(0.001, function()
+          local _ <close> = closed "f"
+          coroutine.yield "first"
+          error "it went on"
+        end))
+        return "end"
+      end)
+      assert.equal("first", generator())
+      loop.sleep(0.01)
+      assert.same({}, log)
+      assert.equal("end", generator())
+      assert.same({ "f" }, log)
+    end)
+  end)
+
   it("around a generator that was made outside ends the wait, and the generator with it", function()
     tasks.run(function()
       local log, closed = tasks.log()

@@ -517,6 +517,25 @@ describe("sendfile from a socket", function()
     assert.same({ "", 0 }, { child:rest() })
   end)
 
+  it("waits for room for what the source has not flushed, and then for the answer", function()
+    local a, b = net.pair()
+    local source, other = net.pair()
+    source:setvbuf("full", 10000000)
+    source:write(content(5000000))
+    a:settimeout(0.01)
+    assert.same({ "timeout", 0 }, { select(3, a:sendfile(source)) })
+    a:settimeout(20)
+    loop.run(function()
+      local sending = loop.spawn(a.sendfile, a, source)
+      local asked = 0
+      repeat asked = asked + #other:recv() until asked == 5000000
+      assert(other:send "answer")
+      other:close()
+      assert.same({ true, 6 }, { sending:join() })
+    end)
+    assert.equal("answer", b:recv())
+  end)
+
   it("makes an echo of a socket that is its own source", function()
     local s, child = net.peer [[
       local data = ("0123456789"):rep(1000)
@@ -695,6 +714,8 @@ describe("sendfile fails", function()
     local source, other = net.pair()
     other:send "hello"
     fails("ESPIPE", 0, a:sendfile(source, 0))
+    local poller <close> = assert(socket.poller()) -- neither has a position nor is read
+    if poller:fileno() then fails("ESPIPE", 0, a:sendfile(poller)) end
     local full = io.open("/dev/full", "w") -- what is unwritten does not get away
     if full then
       full:write "hello"

@@ -781,6 +781,23 @@ describe("Ctrl-C while a coroutine computes #process", function()
   end
 end)
 
+describe("Ctrl-C while a coroutine computes, and a socket has something to flush #process", function()
+  it("ends its next call, which has not been made then", function()
+    local child <close> = net.child [[
+      local a, b = socket.socketpair()
+      a:setvbuf "full"
+      a:write "kept"
+      print(coroutine.wrap(pcall)(function()
+        io.popen("kill -INT $PPID"):close()
+        b:recv()
+      end))
+      a:flush()
+      print(b:recv())
+    ]]
+    assert.match("^false\t[^\n]*interrupted!\nkept\n$", (child:rest()))
+  end)
+end)
+
 describe("a call is one system call #strace #process", function()
   it("when data or room is there, whatever the timeout", function()
     assert.same({

@@ -324,6 +324,19 @@ describe("setwaiter", function()
       assert.equal("x", inside(a.recv, a))
     end)
 
+    it("no select that there is no descriptor left for, but that is told", function()
+      local output = process.confined(20, [[
+        socket.setwaiter(function() print "asked" return coroutine.yield() end)
+        local a, b = socket.socketpair()
+        local full = {}
+        fill(full)
+        print(coroutine.wrap(function() return socket.select({a, b}, nil, 5) end)())
+        full[1]:close()
+        print(coroutine.wrap(function() return socket.select({a, b}, nil, 5) end)())
+      ]])
+      assert.match("^nil\tselect: Too many open files\tEMFILE\nasked\n", output)
+    end)
+
     it("until a listening socket rests no more, though there are no descriptors", function()
       local output = process.confined(20, [[
         local server = socket.listen("127.0.0.1", 0)

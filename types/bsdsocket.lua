@@ -30,7 +30,7 @@
 --
 -- A mistake of the program raises an error, as Lua's own functions do: a wrong type, a port of 70000, a negative
 -- count, a path that does not fit, a method called on something else (`bad argument #1 to 'bind' (socket expected,
--- got table)`). These are under *Raises* below; a wrong type is not mentioned every time.
+-- got table)`). These follow *Raises an error* below; a wrong type is not mentioned every time.
 --
 -- A failure of the world is returned: `nil, message, code`. The message begins with the call, names the address
 -- that was given, and ends with the system's text, so `assert` reads well:
@@ -355,6 +355,8 @@ function M.buffer(size) end
 --- Errors:
 --- * `EBADF`: something in the lists is closed.
 --- * raises: a list that is no table, an entry without a descriptor, a timeout that is negative or NaN.
+---
+--- Also `EMFILE` under another scheduler, which waits for a descriptor made for this.
 ---
 --- See select(2), poll(2); as Python's `select.select`.
 ---@param readers? bsdsocket.Pollable[]
@@ -1459,7 +1461,7 @@ function Socket:recvmsg(n, options) end
 --- repeat
 ---   list, count = assert(s:recvmmsg(64, 2048, nil, list))
 ---   for i = 1, count do print(list[i].data, list[i].address) end
---- until count == 0
+--- until list[count].data == "bye"
 --- ```
 ---
 --- With `into` no new tables are made: the earlier result is filled again, with the tables in it, and made
