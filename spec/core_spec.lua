@@ -72,7 +72,8 @@ describe("the module", function()
     if status ~= 0 then helper.skip "nm is not here" end
     local ours = {}
     for name in output:gmatch "%x+ %a ([%w_.]+)" do
-      if not name:find "^_" then ours[#ours + 1] = name end -- the sanitizers' begin so
+      -- the sanitizers' begin so; the other one is of what counts lines
+      if not name:find "^_" and name ~= "mangle_path" then ours[#ours + 1] = name end
     end
     assert.same({ "luaopen_bsdsocket_core" }, ours)
   end)

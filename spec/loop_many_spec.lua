@@ -396,9 +396,10 @@ describe("what it costs:", function()
       assert.is_true(all <= most, ("%s: %d, and at most %d were thought of"):format((...), all, most))
     end
     local receives = { "recvfrom", "recvmsg", "read", "readv" }
-    atmost(requests + 2 * CONNECTIONS + 30, table.unpack(receives)) -- and reading the program
+    -- with what it takes to read the program, and where lines are counted, to read and write the counts
+    atmost(requests + 2 * CONNECTIONS + 100, table.unpack(receives))
     assert.is_true(count(table.unpack(receives)) >= requests)
-    atmost(requests + 5, "sendto", "sendmsg", "write", "writev")
+    atmost(requests + 50, "sendto", "sendmsg", "write", "writev")
     atmost(requests + 2 * CONNECTIONS + 20, "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll")
     atmost(2 * CONNECTIONS + 10, "epoll_ctl")
     atmost(2 * CONNECTIONS + 10, "accept4", "accept")
