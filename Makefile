@@ -29,7 +29,7 @@ STRICT += -Werror
 endif
 HOUSE = -std=c99 -fPIC -fno-plt -fvisibility=hidden -pthread $(STRICT)
 
-CORE = $(BUILD)/bsdsocket/core.so
+SHARED = $(BUILD)/bsdsocket/core.so
 SOURCES := $(sort $(wildcard csrc/*.c))
 OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/%.o)
 MODULES := $(sort $(wildcard lua/*/*.lua lua/*/*/*.lua))
@@ -54,7 +54,7 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
 	deps-test-vm deps-test-scale bench bench-plot bench-calls bench-many bench-deps FORCE
 
-all: $(CORE) ## build the library for use from this checkout (what plain `make` does)
+all: $(SHARED) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
 ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
@@ -74,7 +74,7 @@ $(BUILD)/%.o: csrc/%.c $(BUILD)/flags
 	$(CC) $(HOUSE) $(CFLAGS) -MMD -MP -I"$$dir" -c -o $@ $<
 
 # nodelete: a helper thread may outlive lua_close, and must not return into unmapped code.
-$(CORE): $(OBJECTS)
+$(SHARED): $(OBJECTS)
 	@case $$(uname -s) in \
 	Darwin) how='-bundle -undefined dynamic_lookup' ;; \
 	*) how='-shared -Wl,-z,nodelete' ;; esac; \
@@ -158,7 +158,7 @@ bench-instr: deps-bench-instr all ## count the instructions of one call and the 
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR if given
 	@mkdir -p "$(SODIR)/bsdsocket"
-	cp $(CORE) "$(SODIR)/bsdsocket/core.so"
+	cp $(SHARED) "$(SODIR)/bsdsocket/core.so"
 	@for f in $(MODULES); do to="$(LUADIR)/$${f#lua/}"; \
 	mkdir -p "$${to%/*}" && echo "cp $$f $$to" && cp "$$f" "$$to" && chmod 644 "$$to" || exit 1; done
 

@@ -51,11 +51,11 @@ function here.library(library)
   end
 end
 
---- Those that are here and are wanted, in the order of the table; the first two, C, always.
+--- Those that are here and are wanted, in the order of the table; the first three, C and this library, always.
 function here.libraries()
   local list = {}
   for i, library in ipairs(config.libraries) do
-    if i <= 2 or here.wanted(library.name, "LIBRARY") then
+    if i <= 3 or here.wanted(library.name, "LIBRARY") then
       list[#list + 1] = here.library(library) or print(library.name .. " is not here")
     end
   end

@@ -4,7 +4,7 @@
 -- tells it:
 --
 --   ROUNDS=15              of each workload
---   WORKLOAD=x LIBRARY=y   only those whose names hold these patterns of Lua's; C is always among them
+--   WORKLOAD=x LIBRARY=y   only those whose names hold these patterns of Lua's; C and this library always
 --   CORE=1                 the processor that both programs are tied to
 --   RESULTS=file           where the values go; a run that is not complete keeps them only if this is said
 local config = require "bench.workloads"

@@ -51,6 +51,15 @@ describe("the Makefile #process #slow", function()
     assert.is_nil(makefile():match "%$%(shell[^)]")
   end)
 
+  it("has no variable of its own where the benchmark is told something by the environment", function()
+    local count = 0
+    for name in helper.read "bench/run.lua":match "^.-\n\n":gmatch "([%u]+)=" do
+      assert.is_nil(("\n" .. makefile()):find("\n" .. name .. " *[:?]?="), name)
+      count = count + 1
+    end
+    assert.is_true(count >= 5)
+  end)
+
   it("builds again what changed, and only that", function()
     local dir = copy()
     assert(os.execute("cd " .. dir .. " && rm -f csrc/* && mkdir -p csrc"))
