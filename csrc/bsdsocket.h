@@ -74,6 +74,7 @@ typedef struct bs_state bs_state;
 typedef struct bs_socket bs_socket;
 typedef struct bs_address bs_address;
 typedef struct bs_chunk bs_chunk;
+typedef struct bs_block bs_block;
 typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
@@ -103,6 +104,7 @@ struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
   const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
+  bs_block *block;   /* recvmmsg's, while no call has it (message.c); NULL: none */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
@@ -393,15 +395,19 @@ const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, sockle
                                  int family);
 BS_SELDOM void bs_pushothersender(lua_State *L, bs_state *st, const struct sockaddr *sa,
                                   socklen_t len, int family);
+static BS_STRAIGHT int bs_samebytes (const void *a, const void *b, socklen_t len) {
+  return len == sizeof(struct sockaddr_in) ? memcmp(a, b, sizeof(struct sockaddr_in)) == 0
+                                           : memcmp(a, b, len) == 0;
+}
+
 /* The same for the sender of a datagram, who seldom sends just one. */
-static BS_STRAIGHT void bs_pushsender (lua_State *L, bs_state *st, const struct sockaddr *sa,
-                                       socklen_t len, int family) {
+static BS_STRAIGHT void bs_pushsender (lua_State *L, bs_state *st, const void *sa, socklen_t len,
+                                       int family) {
   if (len == st->senderlen && len > 0 && family == st->senderfamily &&
-      (len == sizeof(struct sockaddr_in) ? memcmp(sa, st->sender, sizeof(struct sockaddr_in)) == 0
-                                         : memcmp(sa, st->sender, len) == 0))
+      bs_samebytes(sa, st->sender, len))
     lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
   else
-    bs_pushothersender(L, st, sa, len, family);
+    bs_pushothersender(L, st, (const struct sockaddr *)sa, len, family);
 }
 
 /* One form for what the kernel and users write in several; `family` for an address without any. */
@@ -525,6 +531,7 @@ int bs_pushcontrol(lua_State *L, int level, int type, const unsigned char *data,
 
 /* ---- message.c ---- */
 
+void bs_dropblock(bs_state *st); /* recvmmsg's room */
 void bs_openmessage(lua_State *L);
 
 /* ---- buffer.c ---- */

@@ -42,6 +42,7 @@ static int state_gc (lua_State *L) {
     st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
     st->scratch = NULL;
   }
+  bs_dropblock(st);
   bs_closeloop(L, st);
   st->alloc = refuse;
   bs_closepool(st);

@@ -410,7 +410,7 @@ static BS_STRAIGHT int recvfrom_finish (lua_State *L, bs_op *o) {
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
-  bs_pushsender(L, o->st, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
+  bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   handedover(r);
   return 2 + pushcut(L, r);
 }
