@@ -634,6 +634,11 @@ void bs_leaveloop(bs_state *st,
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
+/* ---- task.c, scope.c: loop.h has what they share with loop.c ---- */
+
+void bs_opentask(lua_State *L);
+void bs_openscope(lua_State *L);
+
 /* ---- waiter.c ---- */
 
 /* As bs_runintask, with another scheduler. */
