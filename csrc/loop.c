@@ -263,18 +263,9 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
     op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
   else if (want != BS_REST)
     op->rest = 0;
-  if (op->sock != NULL) {
-    op->sock->wants = want == BS_REST ? BS_WRITE : (unsigned char)want;
-    if (want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
-      loop->places[op->sock->fd].empty = 1;
-  }
-  if (op->timeout == 0) {
-    if (op->error == 0)
-      op->error = EAGAIN;
-    return BS_DONE;
-  }
-  op->error = 0;
-  return want;
+  if (op->sock != NULL && want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
+    loop->places[op->sock->fd].empty = 1;
+  return bs_wanted(op, want);
 }
 
 /* Lets the task wait for its operation: true, or op->error says why not. */
