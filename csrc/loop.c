@@ -117,6 +117,8 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
     return 0;
   if (p->known && p->sock == s && s != NULL)
     return 0;
+  if (forked(loop)) /* it would tell the parent; loop.run refuses to wait here */
+    return 0;
   if (s == NULL && p->reader != NULL)
     asked |= p->reader->wanted;
   if (s == NULL && p->writer != NULL)
