@@ -187,15 +187,21 @@ static void forgetplace (bs_loop *loop, int fd) {
   p->sock = NULL;
 }
 
+/* The descriptor is about to be closed or given up. */
+static void leaveplace (bs_loop *loop, int fd) {
+  if (fd < 0 || fd >= loop->size)
+    return;
+  if (loop->places[fd].known && !forked(loop))
+    (void)bs_engineremove(&loop->engine, fd, fd);
+  forgetplace(loop, fd);
+}
+
 void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
   if (loop == NULL || fd < 0)
     return;
-  if (fd < loop->size) { /* else it has no place; a select may have it all the same */
-    if (loop->places[fd].known && !forked(loop))
-      (void)bs_engineremove(&loop->engine, fd, fd);
-    forgetplace(loop, fd);
-  }
+  leaveplace(loop, fd);
+  /* without a place a select may have it all the same */
   while (loop->selecting.first != NULL)
     bs_makeready(loop->selecting.first);
 }
@@ -300,11 +306,10 @@ static int park (bs_task *t, bs_op *op, int want) {
   return 1;
 }
 
-/* The job's descriptor is about to be closed. */
+/* The job's descriptor is about to be closed. No select has it. */
 static void leavejob (bs_task *t) {
-  int fd = bs_jobfd(t->job);
   unpark(t);
-  bs_leaveloop(t->loop->st, fd);
+  leaveplace(t->loop, bs_jobfd(t->job));
 }
 
 void bs_forget (bs_task *t) {
