@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -38,12 +39,20 @@
 #define BS_STATE_LOOP 3   /* what `loop` points to */
 #define BS_STATE_NUV 3
 
-/* for what is off the straight way of a call, and would only make it longer */
+/* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
+** longer, and what is hardly ever done. After a system call each jump to another line of code costs more than what
+** is done there. */
 #if defined(__GNUC__)
+#define BS_STRAIGHT inline __attribute__((always_inline))
 #define BS_ASIDE __attribute__((noinline))
+#define BS_SELDOM __attribute__((noinline, cold))
+#define BS_LIKELY(x) __builtin_expect((x) != 0, 1)
 #define BS_UNREACHABLE __builtin_unreachable()
 #else
+#define BS_STRAIGHT inline
 #define BS_ASIDE
+#define BS_SELDOM
+#define BS_LIKELY(x) (x)
 #define BS_UNREACHABLE ((void)0)
 #endif
 
@@ -102,8 +111,9 @@ struct bs_state {
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake, never,
-    selecting; /* and what waiter.c keeps besides, by the addresses of these */
-  int closing; /* <close> variables of something cancelled are running: nobody may wait */
+    selecting;        /* and what waiter.c keeps besides, by the addresses of these */
+  int closing;        /* <close> variables of something cancelled are running: nobody may wait */
+  unsigned addresses; /* so many objects were made */
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
   int senderfamily;
@@ -154,7 +164,7 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
 
 /* The socket at 1 of a method. Leaves its metatable on the top: to pop it would take as many instructions as the
 ** rest of the check. So the caller asks for the number of arguments before. */
-static inline bs_socket *bs_self (lua_State *L) {
+static BS_STRAIGHT bs_socket *bs_self (lua_State *L) {
   void *p = lua_touserdata(L, 1);
   const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
   if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
@@ -245,7 +255,7 @@ struct bs_op {
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
-static inline void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+static BS_STRAIGHT void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
   op->kind = kind;
   op->st = st;
   op->sock = s;
@@ -279,7 +289,7 @@ typedef struct bs_hooks {
   lua_Hook own, main;
 } bs_hooks;
 
-static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
+static BS_STRAIGHT bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
   bs_hooks known;
   known.main = lua_gethook(st->main);
   known.own = L == st->main ? known.main : lua_gethook(L);
@@ -289,18 +299,19 @@ static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
 void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
 
 /* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
-void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
-bs_time bs_firstpatience(bs_op *op);                               /* of a call with a timeout */
-void bs_drive(lua_State *L, bs_op *op, int want, bs_hooks *known); /* after the first step */
+BS_SELDOM void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
+bs_time bs_firstpatience(bs_op *op); /* of a call with a timeout */
+BS_SELDOM void bs_drive(lua_State *L, bs_op *op, int want,
+                        bs_hooks *known); /* after the first step */
 
-static inline int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
+static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
   bs_time patience = BS_FOREVER;
-  if (op->st->aside != 0)
+  if (!BS_LIKELY(op->st->aside == 0))
     return bs_runaside(L, op);
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
-  if (op->timeout >= 0) {
+  if (!BS_LIKELY(op->timeout < 0)) {
     const bs_socket *s = op->sock;
     if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
         !(s->flags & (BS_NONBLOCK | BS_SHARED)))
@@ -343,8 +354,8 @@ int bs_failtext(lua_State *L, const char *call, const char *subject, int err);
 /* of the resolver's codes; err is the errno that EAI_SYSTEM refers to */
 int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err);
 /* of an operation; a may be NULL */
-int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
-int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
+BS_SELDOM int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
+BS_SELDOM int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
 int bs_raise(lua_State *L, const char *call, int err);
 int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
@@ -382,8 +393,19 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+BS_SELDOM void bs_pushothersender(lua_State *L, bs_state *st, const struct sockaddr *sa,
+                                  socklen_t len, int family);
 /* The same for the sender of a datagram, who seldom sends just one. */
-void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
+static BS_STRAIGHT void bs_pushsender (lua_State *L, bs_state *st, const struct sockaddr *sa,
+                                       socklen_t len, int family) {
+  if (len == st->senderlen && len > 0 && family == st->senderfamily &&
+      (len == sizeof(struct sockaddr_in) ? memcmp(sa, st->sender, sizeof(struct sockaddr_in)) == 0
+                                         : memcmp(sa, st->sender, len) == 0))
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
+  else
+    bs_pushothersender(L, st, sa, len, family);
+}
+
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);

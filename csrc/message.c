@@ -749,14 +749,13 @@ static int pushnames (lua_State *L) {
 }
 
 /* They go to the table on the top. */
-static void setmessage (lua_State *L, int names, const char *data, size_t len,
-                        const struct sockaddr_storage *from, socklen_t fromlen, int family,
-                        int flags) {
+static void setmessage (lua_State *L, int names, const bs_op *o, const char *data, size_t len,
+                        const struct sockaddr_storage *from, socklen_t fromlen, int flags) {
   lua_pushvalue(L, names);
   lua_pushlstring(L, data, len);
   lua_rawset(L, -3);
   lua_pushvalue(L, names + 1);
-  bs_pushsender(L, (const struct sockaddr *)from, fromlen, family);
+  bs_pushsender(L, o->st, (const struct sockaddr *)from, fromlen, o->sock->family);
   lua_rawset(L, -3);
   lua_pushvalue(L, names + 2);
   lua_pushinteger(L, flags);
@@ -831,7 +830,7 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
 /* What is in the chunk, or nothing. */
 static void sethere (lua_State *L, int names, const bs_receive *r, int flags) {
   const char *data = r->chunk != NULL ? r->chunk->data + r->chunk->start : "";
-  setmessage(L, names, data, r->got, &r->address, r->addrlen, r->op.sock->family, flags);
+  setmessage(L, names, &r->op, data, r->got, &r->address, r->addrlen, flags);
 }
 
 static int recvmsg_finish (lua_State *L, bs_op *o) {
@@ -1026,8 +1025,8 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
       const Header *h = &m->headers[i];
       const Slot *slot = &m->slots[i];
       size_t len = h->msg_len < r->n ? h->msg_len : r->n;
-      setmessage(L, names, (const char *)slot->piece.iov_base, len, &slot->address,
-                 h->msg_hdr.msg_namelen, o->sock->family, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
+      setmessage(L, names, o, (const char *)slot->piece.iov_base, len, &slot->address,
+                 h->msg_hdr.msg_namelen, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
     }
     lua_pop(L, 1);
   }

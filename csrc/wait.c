@@ -286,7 +286,7 @@ void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
 
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
-BS_ASIDE void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
+void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_State *mainthread = st->main;
   if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
       lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
@@ -383,7 +383,7 @@ int bs_wanted (bs_op *op, int want) {
 }
 
 /* What the first step did not end: `want` is its answer. */
-BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
+void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
   unsigned char collected = 0;
   for (;;) {
