@@ -281,6 +281,8 @@ int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 tim
 int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
+/* After a step that cannot go on: gives what to wait for, which s:events() tells; under timeout 0 it is BS_DONE. */
+int bs_wanted(bs_op *op, int want);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
@@ -662,6 +664,11 @@ void bs_leaveloop(bs_state *st,
                   int fd); /* before it is closed or given up: wakes who waits for it */
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
+
+/* ---- task.c, scope.c: loop.h has what they share with loop.c ---- */
+
+void bs_opentask(lua_State *L);
+void bs_openscope(lua_State *L);
 
 /* ---- waiter.c ---- */
 

@@ -370,6 +370,18 @@ int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
   return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
 }
 
+int bs_wanted (bs_op *op, int want) {
+  if (op->sock != NULL && want != BS_REST)
+    op->sock->wants = (unsigned char)want;
+  if (op->timeout == 0) {
+    if (op->error == 0)
+      op->error = EAGAIN;
+    return BS_DONE;
+  }
+  op->error = 0;
+  return want;
+}
+
 /* What the first step did not end: `want` is its answer. */
 void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
@@ -383,8 +395,8 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     }
     if (want == BS_DONE)
       return;
-    if (want != BS_AGAIN && want != BS_REST && op->sock != NULL)
-      op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
+    if (want != BS_AGAIN)
+      want = bs_wanted(op, want);
     if (want == BS_AGAIN) {
       vain = 0;
       if (op->timeout == 0 && (op->kind->traits & BS_TIMED) && !retry)
@@ -398,11 +410,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
           patience = time;
       }
     }
-    else if (op->timeout == 0) {
-      if (op->error == 0)
-        op->error = EAGAIN;
-    }
-    else {
+    else if (want != BS_DONE) {
       int r = await(op, want, &vain);
       if (r < 0 && errno != EINTR)
         op->error = errno;
