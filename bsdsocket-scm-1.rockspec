@@ -30,6 +30,7 @@ build = {
         "csrc/engine.c",
         "csrc/error.c",
         "csrc/interface.c",
+        "csrc/intern.c",
         "csrc/linuxaddress.c",
         "csrc/loop.c",
         "csrc/message.c",

@@ -3,8 +3,8 @@
 ** A family is one row of `families`: how its arguments become a sockaddr, what its fields are, how it
 ** looks as text. Those that only Linux has are in linuxaddress.c. Families without a row are raw bytes.
 **
-** Addresses are immutable and interned in a weak table keyed by their bytes, so equal ones are one
-** object; the bytes are brought into one form first (bs_normalize).
+** Addresses are immutable, and equal ones are one object (intern.c); so their bytes are brought into one form first
+** (bs_normalize).
 */
 #include "prefix.h"
 
@@ -72,27 +72,7 @@ void bs_normalize (bs_address *a, int family) {
 #endif
 }
 
-/* Pushes what tells an address from all others: for most an integer, which costs less than a string of bytes. */
-static void pushkey (lua_State *L, const bs_address *a) {
-  if (a->u.sa.sa_family == AF_INET && a->len == sizeof(struct sockaddr_in))
-    lua_pushinteger(L, (lua_Integer)a->u.in.sin_addr.s_addr << 16 | a->u.in.sin_port);
-  else
-    lua_pushlstring(L, (const char *)&a->u, a->len);
-}
-
-/* Pushes the object for the key on the top, if there is one. */
-static int pushknown (lua_State *L) {
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, BS_UP_ADDRESSES) != LUA_TNIL)
-    return 1;
-  lua_pop(L, 1);
-  return 0;
-}
-
-/* Puts a new one in the place of the key on the top. */
-static const bs_address *make (lua_State *L, const bs_address *form) {
-  bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
-  unsigned before = st->addresses;
+bs_address *bs_newaddress (lua_State *L, const bs_address *form) {
   size_t size = form->len < sizeof(struct sockaddr_in6)
                   ? sizeof(struct sockaddr_in6)
                   : form->len + 1u; /* a path ends with a zero */
@@ -101,15 +81,6 @@ static const bs_address *make (lua_State *L, const bs_address *form) {
   memcpy(a, form, offsetof(bs_address, u) + form->len);
   lua_pushvalue(L, BS_UP_ADDRESS);
   lua_setmetatable(L, -2);
-  lua_insert(L, -2);
-  if (st->addresses != before && pushknown(L)) { /* a finalizer, run just now, was faster */
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-    return (const bs_address *)lua_touserdata(L, -1);
-  }
-  lua_pushvalue(L, -2);
-  lua_rawset(L, BS_UP_ADDRESSES);
-  st->addresses++;
   return a;
 }
 
@@ -123,11 +94,7 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   memcpy(&form.u, sa, len < (socklen_t)sizeof(form.u) ? len : sizeof(form.u));
   form.len = len;
   bs_normalize(&form, family);
-  pushkey(L, &form);
-  if (!pushknown(L))
-    return make(L, &form);
-  lua_remove(L, -2);
-  return (const bs_address *)lua_touserdata(L, -1);
+  return bs_intern(L, &form);
 }
 
 void bs_pushothersender (lua_State *L, bs_state *st, const struct sockaddr *sa, socklen_t len,

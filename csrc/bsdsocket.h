@@ -25,19 +25,20 @@
 #define BS_VERSION "bsdsocket 0.1.0"
 
 /* upvalues that every C function of the library has */
-#define BS_UP_SOCKET lua_upvalueindex(1)    /* metatable of sockets */
-#define BS_UP_STATE lua_upvalueindex(2)     /* the bs_state, a full userdata */
-#define BS_UP_ADDRESS lua_upvalueindex(3)   /* metatable of addresses */
-#define BS_UP_ADDRESSES lua_upvalueindex(4) /* weak table: sockaddr bytes -> address */
-#define BS_UP_BUFFER lua_upvalueindex(5)    /* metatable of buffers */
-#define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
-#define BS_NUP 6
+#define BS_UP_SOCKET lua_upvalueindex(1)  /* metatable of sockets */
+#define BS_UP_STATE lua_upvalueindex(2)   /* the bs_state, a full userdata */
+#define BS_UP_ADDRESS lua_upvalueindex(3) /* metatable of addresses */
+#define BS_UP_BUFFER lua_upvalueindex(4)  /* metatable of buffers */
+#define BS_UP_POLLER lua_upvalueindex(5)  /* metatable of pollers */
+#define BS_NUP 5
 
 /* user values of the state */
-#define BS_STATE_TASK 1   /* metatable of tasks */
-#define BS_STATE_SENDER 2 /* the address of `sender` */
-#define BS_STATE_LOOP 3   /* what `loop` points to */
-#define BS_STATE_NUV 3
+#define BS_STATE_TASK 1      /* metatable of tasks */
+#define BS_STATE_SENDER 2    /* the address of `sender` */
+#define BS_STATE_LOOP 3      /* what `loop` points to */
+#define BS_STATE_ADDRESSES 4 /* the objects of `interned` */
+#define BS_STATE_HASHES 5    /* and its hashes */
+#define BS_STATE_NUV 5
 
 /* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
 ** longer, and what is hardly ever done. After a system call each jump to another line of code costs more than what
@@ -100,6 +101,15 @@ struct bs_chunk {
   char data[];
 };
 
+/* The addresses that are alive (intern.c). */
+typedef struct bs_interned {
+  uint32_t *hashes; /* 0: nobody has been there */
+  unsigned size;    /* 0, or a power of two */
+  unsigned used;    /* places, by the living and the dead */
+  unsigned made;    /* so many there have been */
+  uint64_t seed;
+} bs_interned;
+
 struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
   const void *meta;  /* sockets' metatable, as lua_topointer has it */
@@ -113,9 +123,9 @@ struct bs_state {
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake, never,
-    selecting;        /* and what waiter.c keeps besides, by the addresses of these */
-  int closing;        /* <close> variables of something cancelled are running: nobody may wait */
-  unsigned addresses; /* so many objects were made */
+    selecting; /* and what waiter.c keeps besides, by the addresses of these */
+  int closing; /* <close> variables of something cancelled are running: nobody may wait */
+  bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
   int senderfamily;
@@ -426,6 +436,14 @@ int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type
 int bs_addressargs(int family); /* how many arguments ADDR may be */
 void bs_openaddress(lua_State *L);
 
+bs_address *bs_newaddress(lua_State *L, const bs_address *form); /* pushes a copy: for intern.c */
+
+/* ---- intern.c ---- */
+
+/* Pushes the one object for these bytes, in the form that bs_normalize gives them. */
+const bs_address *bs_intern(lua_State *L, const bs_address *form);
+void bs_openintern(lua_State *L);
+
 /* ---- linuxaddress.c ---- */
 
 typedef struct bs_family {
@@ -693,9 +711,8 @@ void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or 
 #define BS_AT_SOCKET 1
 #define BS_AT_STATE 2
 #define BS_AT_ADDRESS 3
-#define BS_AT_ADDRESSES 4
-#define BS_AT_BUFFER 5
-#define BS_AT_POLLER 6
+#define BS_AT_BUFFER 4
+#define BS_AT_POLLER 5
 #define BS_AT_MODULE (BS_NUP + 1)
 #define BS_AT_METHODS (BS_NUP + 2)
 

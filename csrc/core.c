@@ -79,11 +79,6 @@ int luaopen_bsdsocket_core (lua_State *L) {
   newmetatable(L, "socket"); /* in the order of BS_AT_* */
   newstate(L);
   newmetatable(L, "address");
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
   newmetatable(L, "buffer");
   newmetatable(L, "poller");
   lua_newtable(L); /* the module */
@@ -99,6 +94,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opensendfile(L);
   bs_openmessage(L);
   bs_openoption(L);
+  bs_openintern(L);
   bs_openaddress(L);
   bs_openbuffer(L);
   bs_openpoller(L);
