@@ -3,8 +3,8 @@
 ** A family is one row of `families`: how its arguments become a sockaddr, what its fields are, how it
 ** looks as text. Those that only Linux has are in linuxaddress.c. Families without a row are raw bytes.
 **
-** Addresses are immutable and interned in a weak table keyed by their bytes, so equal ones are one
-** object; the bytes are brought into one form first (bs_normalize).
+** Addresses are immutable, and equal ones are one object (intern.c); so their bytes are brought into one form first
+** (bs_normalize).
 */
 #include "prefix.h"
 
@@ -72,13 +72,16 @@ void bs_normalize (bs_address *a, int family) {
 #endif
 }
 
-/* Pushes the object for the bytes on the top, if there is one. */
-static int pushknown (lua_State *L) {
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, BS_UP_ADDRESSES) != LUA_TNIL)
-    return 1;
-  lua_pop(L, 1);
-  return 0;
+bs_address *bs_newaddress (lua_State *L, const bs_address *form) {
+  size_t size = form->len < sizeof(struct sockaddr_in6)
+                  ? sizeof(struct sockaddr_in6)
+                  : form->len + 1u; /* a path ends with a zero */
+  bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
+  memset(a, 0, offsetof(bs_address, u) + size);
+  memcpy(a, form, offsetof(bs_address, u) + form->len);
+  lua_pushvalue(L, BS_UP_ADDRESS);
+  lua_setmetatable(L, -2);
+  return a;
 }
 
 const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, socklen_t len,
@@ -91,38 +94,11 @@ const bs_address *bs_pushaddress (lua_State *L, const struct sockaddr *sa, sockl
   memcpy(&form.u, sa, len < (socklen_t)sizeof(form.u) ? len : sizeof(form.u));
   form.len = len;
   bs_normalize(&form, family);
-  lua_pushlstring(L, (const char *)&form.u, form.len);
-  if (pushknown(L))
-    lua_remove(L, -2);
-  else {
-    size_t size = form.len < sizeof(struct sockaddr_in6)
-                    ? sizeof(struct sockaddr_in6)
-                    : form.len + 1u; /* a path ends with a zero */
-    bs_address *a = (bs_address *)lua_newuserdatauv(L, offsetof(bs_address, u) + size, 0);
-    memset(a, 0, offsetof(bs_address, u) + size);
-    memcpy(a, &form, offsetof(bs_address, u) + form.len);
-    lua_pushvalue(L, BS_UP_ADDRESS);
-    lua_setmetatable(L, -2);
-    lua_insert(L, -2);
-    if (pushknown(L)) { /* a finalizer, run just now, was faster */
-      lua_replace(L, -3);
-      lua_pop(L, 1);
-    }
-    else {
-      lua_pushvalue(L, -2);
-      lua_rawset(L, BS_UP_ADDRESSES);
-    }
-  }
-  return (const bs_address *)lua_touserdata(L, -1);
+  return bs_intern(L, &form);
 }
 
-void bs_pushsender (lua_State *L, const struct sockaddr *sa, socklen_t len, int family) {
-  bs_state *st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
-  if (len == st->senderlen && len > 0 && family == st->senderfamily &&
-      memcmp(sa, st->sender, len) == 0) {
-    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
-    return;
-  }
+void bs_pushothersender (lua_State *L, bs_state *st, const struct sockaddr *sa, socklen_t len,
+                         int family) {
   bs_pushaddress(L, sa, len, family);
   if (len <= (socklen_t)sizeof(st->sender)) {
     lua_pushvalue(L, -1);

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -24,26 +25,35 @@
 #define BS_VERSION "bsdsocket 0.1.0"
 
 /* upvalues that every C function of the library has */
-#define BS_UP_SOCKET lua_upvalueindex(1)    /* metatable of sockets */
-#define BS_UP_STATE lua_upvalueindex(2)     /* the bs_state, a full userdata */
-#define BS_UP_ADDRESS lua_upvalueindex(3)   /* metatable of addresses */
-#define BS_UP_ADDRESSES lua_upvalueindex(4) /* weak table: sockaddr bytes -> address */
-#define BS_UP_BUFFER lua_upvalueindex(5)    /* metatable of buffers */
-#define BS_UP_POLLER lua_upvalueindex(6)    /* metatable of pollers */
-#define BS_NUP 6
+#define BS_UP_SOCKET lua_upvalueindex(1)  /* metatable of sockets */
+#define BS_UP_STATE lua_upvalueindex(2)   /* the bs_state, a full userdata */
+#define BS_UP_ADDRESS lua_upvalueindex(3) /* metatable of addresses */
+#define BS_UP_BUFFER lua_upvalueindex(4)  /* metatable of buffers */
+#define BS_UP_POLLER lua_upvalueindex(5)  /* metatable of pollers */
+#define BS_NUP 5
 
 /* user values of the state */
-#define BS_STATE_TASK 1   /* metatable of tasks */
-#define BS_STATE_SENDER 2 /* the address of `sender` */
-#define BS_STATE_LOOP 3   /* what `loop` points to */
-#define BS_STATE_NUV 3
+#define BS_STATE_TASK 1      /* metatable of tasks */
+#define BS_STATE_SENDER 2    /* the address of `sender` */
+#define BS_STATE_LOOP 3      /* what `loop` points to */
+#define BS_STATE_ADDRESSES 4 /* the objects of `interned` */
+#define BS_STATE_HASHES 5    /* and its hashes */
+#define BS_STATE_NUV 5
 
-/* for what is off the straight way of a call, and would only make it longer */
+/* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
+** longer, and what is hardly ever done. After a system call each jump to another line of code costs more than what
+** is done there. */
 #if defined(__GNUC__)
+#define BS_STRAIGHT inline __attribute__((always_inline))
 #define BS_ASIDE __attribute__((noinline))
+#define BS_SELDOM __attribute__((noinline, cold))
+#define BS_LIKELY(x) __builtin_expect((x) != 0, 1)
 #define BS_UNREACHABLE __builtin_unreachable()
 #else
+#define BS_STRAIGHT inline
 #define BS_ASIDE
+#define BS_SELDOM
+#define BS_LIKELY(x) (x)
 #define BS_UNREACHABLE ((void)0)
 #endif
 
@@ -65,6 +75,7 @@ typedef struct bs_state bs_state;
 typedef struct bs_socket bs_socket;
 typedef struct bs_address bs_address;
 typedef struct bs_chunk bs_chunk;
+typedef struct bs_block bs_block;
 typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
 typedef struct bs_op bs_op;
@@ -90,10 +101,20 @@ struct bs_chunk {
   char data[];
 };
 
+/* The addresses that are alive (intern.c). */
+typedef struct bs_interned {
+  uint32_t *hashes; /* 0: nobody has been there */
+  unsigned size;    /* 0, or a power of two */
+  unsigned used;    /* places, by the living and the dead */
+  unsigned made;    /* so many there have been */
+  uint64_t seed;
+} bs_interned;
+
 struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
   const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
+  bs_block *block;   /* recvmmsg's, while no call has it (message.c); NULL: none */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
@@ -104,6 +125,7 @@ struct bs_state {
   char wait, wake, never,
     selecting; /* and what waiter.c keeps besides, by the addresses of these */
   int closing; /* <close> variables of something cancelled are running: nobody may wait */
+  bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
   int senderfamily;
@@ -154,7 +176,7 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
 
 /* The socket at 1 of a method. Leaves its metatable on the top: to pop it would take as many instructions as the
 ** rest of the check. So the caller asks for the number of arguments before. */
-static inline bs_socket *bs_self (lua_State *L) {
+static BS_STRAIGHT bs_socket *bs_self (lua_State *L) {
   void *p = lua_touserdata(L, 1);
   const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
   if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
@@ -245,7 +267,7 @@ struct bs_op {
 };
 
 /* For `s`, under its timeout; without one (NULL) for ever. */
-static inline void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
+static BS_STRAIGHT void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
   op->kind = kind;
   op->st = st;
   op->sock = s;
@@ -269,6 +291,8 @@ int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 tim
 int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
 int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
+/* After a step that cannot go on: gives what to wait for, which s:events() tells; under timeout 0 it is BS_DONE. */
+int bs_wanted(bs_op *op, int want);
 double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
 bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
 
@@ -277,7 +301,7 @@ typedef struct bs_hooks {
   lua_Hook own, main;
 } bs_hooks;
 
-static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
+static BS_STRAIGHT bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
   bs_hooks known;
   known.main = lua_gethook(st->main);
   known.own = L == st->main ? known.main : lua_gethook(L);
@@ -287,18 +311,19 @@ static inline bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
 void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
 
 /* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
-void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
-bs_time bs_firstpatience(bs_op *op);                               /* of a call with a timeout */
-void bs_drive(lua_State *L, bs_op *op, int want, bs_hooks *known); /* after the first step */
+BS_SELDOM void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
+bs_time bs_firstpatience(bs_op *op); /* of a call with a timeout */
+BS_SELDOM void bs_drive(lua_State *L, bs_op *op, int want,
+                        bs_hooks *known); /* after the first step */
 
-static inline int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
+static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
   bs_time patience = BS_FOREVER;
-  if (op->st->aside != 0)
+  if (!BS_LIKELY(op->st->aside == 0))
     return bs_runaside(L, op);
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
-  if (op->timeout >= 0) {
+  if (!BS_LIKELY(op->timeout < 0)) {
     const bs_socket *s = op->sock;
     if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
         !(s->flags & (BS_NONBLOCK | BS_SHARED)))
@@ -341,8 +366,8 @@ int bs_failtext(lua_State *L, const char *call, const char *subject, int err);
 /* of the resolver's codes; err is the errno that EAI_SYSTEM refers to */
 int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err);
 /* of an operation; a may be NULL */
-int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
-int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
+BS_SELDOM int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
+BS_SELDOM int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
 int bs_raise(lua_State *L, const char *call, int err);
 int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
@@ -380,8 +405,23 @@ const bs_address *bs_checkaddress(lua_State *L, int arg);
 /* Pushes the one object for these bytes; nil when len is 0 (an unnamed one for AF_UNIX as family). */
 const bs_address *bs_pushaddress(lua_State *L, const struct sockaddr *sa, socklen_t len,
                                  int family);
+BS_SELDOM void bs_pushothersender(lua_State *L, bs_state *st, const struct sockaddr *sa,
+                                  socklen_t len, int family);
+static BS_STRAIGHT int bs_samebytes (const void *a, const void *b, socklen_t len) {
+  return len == sizeof(struct sockaddr_in) ? memcmp(a, b, sizeof(struct sockaddr_in)) == 0
+                                           : memcmp(a, b, len) == 0;
+}
+
 /* The same for the sender of a datagram, who seldom sends just one. */
-void bs_pushsender(lua_State *L, const struct sockaddr *sa, socklen_t len, int family);
+static BS_STRAIGHT void bs_pushsender (lua_State *L, bs_state *st, const void *sa, socklen_t len,
+                                       int family) {
+  if (len == st->senderlen && len > 0 && family == st->senderfamily &&
+      bs_samebytes(sa, st->sender, len))
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SENDER);
+  else
+    bs_pushothersender(L, st, (const struct sockaddr *)sa, len, family);
+}
+
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
@@ -395,6 +435,14 @@ int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type
                    bs_next next);
 int bs_addressargs(int family); /* how many arguments ADDR may be */
 void bs_openaddress(lua_State *L);
+
+bs_address *bs_newaddress(lua_State *L, const bs_address *form); /* pushes a copy: for intern.c */
+
+/* ---- intern.c ---- */
+
+/* Pushes the one object for these bytes, in the form that bs_normalize gives them. */
+const bs_address *bs_intern(lua_State *L, const bs_address *form);
+void bs_openintern(lua_State *L);
 
 /* ---- linuxaddress.c ---- */
 
@@ -503,6 +551,7 @@ int bs_pushcontrol(lua_State *L, int level, int type, const unsigned char *data,
 
 /* ---- message.c ---- */
 
+void bs_dropblock(bs_state *st); /* recvmmsg's room */
 void bs_openmessage(lua_State *L);
 
 /* ---- buffer.c ---- */
@@ -634,6 +683,11 @@ void bs_leaveloop(bs_state *st,
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
+/* ---- task.c, scope.c: loop.h has what they share with loop.c ---- */
+
+void bs_opentask(lua_State *L);
+void bs_openscope(lua_State *L);
+
 /* ---- waiter.c ---- */
 
 /* As bs_runintask, with another scheduler. */
@@ -657,9 +711,8 @@ void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or 
 #define BS_AT_SOCKET 1
 #define BS_AT_STATE 2
 #define BS_AT_ADDRESS 3
-#define BS_AT_ADDRESSES 4
-#define BS_AT_BUFFER 5
-#define BS_AT_POLLER 6
+#define BS_AT_BUFFER 4
+#define BS_AT_POLLER 5
 #define BS_AT_MODULE (BS_NUP + 1)
 #define BS_AT_METHODS (BS_NUP + 2)
 

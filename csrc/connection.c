@@ -215,13 +215,13 @@ typedef struct accept_op {
   struct sockaddr_storage peer;
 } accept_op;
 
-static int accept_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
   accept_op *op = (accept_op *)o;
   (void)patience; /* O_NONBLOCK tells the kernel */
   op->len = sizeof(op->peer);
   int fd = sys_accept(o->sock->fd, (struct sockaddr *)&op->peer, &op->len);
-  if (fd < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
+  if (!BS_LIKELY(fd >= 0)) {
+    if (bs_isagain(errno))
       return BS_READ;
     if (errno == EINTR)
       return BS_AGAIN;
@@ -236,7 +236,7 @@ static int accept_step (bs_op *o, bs_time patience) {
   return BS_DONE;
 }
 
-static int accept_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int accept_finish (lua_State *L, bs_op *o) {
   accept_op *op = (accept_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
@@ -246,7 +246,7 @@ static int accept_finish (lua_State *L, bs_op *o) {
 }
 
 /* An iterator has no place for nil, message, code: it raises, as that of file:lines does. */
-static int clients_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int clients_finish (lua_State *L, bs_op *o) {
   if (o->error == 0)
     return accept_finish(L, o);
   if (o->sock->fd < 0)
@@ -259,13 +259,13 @@ static const bs_kind accept_kind =
 static const bs_kind clients_kind =
   BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
 
-static int doaccept (lua_State *L, const bs_kind *kind) {
+static BS_STRAIGHT int doaccept (lua_State *L, const bs_kind *kind) {
   bs_socket *s = bs_self(L);
   accept_op op;
   lua_settop(L, 1);
   bs_initop(&op.op, kind, s->st, s);
   op.conn = bs_newsocket(L, s->family, s->type, s->protocol);
-  return bs_run(L, &op.op);
+  return bs_runinline(L, &op.op, kind);
 }
 
 /* s:accept() */

@@ -42,6 +42,7 @@ static int state_gc (lua_State *L) {
     st->alloc(st->allocdata, st->scratch, sizeof(bs_chunk) + st->scratch->size, 0);
     st->scratch = NULL;
   }
+  bs_dropblock(st);
   bs_closeloop(L, st);
   st->alloc = refuse;
   bs_closepool(st);
@@ -78,11 +79,6 @@ int luaopen_bsdsocket_core (lua_State *L) {
   newmetatable(L, "socket"); /* in the order of BS_AT_* */
   newstate(L);
   newmetatable(L, "address");
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
   newmetatable(L, "buffer");
   newmetatable(L, "poller");
   lua_newtable(L); /* the module */
@@ -98,10 +94,13 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opensendfile(L);
   bs_openmessage(L);
   bs_openoption(L);
+  bs_openintern(L);
   bs_openaddress(L);
   bs_openbuffer(L);
   bs_openpoller(L);
   bs_openloop(L);
+  bs_opentask(L); /* these two add to loop's functions */
+  bs_openscope(L);
   bs_openwaiter(L);
   bs_openselect(L);
   bs_openresolve(L);

@@ -737,33 +737,17 @@ static void pushcontrol (lua_State *L, Inbox *box) {
 
 /* ==== receiving ==== */
 
-/* The fields that every received message has. Their names are pushed once for all messages of a call; gives
-** where. */
-static int pushnames (lua_State *L) {
-  luaL_checkstack(L, 8, NULL);
-  lua_pushliteral(L, "data");
-  lua_pushliteral(L, "address");
-  lua_pushliteral(L, "flags");
-  lua_pushliteral(L, "truncated");
-  return lua_gettop(L) - 3;
-}
-
-/* They go to the table on the top. */
-static void setmessage (lua_State *L, int names, const char *data, size_t len,
-                        const struct sockaddr_storage *from, socklen_t fromlen, int family,
-                        int flags) {
-  lua_pushvalue(L, names);
+/* The fields that every received message has go to the table on the top; the sender is at an index. */
+static BS_STRAIGHT void setmessage (lua_State *L, const char *data, size_t len, int sender,
+                                    int flags) {
   lua_pushlstring(L, data, len);
-  lua_rawset(L, -3);
-  lua_pushvalue(L, names + 1);
-  bs_pushsender(L, (const struct sockaddr *)from, fromlen, family);
-  lua_rawset(L, -3);
-  lua_pushvalue(L, names + 2);
+  lua_setfield(L, -2, "data");
+  lua_pushvalue(L, sender);
+  lua_setfield(L, -2, "address");
   lua_pushinteger(L, flags);
-  lua_rawset(L, -3);
-  lua_pushvalue(L, names + 3);
+  lua_setfield(L, -2, "flags");
   lua_pushboolean(L, (flags & MSG_TRUNC) != 0);
-  lua_rawset(L, -3);
+  lua_setfield(L, -2, "truncated");
 }
 
 /* For no bytes of a stream nobody waits; but there may be an error without any. */
@@ -829,9 +813,12 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
 }
 
 /* What is in the chunk, or nothing. */
-static void sethere (lua_State *L, int names, const bs_receive *r, int flags) {
+static void sethere (lua_State *L, const bs_receive *r, int flags) {
   const char *data = r->chunk != NULL ? r->chunk->data + r->chunk->start : "";
-  setmessage(L, names, data, r->got, &r->address, r->addrlen, r->op.sock->family, flags);
+  bs_pushsender(L, r->op.st, &r->address, r->addrlen, r->op.sock->family);
+  lua_insert(L, -2);
+  setmessage(L, data, r->got, lua_gettop(L) - 1, flags);
+  lua_remove(L, -2);
 }
 
 static int recvmsg_finish (lua_State *L, bs_op *o) {
@@ -841,9 +828,9 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
     return bs_failop(L, o, NULL);
   if (r->chunk != NULL)
     bs_mark(r); /* before anything can fail */
-  int names = pushnames(L);
+  luaL_checkstack(L, 8, NULL);
   lua_createtable(L, 0, 6);
-  sethere(L, names, r, m->flags);
+  sethere(L, r, m->flags);
   pushfds(L, m->box);
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box);
@@ -889,84 +876,122 @@ static int message_recvmsg (lua_State *L) {
 
 /* ---- several at once ---- */
 
-/* What a call has allocated. With the state's allocator, and not as a userdata: most of it will never be
-** touched, and the collector should not hurry for its sake. */
-typedef struct Block {
-  const bs_state *st;
-  void *memory;
-  size_t size;
-} Block;
-
-#define BLOCK lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
-
-static void freeblock (Block *b) {
-  if (b->memory != NULL)
-    b->st->alloc(b->st->allocdata, b->memory, b->size, 0);
-  b->memory = NULL;
-}
-
-static int block_gc (lua_State *L) {
-  freeblock((Block *)lua_touserdata(L, 1));
-  return 0;
-}
-
-/* What a header points to. In a block there are first `count` headers, then as many slots, then the bytes. */
+/* What a header points to; the bytes follow. */
 typedef struct Slot {
   struct iovec piece;
   struct sockaddr_storage address;
 } Slot;
 
-typedef struct recvmmsg_op {
-  bs_receive r;   /* the first member; n is that of one message */
-  Block *block;   /* on the stack */
-  unsigned count; /* so many at most */
-  unsigned got;
-  Header *headers; /* in the block; NULL: the one message is in r */
-  Slot *slots;
-} recvmmsg_op;
+/* Room for `count` messages of n bytes: this, as many headers, as many slots. With the state's allocator, and not as
+** a userdata: most of it will never be touched, and the collector should not hurry for its sake. The state keeps one
+** for the next call. */
+struct bs_block {
+  size_t n;
+  unsigned count;
+  Header headers[];
+};
 
-/* False when memory is out. */
-static int makeblock (recvmmsg_op *m) {
-  const bs_state *st = m->r.op.st;
-  Block *b = m->block;
-  size_t size = m->count * (sizeof(Header) + sizeof(Slot) + m->r.n);
-  if (b->memory == NULL) {
-    b->memory = st->alloc(st->allocdata, NULL, 0, size);
-    b->st = st;
-    b->size = size;
-  }
-  if (b->memory == NULL)
-    return 0;
-  m->headers = (Header *)b->memory;
-  m->slots = (Slot *)(void *)(m->headers + m->count);
-  char *bytes = (char *)(m->slots + m->count);
-  for (unsigned i = 0; i < m->count; i++) {
-    struct msghdr *h = &m->headers[i].msg_hdr;
-    Slot *slot = &m->slots[i];
-    memset(h, 0, sizeof(*h));
+/* A call's own block. The collector gives it back where an error was raised. */
+typedef struct Hold {
+  bs_state *st;
+  bs_block *block; /* NULL: none now */
+} Hold;
+
+#define HOLD lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
+#define MOSTKEPT ((size_t)1 << 20)
+#define ALIGNMENT sizeof(void *)
+
+/* From slot to slot. */
+static size_t stride (size_t n) {
+  return sizeof(Slot) + (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t blocksize (unsigned count, size_t n) {
+  return offsetof(bs_block, headers) + count * (sizeof(Header) + stride(n));
+}
+
+static bs_block *newblock (const bs_state *st, unsigned count, size_t n) {
+  bs_block *b = (bs_block *)st->alloc(st->allocdata, NULL, 0, blocksize(count, n));
+  if (b == NULL)
+    return NULL;
+  b->n = n;
+  b->count = count;
+  memset(b->headers, 0, count * sizeof(Header));
+  char *place = (char *)(b->headers + count);
+  for (unsigned i = 0; i < count; i++, place += stride(n)) {
+    struct msghdr *h = &b->headers[i].msg_hdr;
+    Slot *slot = (Slot *)(void *)place;
+    slot->piece.iov_base = slot + 1;
+    slot->piece.iov_len = n;
     h->msg_name = &slot->address;
-    h->msg_namelen = sizeof(slot->address);
     h->msg_iov = &slot->piece;
     h->msg_iovlen = 1;
-    slot->piece.iov_base = bytes + i * m->r.n;
-    slot->piece.iov_len = m->r.n;
   }
+  return b;
+}
+
+static void freeblock (const bs_state *st, bs_block *b) {
+  if (b != NULL)
+    st->alloc(st->allocdata, b, blocksize(b->count, b->n), 0);
+}
+
+void bs_dropblock (bs_state *st) {
+  freeblock(st, st->block);
+  st->block = NULL;
+}
+
+/* False when memory is out. */
+static int takeblock (Hold *hold, unsigned count, size_t n) {
+  bs_state *st = hold->st;
+  bs_block *b = st->block;
+  if (b != NULL && b->count == count && b->n == n)
+    st->block = NULL;
+  else if ((b = newblock(st, count, n)) == NULL)
+    return 0;
+  for (unsigned i = 0; i < count; i++)
+    b->headers[i].msg_hdr.msg_namelen = sizeof(struct sockaddr_storage);
+  hold->block = b;
   return 1;
 }
+
+static void giveback (Hold *hold) {
+  bs_state *st = hold->st;
+  bs_block *b = hold->block;
+  hold->block = NULL;
+  if (b != NULL && blocksize(b->count, b->n) <= MOSTKEPT) {
+    bs_dropblock(st);
+    st->block = b;
+  }
+  else
+    freeblock(st, b);
+}
+
+static int hold_gc (lua_State *L) {
+  giveback((Hold *)lua_touserdata(L, 1));
+  return 0;
+}
+
+typedef struct recvmmsg_op {
+  bs_receive r;   /* the first member; n is that of one message */
+  Hold *hold;     /* on the stack; without a block the one message is in r */
+  unsigned count; /* so many at most */
+  unsigned got;
+} recvmmsg_op;
 
 /* The end of a connection comes again and again, as messages without bytes: once is enough. */
 static unsigned withoutends (const recvmmsg_op *m, unsigned got) {
   const bs_socket *s = m->r.op.sock;
+  const Header *headers = m->hold->block->headers;
   if (s->type == SOCK_STREAM) {
     for (unsigned i = 0; i < got; i++)
-      if (m->headers[i].msg_len == 0)
+      if (headers[i].msg_len == 0)
         return i + 1;
   }
 #if defined(POLLRDHUP)
   else if (s->type == SOCK_SEQPACKET && got == m->count) {
     struct pollfd p = {s->fd, POLLRDHUP, 0};
-    if (m->headers[got - 1].msg_len == 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLRDHUP))
-      while (got > 1 && m->headers[got - 2].msg_len == 0)
+    if (headers[got - 1].msg_len == 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLRDHUP))
+      while (got > 1 && headers[got - 2].msg_len == 0)
         got--;
   }
 #endif
@@ -976,21 +1001,24 @@ static unsigned withoutends (const recvmmsg_op *m, unsigned got) {
 static int recvmmsg_step (bs_op *o, bs_time patience) {
   recvmmsg_op *m = (recvmmsg_op *)o;
   bs_receive *r = &m->r;
-  m->headers = NULL;
   if (bs_serveheld(r)) {
     m->got = 1;
     return BS_DONE;
   }
   if (wantsnothing(r))
     return BS_DONE;
-  if (o->sock->fd < 0 || !makeblock(m)) {
+  if (o->sock->fd < 0 || !takeblock(m->hold, m->count, r->n)) {
     o->error = o->sock->fd < 0 ? EBADF : BS_ENOMEM;
     return BS_DONE;
   }
   unsigned count = r->flags & MSG_PEEK ? 1 : m->count; /* it would show the same one every time */
-  int got = sys_recvmmsg(o->sock->fd, m->headers, count, r->flags | bs_dontwait(patience));
-  if (got < 0)
-    return bs_notreceived(r);
+  int got =
+    sys_recvmmsg(o->sock->fd, m->hold->block->headers, count, r->flags | bs_dontwait(patience));
+  if (got < 0) {
+    int want = bs_notreceived(r);
+    giveback(m->hold);
+    return want;
+  }
   m->got = withoutends(m, (unsigned)got);
   return BS_DONE;
 }
@@ -1005,35 +1033,50 @@ static void pushplace (lua_State *L, int idx, lua_Integer i) {
   lua_rawseti(L, idx, i);
 }
 
+static void setmessages (lua_State *L, int idx, const recvmmsg_op *m) {
+  const bs_op *o = &m->r.op;
+  const Header *headers = m->hold->block->headers;
+  const struct msghdr *before = NULL; /* whose sender is on the top */
+  lua_pushnil(L);
+  int sender = lua_gettop(L);
+  for (unsigned i = 0; i < m->got; i++) {
+    const struct msghdr *h = &headers[i].msg_hdr;
+    size_t len = headers[i].msg_len < m->r.n ? headers[i].msg_len : m->r.n;
+    if (before == NULL || h->msg_namelen != before->msg_namelen ||
+        !bs_samebytes(h->msg_name, before->msg_name, h->msg_namelen)) {
+      bs_pushsender(L, o->st, h->msg_name, h->msg_namelen, o->sock->family);
+      lua_replace(L, sender);
+    }
+    before = h;
+    pushplace(L, idx, (lua_Integer)i + 1);
+    setmessage(L, (const char *)h->msg_iov->iov_base, len, sender,
+               h->msg_flags & ~MSG_CMSG_CLOEXEC);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
 static int recvmmsg_finish (lua_State *L, bs_op *o) {
   const recvmmsg_op *m = (const recvmmsg_op *)o;
   const bs_receive *r = &m->r;
   int idx = 5; /* where message_recvmmsg has `into` */
-  if (o->error != 0) {
-    freeblock(m->block);
+  if (o->error != 0)
     return bs_failop(L, o, NULL);
-  }
   if (lua_isnil(L, idx)) {
     lua_createtable(L, (int)m->got, 0);
     lua_replace(L, idx);
   }
-  int names = pushnames(L);
-  for (unsigned i = 0; i < m->got; i++) {
-    pushplace(L, idx, (lua_Integer)i + 1);
-    if (m->headers == NULL)
-      sethere(L, names, r, r->cut ? MSG_TRUNC : 0);
-    else {
-      const Header *h = &m->headers[i];
-      const Slot *slot = &m->slots[i];
-      size_t len = h->msg_len < r->n ? h->msg_len : r->n;
-      setmessage(L, names, (const char *)slot->piece.iov_base, len, &slot->address,
-                 h->msg_hdr.msg_namelen, o->sock->family, h->msg_hdr.msg_flags & ~MSG_CMSG_CLOEXEC);
-    }
+  luaL_checkstack(L, 8, NULL);
+  if (m->hold->block != NULL)
+    setmessages(L, idx, m);
+  else if (m->got > 0) {
+    pushplace(L, idx, 1);
+    sethere(L, r, r->cut ? MSG_TRUNC : 0);
     lua_pop(L, 1);
   }
   if (r->chunk != NULL)
     bs_handedover(r);
-  freeblock(m->block);
+  giveback(m->hold);
   lua_Unsigned last = lua_rawlen(L, idx);
   for (last = last < MOSTMESSAGES ? last : MOSTMESSAGES; last > m->got; last--) {
     lua_pushnil(L);
@@ -1047,12 +1090,13 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
 static const bs_kind recvmmsg_kind =
   BS_KIND("recvmmsg", recvmmsg_op, BS_RECEIVES, recvmmsg_step, recvmmsg_finish);
 
-static Block *newblock (lua_State *L) {
-  Block *b = (Block *)lua_newuserdatauv(L, sizeof(Block), 0);
-  b->memory = NULL;
-  lua_pushvalue(L, BLOCK);
+static Hold *newhold (lua_State *L, bs_state *st) {
+  Hold *hold = (Hold *)lua_newuserdatauv(L, sizeof(Hold), 0);
+  hold->st = st;
+  hold->block = NULL;
+  lua_pushvalue(L, HOLD);
   lua_setmetatable(L, -2);
-  return b;
+  return hold;
 }
 
 /* s:recvmmsg(count, n [, flags [, into]]) */
@@ -1071,9 +1115,7 @@ static int message_recvmmsg (lua_State *L) {
   m.r.n = (size_t)n;
   m.count = (unsigned)count;
   m.got = 0;
-  m.headers = NULL;
-  m.slots = NULL;
-  m.block = newblock(L);
+  m.hold = newhold(L, s->st);
   return bs_run(L, &m.r.op);
 }
 
@@ -1099,5 +1141,5 @@ static void setmethod (lua_State *L, const char *name, lua_CFunction f, lua_CFun
 void bs_openmessage (lua_State *L) {
   bs_setfuncs(L, BS_AT_METHODS, methods);
   setmethod(L, "recvmsg", message_recvmsg, inbox_gc);
-  setmethod(L, "recvmmsg", message_recvmmsg, block_gc);
+  setmethod(L, "recvmmsg", message_recvmmsg, hold_gc);
 }

@@ -31,7 +31,7 @@ typedef struct send_op {
   const bs_address *to; /* on the stack, or NULL */
 } send_op;
 
-static ssize_t sendonce (const send_op *op, bs_time patience) {
+static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_time patience) {
   int flags = op->flags | MSG_NOSIGNAL | bs_dontwait(patience);
   const char *data = op->data + op->sent;
   size_t len = op->len - op->sent;
@@ -50,7 +50,7 @@ int bs_notsent (bs_op *o) {
   return BS_DONE;
 }
 
-static int send_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int send_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
@@ -59,7 +59,7 @@ static int send_step (bs_op *o, bs_time patience) {
   return BS_DONE;
 }
 
-static int send_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int send_finish (lua_State *L, bs_op *o) {
   const send_op *op = (const send_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, op->to);
@@ -67,7 +67,7 @@ static int send_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static int sendall_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int sendall_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
@@ -76,7 +76,7 @@ static int sendall_step (bs_op *o, bs_time patience) {
   return op->sent < op->len ? BS_AGAIN : BS_DONE; /* a signal may have cut it short */
 }
 
-static int sendall_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int sendall_finish (lua_State *L, bs_op *o) {
   const send_op *op = (const send_op *)o;
   int n = 0;
   if (o->error != 0)
@@ -96,8 +96,8 @@ static void checkflags (lua_State *L, int arg, send_op *op) {
   bs_setflags(&op->op, op->flags);
 }
 
-static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind,
-                             bs_socket *s) {
+static BS_STRAIGHT void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind,
+                                  bs_socket *s) {
   op->data = lua_tolstring(L, 2, &op->len);
   if (op->data == NULL) {
     lua_settop(L, top);
@@ -109,7 +109,7 @@ static inline void initsend (lua_State *L, int top, send_op *op, const bs_kind *
   op->to = NULL;
 }
 
-static inline int dosend (lua_State *L, const bs_kind *kind) {
+static BS_STRAIGHT int dosend (lua_State *L, const bs_kind *kind) {
   send_op op;
   int top = lua_gettop(L);
   initsend(L, top, &op, kind, bs_self(L));
@@ -133,7 +133,8 @@ static int transfer_sendall (lua_State *L) {
   return dosend(L, &sendall_kind);
 }
 
-static int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_time began, int flags) {
+static BS_STRAIGHT int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_time began,
+                                 int flags) {
   send_op op;
   initsend(L, lua_gettop(L), &op, &sendto_kind, s);
   op.op.began = began;
@@ -212,7 +213,7 @@ static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
 
 /* Where the kernel tells a message's whole length if it is asked to (Linux: udp(7), unix(7)), which costs less
 ** than recvmsg. */
-static inline int tellslength (const receive_op *r) {
+static BS_STRAIGHT int tellslength (const receive_op *r) {
   const bs_socket *s = r->op.sock;
   if (MSG_ERRQUEUE == 0 || (r->flags & MSG_ERRQUEUE))
     return 0;
@@ -221,12 +222,13 @@ static inline int tellslength (const receive_op *r) {
           (s->protocol == 0 || s->protocol == IPPROTO_UDP));
 }
 
-static ssize_t receivelength (receive_op *r, char *data, size_t n, int flags) {
-  struct sockaddr *from = r->from ? (struct sockaddr *)&r->address : NULL;
-  r->addrlen = r->from ? sizeof(r->address) : 0;
-  ssize_t got =
-    recvfrom(r->op.sock->fd, data, n, flags | MSG_TRUNC, from, r->from ? &r->addrlen : NULL);
-  r->cut = got >= 0 && (size_t)got > n;
+static BS_STRAIGHT ssize_t receivelength (receive_op *r, char *data, size_t n, int flags,
+                                          int from) {
+  r->addrlen = from ? sizeof(r->address) : 0;
+  ssize_t got = from ? recvfrom(r->op.sock->fd, data, n, flags | MSG_TRUNC,
+                                (struct sockaddr *)&r->address, &r->addrlen)
+                     : recv(r->op.sock->fd, data, n, flags | MSG_TRUNC);
+  r->cut = !BS_LIKELY(got < 0 || (size_t)got <= n);
   return r->cut ? (ssize_t)n : got;
 }
 
@@ -287,7 +289,7 @@ static inline int consumes (const receive_op *r) {
 
 /* Until the values exist, the bytes belong to the socket: if memory runs out, or if a driver does
 ** something else before it calls finish, they are still there. */
-static inline void mark (const receive_op *r) {
+static BS_STRAIGHT void mark (const receive_op *r) {
   bs_chunk *c = r->chunk;
   if (c->owner == NULL && consumes(r)) {
     c->owner = r->op.sock;
@@ -295,23 +297,26 @@ static inline void mark (const receive_op *r) {
     c->searched = 0;
     c->cut = r->cut;
     c->addrlen = r->addrlen;
-    if (r->addrlen > 0)
+    if (BS_LIKELY(r->addrlen == sizeof(struct sockaddr_in)))
+      memcpy(&c->address, &r->address, sizeof(struct sockaddr_in));
+    else if (r->addrlen > 0)
       memcpy(&c->address, &r->address, r->addrlen);
   }
 }
 
-static int receive_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
   receive_op *r = (receive_op *)o;
   int flags = r->flags | bs_dontwait(patience);
   size_t n = r->n;
   char *data = r->into;
   ssize_t got;
   bs_chunk *c = o->st->scratch;
-  if ((c != NULL && c->owner == o->sock) || o->sock->held != NULL) {
+  if (!BS_LIKELY((c == NULL || c->owner != o->sock) && o->sock->held == NULL)) {
     if (!(flags & (MSG_OOB | MSG_ERRQUEUE)))
       return receiveheld(r, bs_chunkof(o->sock));
   }
-  if (data == NULL && c != NULL && c->owner == NULL && c->size >= n && c->size <= MOSTATONCE) {
+  if (data == NULL &&
+      BS_LIKELY(c != NULL && c->owner == NULL && c->size >= n && c->size <= MOSTATONCE)) {
     r->chunk = c;
     data = c->data;
   }
@@ -321,18 +326,27 @@ static int receive_step (bs_op *o, bs_time patience) {
       return want;
     data = r->chunk->data;
   }
-  if (r->message || r->from)
-    got = r->message && tellslength(r) ? receivelength(r, data, n, flags)
-                                       : receivemessage(r, data, n, flags);
-  else
+  if (!from && BS_LIKELY(!r->message))
     got = recv(o->sock->fd, data, n, flags);
-  if (got < 0)
+  else if (BS_LIKELY(r->message && tellslength(r)))
+    got = receivelength(r, data, n, flags, from);
+  else
+    got = receivemessage(r, data, n, flags);
+  if (!BS_LIKELY(got >= 0))
     return bs_notreceived(r);
   r->got = (size_t)got;
   o->drained = r->got < n;
   if (r->into == NULL)
     mark(r);
   return BS_DONE;
+}
+
+static BS_STRAIGHT int receive_step (bs_op *o, bs_time patience) {
+  return receive(o, patience, 0);
+}
+
+static BS_STRAIGHT int recvfrom_step (bs_op *o, bs_time patience) {
+  return receive(o, patience, 1);
 }
 
 static BS_ASIDE void handedpart (const receive_op *r) {
@@ -344,12 +358,12 @@ static BS_ASIDE void handedpart (const receive_op *r) {
 
 /* The values exist. Pushing them may have run the collector, and so anything: the chunk may have moved to
 ** its owner, or be gone. (A finalizer that received from this very socket got these bytes, too.) */
-static inline void handedover (const receive_op *r) {
+static BS_STRAIGHT void handedover (const receive_op *r) {
   bs_chunk *c = r->chunk;
   if (!consumes(r))
     return;
-  if (c == r->op.st->scratch && c->owner == r->op.sock && c->start + r->got == c->end &&
-      c->size <= MOSTATONCE)
+  if (BS_LIKELY(c == r->op.st->scratch && c->owner == r->op.sock && c->start + r->got == c->end &&
+                c->size <= MOSTATONCE))
     setfree(c);
   else
     handedpart(r);
@@ -370,7 +384,7 @@ static int pushcut (lua_State *L, const receive_op *r) {
   return 1;
 }
 
-static int recv_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int recv_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
@@ -380,7 +394,7 @@ static int recv_finish (lua_State *L, bs_op *o) {
 }
 
 /* An iterator: nil ends it, and what failed is raised, as that of file:lines does. */
-static int chunks_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int chunks_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_raiseop(L, o);
@@ -391,17 +405,17 @@ static int chunks_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static int recvfrom_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int recvfrom_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
-  bs_pushsender(L, (const struct sockaddr *)&r->address, r->addrlen, o->sock->family);
+  bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   handedover(r);
   return 2 + pushcut(L, r);
 }
 
-static int recvinto_finish (lua_State *L, bs_op *o) {
+static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
@@ -471,7 +485,7 @@ static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVES, receive
 static const bs_kind chunks_kind =
   BS_KIND("chunks", NOADDRESS, BS_RECEIVES, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =
-  BS_KIND("recvfrom", receive_op, BS_RECEIVES, receive_step, recvfrom_finish);
+  BS_KIND("recvfrom", receive_op, BS_RECEIVES, recvfrom_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
@@ -479,7 +493,7 @@ static const bs_kind waitall_kind =
 static const bs_kind waitallinto_kind =
   BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
-static inline void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
+static BS_STRAIGHT void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
   r->n = DEFAULTSIZE;
   r->into = NULL;

@@ -286,7 +286,7 @@ void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
 
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
-BS_ASIDE void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
+void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_State *mainthread = st->main;
   if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
       lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
@@ -370,8 +370,20 @@ int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
   return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
 }
 
+int bs_wanted (bs_op *op, int want) {
+  if (op->sock != NULL && want != BS_REST)
+    op->sock->wants = (unsigned char)want;
+  if (op->timeout == 0) {
+    if (op->error == 0)
+      op->error = EAGAIN;
+    return BS_DONE;
+  }
+  op->error = 0;
+  return want;
+}
+
 /* What the first step did not end: `want` is its answer. */
-BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
+void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
   unsigned char collected = 0;
   for (;;) {
@@ -383,8 +395,8 @@ BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     }
     if (want == BS_DONE)
       return;
-    if (want != BS_AGAIN && want != BS_REST && op->sock != NULL)
-      op->sock->wants = (unsigned char)want; /* for s:events(), under timeout 0 too */
+    if (want != BS_AGAIN)
+      want = bs_wanted(op, want);
     if (want == BS_AGAIN) {
       vain = 0;
       if (op->timeout == 0 && (op->kind->traits & BS_TIMED) && !retry)
@@ -398,11 +410,7 @@ BS_ASIDE void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
           patience = time;
       }
     }
-    else if (op->timeout == 0) {
-      if (op->error == 0)
-        op->error = EAGAIN;
-    }
-    else {
+    else if (want != BS_DONE) {
       int r = await(op, want, &vain);
       if (r < 0 && errno != EINTR)
         op->error = errno;

@@ -174,19 +174,7 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *part
       break;
     }
   }
-  if (want == BS_DONE)
-    return BS_DONE;
-  if (want == BS_AGAIN)
-    want = BS_READ;
-  if (op->sock != NULL && want != BS_REST)
-    op->sock->wants = (unsigned char)want;
-  if (op->timeout == 0) {
-    if (op->error == 0)
-      op->error = EAGAIN;
-    return BS_DONE;
-  }
-  op->error = 0;
-  return want;
+  return want == BS_DONE ? BS_DONE : bs_wanted(op, want == BS_AGAIN ? BS_READ : want);
 }
 
 /* Mostly it is the method's self; but sendfile waits for its source, too. */

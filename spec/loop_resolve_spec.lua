@@ -2,6 +2,7 @@
 -- name server that is a task of the same loop: so it answers only if nobody blocks the thread.
 local helper = require "spec.helper"
 local nameserver = require "spec.nameserver"
+local trace = require "spec.trace"
 
 local PRELUDE = [[
   io.stdout:setvbuf "line"
@@ -197,4 +198,25 @@ describe("in a task a look-up that gets no answer #process", function()
       end)
     ]])
   end)
+end)
+
+it("a task in socket.select is not woken by the look-ups of others #strace #process", function()
+  local lists = trace [[
+    local loop = require "bsdsocket.loop"
+    loop.run(function()
+      local a, b = socket.socketpair()
+      local selecting = loop.spawn(socket.select, {a}, nil)
+      loop.sleep(0)
+      begin()
+      for _ = 1, 5 do socket.getaddrinfo("localhost", 80, { family = "AF_INET" }) end
+      loop.sleep(0)
+      done()
+      b:send "x"
+      assert(select(2, selecting:join())[1] == a)
+      a:close()
+      b:close()
+    end)
+  ]]
+  assert.equal(1, #lists)
+  assert.is_nil((" " .. lists[1] .. " "):match " poll ", lists[1])
 end)

@@ -251,6 +251,40 @@ describe("after a fork by another library #process", function()
     end)
   end)
 
+  --- How many descriptors the process's epolls have, as Linux tells.
+  local function watched()
+    local n = 0
+    for fd = 0, 255 do
+      local file = io.open("/proc/self/fdinfo/" .. fd)
+      if file then
+        local _, lines = file:read "a":gsub("tfd:", "")
+        file:close()
+        n = n + lines
+      end
+    end
+    return n
+  end
+
+  it("in a task the child's waits put nothing into the set of the parent's", function()
+    forking(tasks.run, function(child, wait)
+      local a, b = net.pair()
+      local c, d = net.pair()
+      loop.spawn(b.send, b, "x")
+      assert.equal("x", a:recv()) -- waits, so that the child has events to go on with
+      local before = watched()
+      assert.equal(7, wait(child(function()
+        loop.spawn(c.recv, c)
+        loop.wait(d:fileno(), "r")
+        return 255 -- it has not been refused
+      end)))
+      assert.equal(before, watched())
+      local reader = loop.spawn(c.recv, c)
+      loop.sleep(0)
+      d:send "y"
+      assert.equal("y", tasks.join(reader))
+    end)
+  end)
+
   it("in a task the child's waits are refused, or its own, and take none of the parent's events", function()
     forking(tasks.run, function(child, wait)
       local a, b = net.pair()

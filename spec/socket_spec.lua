@@ -3,6 +3,7 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
+local loop = require "bsdsocket.loop"
 
 local inf, nan = math.huge, 0 / 0
 
@@ -813,6 +814,25 @@ describe("s:pollfd, s:events and s:timeout", function()
       assert.equal("w", a:events())
       helper.fails("s:recv", code, a:recv())
       assert.equal("r", a:events())
+    end)
+
+    it("say no more after one that waited for no readiness, wherever it was, under timeout " .. timeout, function()
+      local path = helper.tmpname()
+      local l, first = assert(socket.socket("AF_UNIX")), assert(socket.socket("AF_UNIX"))
+      local _ <close> = net.closing(l, first)
+      assert(assert(l:bind(path)):listen(0))
+      assert(first:connect(path))
+      local function connect()
+        local s <close> = assert(socket.socket("AF_UNIX"))
+        s:settimeout(timeout)
+        helper.fails("s:connect", timeout == 0 and "EAGAIN" or "timeout", s:connect(path))
+        assert.equal("r", s:events())
+      end
+      connect()
+      loop.run(connect)
+      socket.setwaiter(function() end) -- which lets it block
+      finally(function() socket.setwaiter(nil) end)
+      coroutine.wrap(connect)()
     end)
   end
 end)

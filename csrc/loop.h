@@ -1,0 +1,167 @@
+/*
+** loop.h: what loop.c, task.c and scope.c share, and nobody else. What the others may call is in bsdsocket.h.
+**
+** A task is a coroutine that loop.run resumes. Its first user value keeps that coroutine alive, and is after an
+** error the text about it; the second keeps the coroutine alive that waits, and is after the end
+** the outcome. The tasks that have not ended, or whose error nobody has been told of, are in a table.
+**
+** A task is on one list at most: one of the loop's, or that of those that wait for another task's end.
+** One that waits for a descriptor is known by that descriptor's place: one reader and one writer.
+**
+** A task has *scopes*: coroutines inside it through which its waits pass, since they belong to
+** loop.wrap or loop.timeout. When the innermost waits, each one in turn yields to the one around it.
+*/
+#ifndef bsdsocket_loop_h
+#define bsdsocket_loop_h
+
+#include "bsdsocket.h"
+
+/* The error of a task that yields and does not wait. */
+#define BS_STRAY                                                                                   \
+  "attempt to yield from a task to the loop: a generator needs loop.wrap, or a coroutine of its "  \
+  "own"
+
+typedef struct bs_task bs_task;
+typedef struct bs_scope bs_scope;
+
+typedef struct bs_list {
+  bs_task *first, *last;
+  int n;
+} bs_list;
+
+/* An error that nobody has been told of: did all have a turn since, in which to ask? */
+#define BS_FRESH 1
+#define BS_STALE 2
+
+enum bs_taskstate { BS_READY, BS_WAITING, BS_RUNNING, BS_ENDED };
+
+struct bs_task {
+  bs_loop *loop;
+  lua_State *L;    /* its coroutine; NULL: it has ended */
+  lua_State *runs; /* the coroutine that runs when the task does: L, or that of a scope */
+  lua_State *at;   /* the one that `op` waits in */
+  bs_scope *scope; /* the innermost */
+  bs_list *on;     /* the list that it is on, or NULL */
+  bs_task *next, *before;
+  bs_list joiners; /* tasks that wait for its end */
+  bs_op *op;       /* the operation that it waits for: a copy, in room that stays */
+  bs_job *job;     /* of that, in a helper thread */
+  bs_timer timer;
+  int room;             /* at `op` */
+  int fd;               /* the place where it waits, */
+  int results;          /* after its end: so many; of several the outcome is a table */
+  unsigned char wanted; /* and for what; 0: at none */
+  unsigned char state;
+  unsigned char started;
+  unsigned char pending;   /* `op` has not ended */
+  unsigned char collected; /* for that, garbage was once */
+  unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
+  unsigned char failed;    /* it ended by an error, which is its result */
+  unsigned char cancelled; /* that is "cancelled" */
+  unsigned char silent;    /* BS_FRESH, BS_STALE: and nobody has been told of that yet */
+  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
+  unsigned char doomed; /* and it was cancelled meanwhile */
+};
+
+struct bs_scope {
+  lua_State *co; /* kept alive by the user value */
+  bs_scope *outer;
+  bs_task *task; /* the one that it is in, while active */
+  bs_loop *loop;
+  bs_timer timer;
+  unsigned char active;    /* runs, or waits: not suspended by a yield of its own */
+  unsigned char expired;   /* its time is over */
+  unsigned char running;   /* it is on the C stack */
+  unsigned char generator; /* loop.wrap's */
+  unsigned char spared;    /* it was over before: the task only had to let others have their turn */
+};
+
+struct bs_loop {
+  bs_state *st;
+  bs_engine engine;
+  bs_timers timers;
+  struct place *places; /* by descriptor; loop.c knows what they are */
+  int size;
+  bs_list ready;
+  bs_list selecting; /* waiting for several descriptors at once: to look again when one is closed */
+  bs_list silent;    /* ended by errors that nobody has been told of */
+  bs_task *current;  /* the one that runs */
+  bs_task *first;    /* that of loop.run's function */
+  int running;
+  int alive;        /* tasks that have not ended */
+  unsigned spawned; /* so many have begun */
+  int waiting;      /* for descriptors */
+  int budget;
+  volatile char *mark; /* not 0 there: this is the process whose loop it is; NULL: ask the engine */
+};
+
+/* ---- lists ---- */
+
+static inline void bs_leavelist (bs_task *t) {
+  bs_list *l = t->on;
+  if (l == NULL)
+    return;
+  *(t->before != NULL ? &t->before->next : &l->first) = t->next;
+  *(t->next != NULL ? &t->next->before : &l->last) = t->before;
+  t->on = NULL;
+  l->n--;
+}
+
+static inline void bs_append (bs_list *l, bs_task *t) {
+  bs_leavelist(t);
+  t->on = l;
+  t->next = NULL;
+  t->before = l->last;
+  *(l->last != NULL ? &l->last->next : &l->first) = t;
+  l->last = t;
+  l->n++;
+}
+
+static inline void bs_makeready (bs_task *t) {
+  t->state = BS_READY;
+  bs_append(&t->loop->ready, t);
+}
+
+/* ---- which coroutine may wait ---- */
+
+/* The task whose coroutine is L, so that a wait here suspends it; NULL: there is none. */
+static inline bs_task *bs_taskof (lua_State *L, const bs_loop *loop) {
+  bs_task *t = loop != NULL ? loop->current : NULL;
+  return t != NULL && L == t->runs && !t->blocks && lua_isyieldable(L) ? t : NULL;
+}
+
+/* In a coroutine that a program has made inside a task a wait would end up at its resume. */
+static inline int bs_misplaced (lua_State *L, const bs_loop *loop) {
+  const bs_task *t = loop->current;
+  return t != NULL && L != t->runs && !t->blocks && lua_isyieldable(L);
+}
+
+/* ---- loop.c ---- */
+
+bs_loop *bs_needloop(lua_State *L);              /* made when it is first asked for */
+void bs_ringtask(lua_State *L, bs_timer *timer); /* a task's timer */
+void bs_forget(bs_task *t);                      /* nobody waits for its operation any more */
+
+/* ---- task.c ---- */
+
+void bs_pushtasks(lua_State *L, const bs_state *st); /* that table: task as pointer -> task */
+/* Pushes a task that is ready: the function and its arguments are all that is on the stack from `f` on. */
+bs_task *bs_newtask(lua_State *L, int f);
+void bs_endfailed(lua_State *L, bs_task *t); /* by an error, on the top of its coroutine */
+void bs_endreturned(lua_State *L, bs_task *t, int results); /* these are there */
+void bs_canceltask(lua_State *L, bs_task *t); /* one that has not ended and does not run */
+void bs_cancelall(lua_State *L, bs_loop *loop);
+/* Pushes true and the results, or false and the error; the task is at `at`. Their number. */
+int bs_pushoutcome(lua_State *L, bs_task *t, int at);
+/* Tells on stderr what nobody has asked for: at once (BS_FRESH), or if all had a turn in which to ask (BS_STALE). */
+void bs_tellerrors(lua_State *L, bs_loop *loop, int which);
+/* Runs the <close> variables of a coroutine that will not go on; gives the status, and if it is none of
+** success an error on its top. They cannot wait. */
+int bs_closethread(lua_State *L, bs_loop *loop, lua_State *co);
+int bs_refuse(lua_State *L, const char *call); /* raises: it has to wait where bs_misplaced */
+/* Raises: something else than the loop has resumed this coroutine, which waits. */
+int bs_wrongly(lua_State *L, const bs_loop *loop);
+/* What is not asked of an operation: is it the loop that goes on with this coroutine? If not, raises. */
+void bs_goeson(lua_State *L, const bs_loop *loop);
+
+#endif

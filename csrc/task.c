@@ -1,0 +1,394 @@
+/*
+** task.c: the life of a task: spawned, joined, cancelled, ended, and its errors told. A task is a coroutine; how
+** it waits meanwhile, and who gives it its turn, is in loop.c.
+*/
+#include "prefix.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bsdsocket.h"
+#include "loop.h"
+
+/* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table: in the
+** registry, as iterators without the usual upvalues have to find it. */
+void bs_pushtasks (lua_State *L, const bs_state *st) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, st);
+}
+
+int bs_closethread (lua_State *L, bs_loop *loop, lua_State *co) {
+  (void)L;
+  loop->st->closing++;
+#if LUA_VERSION_RELEASE_NUM >= 50406
+  int status = lua_closethread(co, L);
+#else
+  int status = lua_resetthread(co);
+#endif
+  loop->st->closing--;
+  return status;
+}
+
+/* ==== which coroutine may wait ==== */
+
+int bs_refuse (lua_State *L, const char *call) {
+  return luaL_error(L, "%s has to wait, and this coroutine is no task: make it with loop.wrap",
+                    call);
+}
+
+/* A program may get hold of a task's coroutine and resume it, though it waits. */
+int bs_wrongly (lua_State *L, const bs_loop *loop) {
+  bs_pushtasks(L, loop->st);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    if (t->pending && t->at == L) {
+      bs_forget(t);
+      bs_makeready(t);
+    }
+    lua_pop(L, 1);
+  }
+  return luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
+}
+
+void bs_goeson (lua_State *L, const bs_loop *loop) {
+  if (loop->current == NULL || L != loop->current->runs)
+    (void)bs_wrongly(L, loop);
+}
+
+/* ==== its end ==== */
+
+static void pushtask (lua_State *L, const bs_task *t) {
+  bs_pushtasks(L, t->loop->st);
+  lua_rawgetp(L, -1, t);
+  lua_remove(L, -2);
+}
+
+/* The task has ended. Its outcome, if there is one, is on the top: a value, or several in a table. */
+static void end (lua_State *L, bs_task *t, int results, int failed) {
+  bs_state *st = t->loop->st;
+  bs_forget(t);
+  for (; t->scope != NULL; t->scope = t->scope->outer) {
+    t->scope->task = NULL;
+    t->scope->active = 0;
+  }
+  if (t->op != NULL)
+    st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+  t->op = NULL;
+  t->room = 0;
+  t->state = BS_ENDED;
+  t->results = results;
+  t->failed = (unsigned char)failed;
+  t->loop->alive--;
+  if (results == 0)
+    lua_pushnil(L);
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushnil(L); /* the coroutine is garbage */
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->L = t->at = t->runs = NULL;
+  while (t->joiners.first != NULL)
+    bs_makeready(t->joiners.first);
+}
+
+static void anchor (lua_State *L, bs_task *t, int task) {
+  bs_pushtasks(L, t->loop->st);
+  lua_pushvalue(L, task);
+  lua_rawsetp(L, -2, t);
+  lua_pop(L, 1);
+}
+
+static void unanchor (lua_State *L, bs_task *t) {
+  bs_pushtasks(L, t->loop->st);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, t);
+  lua_pop(L, 1);
+}
+
+/* Makes the text for somebody who looks for the mistake. */
+static int explain (lua_State *L) {
+  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), luaL_tolstring(L, 2, NULL), 0);
+  return 1;
+}
+
+/* Pushes that about the error on the top. */
+static void pushtext (lua_State *L, lua_State *co) {
+  lua_pushcfunction(L, explain);
+  lua_pushlightuserdata(L, co);
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+}
+
+/* It ends with the error on the top. Where nobody waits for that, a text about it is below. */
+static void endbadly (lua_State *L, bs_task *t, int told) {
+  end(L, t, 1, 1);
+  if (told) {
+    unanchor(L, t);
+    return;
+  }
+  pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  t->silent = 1;
+  bs_append(&t->loop->silent, t);
+}
+
+/* An error, on the top of its coroutine, ended it. */
+void bs_endfailed (lua_State *L, bs_task *t) {
+  lua_State *co = t->L;
+  int told = t->joiners.first != NULL || t == t->loop->first;
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
+  if (!told) {
+    pushtext(L, co);
+    lua_insert(L, -2);
+  }
+  if (bs_closethread(L, t->loop, co) != LUA_OK) { /* the same, or that of a <close> variable */
+    lua_pop(L, 1);
+    lua_xmove(co, L, 1);
+  }
+  endbadly(L, t, told);
+}
+
+/* It has returned: the results are on the top of its coroutine. */
+void bs_endreturned (lua_State *L, bs_task *t, int results) {
+  lua_State *co = t->L;
+  if (results == 1)
+    lua_xmove(co, L, 1);
+  else if (results > 1) {
+    lua_createtable(L, results, 0);
+    for (int i = results; i > 0; i--) {
+      lua_xmove(co, L, 1);
+      lua_rawseti(L, -2, i);
+    }
+  }
+  end(L, t, results, 0);
+  unanchor(L, t);
+}
+
+/* ==== its beginning ==== */
+
+bs_task *bs_newtask (lua_State *L, int f) {
+  bs_loop *loop = bs_needloop(L);
+  int arguments = lua_gettop(L) - f;
+  luaL_checktype(L, f, LUA_TFUNCTION);
+  bs_task *t = (bs_task *)lua_newuserdatauv(L, sizeof(bs_task), 2);
+  memset(t, 0, sizeof(*t));
+  t->loop = loop;
+  t->timer.ring = bs_ringtask;
+  t->state = BS_ENDED; /* until nothing can fail any more */
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+  lua_setmetatable(L, -2);
+  lua_insert(L, f);
+  t->L = lua_newthread(L);
+  lua_setiuservalue(L, f, 1);
+  if (!lua_checkstack(t->L, arguments + 1))
+    bs_memory(L);
+  lua_xmove(L, t->L, arguments + 1);
+  anchor(L, t, f);
+  loop->alive++;
+  loop->spawned++;
+  bs_makeready(t);
+  return t;
+}
+
+/* loop.spawn(f, ...) */
+static int task_spawn (lua_State *L) {
+  bs_newtask(L, 1);
+  return 1;
+}
+
+/* ==== what others do with it ==== */
+
+static bs_task *checktask (lua_State *L, int arg) {
+  void *t = lua_touserdata(L, arg);
+  if (t != NULL && lua_getmetatable(L, arg)) {
+    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
+    if (!lua_rawequal(L, -1, -2))
+      t = NULL;
+    lua_pop(L, 2);
+  }
+  else
+    t = NULL;
+  if (t == NULL)
+    luaL_typeerror(L, arg, "task");
+  return (bs_task *)t;
+}
+
+/* Whoever has asked need not be told any more. */
+static void heard (lua_State *L, bs_task *t) {
+  if (!t->silent)
+    return;
+  t->silent = 0;
+  bs_leavelist(t);
+  unanchor(L, t);
+}
+
+int bs_pushoutcome (lua_State *L, bs_task *t, int at) {
+  heard(L, t);
+  luaL_checkstack(L, t->results + 2, "too many results");
+  lua_pushboolean(L, !t->failed);
+  if (t->cancelled)
+    lua_pushliteral(L, "cancelled");
+  else if (t->results > 0)
+    lua_getiuservalue(L, at, 2);
+  if (t->results > 1) {
+    int values = lua_gettop(L);
+    for (int i = 1; i <= t->results; i++)
+      lua_rawgeti(L, values, i);
+    lua_remove(L, values);
+  }
+  return t->results + 1;
+}
+
+static int joined (lua_State *L, int status, lua_KContext ctx) {
+  bs_task *t = checktask(L, 1);
+  (void)status, (void)ctx;
+  if (t->state != BS_ENDED)
+    return bs_wrongly(L, t->loop);
+  return bs_pushoutcome(L, t, 1);
+}
+
+/* task:join() */
+static int task_join (lua_State *L) {
+  bs_task *t = checktask(L, 1);
+  bs_loop *loop = t->loop;
+  lua_settop(L, 1);
+  if (t->state == BS_ENDED)
+    return bs_pushoutcome(L, t, 1);
+  if (t == loop->current)
+    return luaL_error(L, "a task cannot join itself");
+  bs_task *self = bs_taskof(L, loop);
+  if (self == NULL && bs_misplaced(L, loop))
+    return bs_refuse(L, "join");
+  if (self == NULL)
+    return luaL_error(L, "the task has not ended, and only a task can wait for its end");
+  self->state = BS_WAITING;
+  bs_append(&t->joiners, self);
+  return lua_yieldk(L, 0, 0, joined);
+}
+
+/* Ends a task that is not running, with its scopes from the inside to the outside. */
+void bs_canceltask (lua_State *L, bs_task *t) {
+  bs_loop *loop = t->loop;
+  int top = lua_gettop(L);
+  lua_checkstack(L, 4);
+  t->state = BS_RUNNING; /* nobody is to end it twice */
+  bs_forget(t);
+  for (int more = 1; more;) {
+    bs_scope *sc = t->scope;
+    lua_State *co = sc != NULL ? sc->co : t->L;
+    more = sc != NULL;
+    if (sc != NULL) {
+      t->scope = sc->outer;
+      sc->task = NULL;
+      sc->active = 0;
+      bs_stoptimer(&loop->timers, &sc->timer);
+    }
+    if (bs_closethread(L, loop, co) != LUA_OK) { /* the last error counts, as in Lua */
+      lua_settop(L, top);
+      lua_xmove(co, L, 1);
+    }
+  }
+  int failed = lua_gettop(L) > top, told = !failed || t->joiners.first != NULL;
+  if (!failed) {
+    t->cancelled = 1;
+    lua_pushnil(L);
+  }
+  else if (!told) {
+    pushtext(L, L);
+    lua_insert(L, -2);
+  }
+  endbadly(L, t, told);
+}
+
+/* task:cancel() */
+static int task_cancel (lua_State *L) {
+  bs_task *t = checktask(L, 1);
+  if (t->state == BS_RUNNING && t == t->loop->current)
+    return luaL_error(L, "a task cannot cancel itself");
+  int alive = t->state == BS_READY || t->state == BS_WAITING;
+  if (t->tried)
+    t->doomed = 1;
+  else if (alive)
+    bs_canceltask(L, t);
+  lua_pushboolean(L, alive);
+  return 1;
+}
+
+static int task_tostring (lua_State *L) {
+  static const char *const names[] = {"ready", "waiting", "running", "ended"};
+  const bs_task *t = checktask(L, 1);
+  const char *name = t->state == BS_ENDED && t->failed ? "failed" : names[t->state];
+  lua_pushfstring(L, "task (%s): %p", name, lua_touserdata(L, 1));
+  return 1;
+}
+
+/* ==== what loop.run does with all of them ==== */
+
+void bs_tellerrors (lua_State *L, bs_loop *loop, int which) {
+  while (loop->silent.first != NULL && loop->silent.first->silent >= which) {
+    bs_task *t = loop->silent.first;
+    pushtask(L, t);
+    lua_getiuservalue(L, -1, 1);
+    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n",
+            lua_isnil(L, -1) ? "no memory is left to tell which" : lua_tostring(L, -1));
+    fflush(stderr);
+    heard(L, t);
+    lua_pop(L, 2);
+  }
+}
+
+/* Ends whatever has not ended: the <close> variables of one may spawn others. */
+void bs_cancelall (lua_State *L, bs_loop *loop) {
+  bs_pushtasks(L, loop->st);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    unsigned before = loop->spawned;
+    if (t->state != BS_ENDED)
+      bs_canceltask(L, t);
+    lua_pop(L, 1);
+    if (loop->spawned != before) { /* the table has new keys: from the beginning */
+      lua_pop(L, 1);
+      lua_pushnil(L);
+    }
+  }
+  lua_pop(L, 1);
+  bs_tellerrors(L, loop, BS_FRESH);
+}
+
+static const luaL_Reg functions[] = {
+  {"spawn", task_spawn},
+  {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+  {"cancel", task_cancel},
+  {"join", task_join},
+  {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+  {"__tostring", task_tostring},
+  {NULL, NULL},
+};
+
+void bs_opentask (lua_State *L) {
+  lua_getfield(L, BS_AT_MODULE, "loop");
+  bs_setfuncs(L, lua_gettop(L), functions);
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushliteral(L, "task");
+  lua_setfield(L, -2, "__name");
+  lua_newtable(L);
+  bs_setfuncs(L, lua_gettop(L), methods);
+  lua_setfield(L, -2, "__index");
+  bs_setfuncs(L, lua_gettop(L), metamethods);
+  lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASK);
+}
