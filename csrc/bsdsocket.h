@@ -556,7 +556,12 @@ void bs_openmessage(lua_State *L);
 
 /* ---- buffer.c ---- */
 
-bs_chunk *bs_chunkof(const bs_socket *s); /* the one where bytes of `s` wait; NULL: none do */
+/* The one where bytes of `s` wait; NULL: none do. */
+static inline bs_chunk *bs_chunkof (const bs_socket *s) {
+  bs_chunk *scratch = s->st->scratch;
+  return scratch != NULL && scratch->owner == s ? scratch : s->held;
+}
+
 #define bs_pending(s) (bs_chunkof(s) != NULL)
 void bs_eachpending(const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud);
 /* The state's chunk, free and with room for `size` bytes; NULL when memory is out. */
@@ -564,8 +569,15 @@ bs_chunk *bs_room(bs_state *st, size_t size);
 /* A chunk with what is waiting for `s` and room for `more` bytes after that; NULL when memory is out. If
 ** nothing is waiting it is free: who puts bytes there sets owner. */
 bs_chunk *bs_roomafter(bs_socket *s, size_t more);
-void bs_consume(bs_socket *s, size_t n); /* so many of the bytes that wait for it are in Lua now */
-void bs_dropheld(bs_socket *s);          /* none of them is wanted any more */
+void bs_dropheld(bs_socket *s); /* none of the bytes that wait for it is wanted any more */
+/* So many of them are in Lua now. */
+static inline void bs_consume (bs_socket *s, size_t n) {
+  bs_chunk *c = bs_chunkof(s);
+  if (c != NULL && n < c->end - c->start)
+    c->start += n;
+  else
+    bs_dropheld(s);
+}
 
 typedef struct bs_buffer {
   size_t size;

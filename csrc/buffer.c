@@ -14,11 +14,6 @@
 #define USUALSIZE ((size_t)1 << 16) /* of the state's chunk */
 #define MOSTKEPT ((size_t)1 << 20)  /* a larger one, once empty, is given back */
 
-bs_chunk *bs_chunkof (const bs_socket *s) {
-  bs_chunk *scratch = s->st->scratch;
-  return scratch != NULL && scratch->owner == s ? scratch : s->held;
-}
-
 void bs_eachpending (const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud) {
   if (st->scratch != NULL && st->scratch->owner != NULL)
     call(ud, st->scratch->owner);
@@ -83,16 +78,6 @@ void bs_dropheld (bs_socket *s) {
   bs_chunk *c = bs_chunkof(s);
   if (c != NULL)
     drop(s, c);
-}
-
-void bs_consume (bs_socket *s, size_t n) {
-  bs_chunk *c = bs_chunkof(s);
-  if (c == NULL)
-    return;
-  if (n >= c->end - c->start)
-    drop(s, c);
-  else
-    c->start += n;
 }
 
 /* What waits in `c` goes to the beginning of `to`, with all that is known about it. */

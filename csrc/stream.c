@@ -73,7 +73,7 @@ typedef struct view {
   int probed; /* it was asked: the stream has not ended */
 } view;
 
-static void look (view *v, const bs_socket *s, int ended) {
+static BS_STRAIGHT void look (view *v, const bs_socket *s, int ended) {
   v->c = bs_chunkof(s);
   v->at = 0;
   v->n = v->c != NULL ? v->c->end - v->c->start : 0;
@@ -82,7 +82,7 @@ static void look (view *v, const bs_socket *s, int ended) {
   v->probed = 0;
 }
 
-static const char *bytes (const view *v) {
+static BS_STRAIGHT const char *bytes (const view *v) {
   return v->c->data + v->c->start;
 }
 
@@ -93,7 +93,7 @@ static const char *bytes (const view *v) {
 #define DELIMITER 4 /* with the hash of a delimiter: none */
 
 /* How many of the bytes have been looked at in vain. */
-static size_t known (const view *v, uint64_t what) {
+static BS_STRAIGHT size_t known (const view *v, uint64_t what) {
   const bs_chunk *c = v->c;
   return c->sought == what && c->searched > c->start ? c->searched - c->start : 0;
 }
@@ -107,7 +107,7 @@ static void notfound (view *v, uint64_t what, size_t from, size_t before) {
 }
 
 /* The offset of the next newline, v->n if there is none yet. */
-static size_t findnewline (view *v) {
+static BS_STRAIGHT size_t findnewline (view *v) {
   size_t before = known(v, NEWLINE);
   size_t from = v->at < before ? before : v->at;
   if (from >= v->n)
@@ -142,7 +142,7 @@ struct item {
   unsigned char nothing;
 };
 
-static enum found take (item *it, view *v, size_t len, size_t skip) {
+static BS_STRAIGHT enum found take (item *it, view *v, size_t len, size_t skip) {
   it->from = v->at;
   it->len = len;
   v->at += skip;
@@ -150,13 +150,13 @@ static enum found take (item *it, view *v, size_t len, size_t skip) {
 }
 
 /* What the end of the stream leaves. */
-static enum found takerest (item *it, view *v) {
+static BS_STRAIGHT enum found takerest (item *it, view *v) {
   size_t rest = v->n - v->at;
   it->nothing = rest == 0;
   return take(it, v, rest, rest);
 }
 
-static enum found findline (item *it, view *v) {
+static BS_STRAIGHT enum found findline (item *it, view *v) {
   size_t end = v->n > 0 ? findnewline(v) : 0;
   if (end - v->at > v->maxline)
     return TOOLONG;
@@ -495,39 +495,47 @@ static int stream_read (lua_State *L) {
   return doread(L, &read_kind, s);
 }
 
-/* upvalues of the iterator, which are all it has */
+/* upvalues of the iterators, which are all they have */
 #define LOOPSOCKET lua_upvalueindex(1)
-#define LOOPKEEP lua_upvalueindex(2)    /* for one format "l" or "L": does the newline stay? */
-#define LOOPFORMATS lua_upvalueindex(3) /* else: how many, and then each */
-#define LOOPFORMAT(i) lua_upvalueindex(3 + (i))
-#define MOSTFORMATS (255 - 3)
+#define LOOPFORMATS lua_upvalueindex(2) /* how many, and then each */
+#define LOOPFORMAT(i) lua_upvalueindex(2 + (i))
+#define MOSTFORMATS (255 - 2)
 
-/* One step of the loop. A whole line that has arrived already needs no more than this. */
-static int lines_next (lua_State *L) {
+/* One step of a loop over lines. One that has arrived already as a whole needs no more than this. */
+static BS_STRAIGHT int nextline (lua_State *L, int keep) {
   bs_socket *s = (bs_socket *)lua_touserdata(L, LOOPSOCKET);
-  int n = (int)lua_tointeger(L, LOOPFORMATS);
-  if (n == 0) {
-    item line;
-    view v;
-    line.keep = (unsigned char)lua_toboolean(L, LOOPKEEP);
-    look(&v, s, 0);
-    if (v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) && findline(&line, &v) == FOUND) {
-      lua_pushlstring(L, bytes(&v) + line.from, line.len);
-      bs_consume(s, v.at);
-      return 1;
-    }
-    lua_settop(L, 0);
-    lua_pushvalue(L, LOOPSOCKET);
-    lua_pushstring(L, line.keep ? "L" : "l");
+  item line;
+  view v;
+  line.keep = (unsigned char)keep;
+  look(&v, s, 0);
+  if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) &&
+                findline(&line, &v) == FOUND)) {
+    lua_pushlstring(L, bytes(&v) + line.from, line.len);
+    bs_consume(s, v.at);
+    return 1;
   }
-  else {
-    lua_settop(L, 0);
-    luaL_checkstack(L, n + 1, "too many formats");
-    lua_pushvalue(L, LOOPSOCKET);
-    for (int i = 1; i <= n; i++)
-      lua_pushvalue(L, LOOPFORMAT(i));
-  }
+  lua_settop(L, 0);
+  lua_pushvalue(L, LOOPSOCKET);
+  lua_pushstring(L, keep ? "L" : "l");
   return doread(L, &lines_kind, s);
+}
+
+static int lines_next (lua_State *L) {
+  return nextline(L, 0);
+}
+
+static int wholelines_next (lua_State *L) {
+  return nextline(L, 1);
+}
+
+static int formats_next (lua_State *L) {
+  int n = (int)lua_tointeger(L, LOOPFORMATS);
+  lua_settop(L, 0);
+  luaL_checkstack(L, n + 1, "too many formats");
+  lua_pushvalue(L, LOOPSOCKET);
+  for (int i = 1; i <= n; i++)
+    lua_pushvalue(L, LOOPFORMAT(i));
+  return doread(L, &lines_kind, (bs_socket *)lua_touserdata(L, 1));
 }
 
 /* for line in s:lines(...) do */
@@ -538,14 +546,15 @@ static int stream_lines (lua_State *L) {
   luaL_argcheck(L, n <= MOSTFORMATS, MOSTFORMATS + 2, "too many arguments");
   for (int arg = 2; arg <= n + 1; arg++)
     checkformat(L, arg, &it);
-  int oneline = n == 0 || (n == 1 && it.find == findline);
-  if (oneline)
+  if (n == 0 || (n == 1 && it.find == findline)) {
     lua_settop(L, 1);
-  lua_pushboolean(L, n == 1 && it.keep);
-  lua_insert(L, 2);
-  lua_pushinteger(L, oneline ? 0 : n);
-  lua_insert(L, 3);
-  lua_pushcclosure(L, lines_next, lua_gettop(L));
+    lua_pushcclosure(L, n == 1 && it.keep ? wholelines_next : lines_next, 1);
+  }
+  else {
+    lua_pushinteger(L, n);
+    lua_insert(L, 2);
+    lua_pushcclosure(L, formats_next, lua_gettop(L));
+  }
   return 1;
 }
 
