@@ -11,6 +11,7 @@
 #ifndef bsdsocket_h
 #define bsdsocket_h
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -290,11 +291,41 @@ void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as 
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
-int bs_try(lua_State *L, bs_op *op, unsigned char *collected);
+int bs_tryflushing(bs_op *op, bs_time patience); /* where write() left something unflushed */
+int bs_afterfailure(lua_State *L, bs_op *op, unsigned char *collected);
+
+static BS_STRAIGHT int bs_tryonce (bs_op *op, bs_time patience) {
+  if (!BS_LIKELY(op->sock == NULL || !(op->sock->flags & BS_UNFLUSHED)))
+    return bs_tryflushing(op, patience);
+  return op->kind->step(op, patience);
+}
+
+static BS_STRAIGHT int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
+  int want = bs_tryonce(op, BS_NEVER);
+  return want == BS_DONE && op->error > 0 ? bs_afterfailure(L, op, collected) : want;
+}
+
 /* After a step that cannot go on: gives what to wait for, which s:events() tells; under timeout 0 it is BS_DONE. */
-int bs_wanted(bs_op *op, int want);
-double bs_left(const bs_op *op);   /* seconds until the deadline; negative: for ever */
-bs_time bs_fixdeadline(bs_op *op); /* the deadline, which begins now if it has not */
+static BS_STRAIGHT int bs_wanted (bs_op *op, int want) {
+  if (op->sock != NULL && want != BS_REST)
+    op->sock->wants = (unsigned char)want;
+  if (op->timeout == 0) {
+    if (op->error == 0)
+      op->error = EAGAIN;
+    return BS_DONE;
+  }
+  op->error = 0;
+  return want;
+}
+
+double bs_left(const bs_op *op); /* seconds until the deadline; negative: for ever */
+bs_time bs_begindeadline(bs_op *op);
+/* The deadline, which begins now if it has not. */
+static BS_STRAIGHT bs_time bs_fixdeadline (bs_op *op) {
+  if (op->deadline == 0 && op->timeout < 0)
+    op->deadline = BS_FOREVER;
+  return op->deadline != 0 ? op->deadline : bs_begindeadline(op);
+}
 
 /* Hooks of the running coroutine and the main thread: one that is new wants to be run. */
 typedef struct bs_hooks {
@@ -655,10 +686,10 @@ int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever
 ** was meant for an earlier owner. */
 typedef void (*bs_told)(void *ud, int i, int what);
 int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
-/* With BS_EDGE: what somebody waits for now. To be said before each wait of theirs, and 0 when nobody does,
-** since poll knows no edges: of such a place it asks that and nothing else. */
-#define bs_engineneeds(e, i, want) ((e)->fd < 0 ? bs_setneeds(e, i, want) : (void)0)
-void bs_setneeds(bs_engine *e, int i, int want);
+/* With BS_EDGE, where the engine knows no edges (poll): what somebody waits for now. To be said before each wait of
+** theirs, and 0 when nobody does: of such a place it asks that and nothing else. */
+#define bs_enginehasedges(e) ((e)->fd >= 0)
+void bs_engineneeds(bs_engine *e, int i, int want);
 int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
 extern const char bs_enginename[];       /* "epoll" ... */
 
@@ -679,8 +710,14 @@ typedef struct bs_timers {
 } bs_timers;
 
 int bs_settimer(bs_timers *ts, bs_timer *t, bs_time when); /* 0 or BS_ENOMEM */
-void bs_stoptimer(bs_timers *ts, bs_timer *t);             /* harmless where it is not set */
-bs_timer *bs_nexttimer(const bs_timers *ts);               /* NULL: none is set */
+void bs_taketimer(bs_timers *ts, bs_timer *t);
+/* Harmless where it is not set. */
+static inline void bs_stoptimer (bs_timers *ts, bs_timer *t) {
+  if (t->place != 0)
+    bs_taketimer(ts, t);
+}
+
+bs_timer *bs_nexttimer(const bs_timers *ts); /* NULL: none is set */
 void bs_freetimers(bs_timers *ts);
 
 /* ---- loop.c ---- */

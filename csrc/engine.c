@@ -336,7 +336,7 @@ static void clear (bs_engine *e, int i) {
 }
 
 /* There are no edges here: of such places nothing is asked but what somebody needs. */
-void bs_setneeds (bs_engine *e, int i, int want) {
+void bs_engineneeds (bs_engine *e, int i, int want) {
   if (i < e->size && (e->watches[i].asked & BS_EDGE))
     ask(e, i, e->watches[i].fd, want & e->watches[i].asked);
 }
@@ -425,7 +425,7 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
 #endif
 
 #if !defined(LEVELONLY)
-void bs_setneeds (bs_engine *e, int i, int want) {
+void bs_engineneeds (bs_engine *e, int i, int want) {
   (void)e, (void)i, (void)want;
 }
 #endif

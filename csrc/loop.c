@@ -66,7 +66,7 @@ static int forked (const bs_loop *loop) {
 /* ==== places ==== */
 
 /* Makes an array of at least n; 0 or BS_ENOMEM. */
-static int reserve (bs_loop *loop, int n) {
+static BS_ASIDE int reserve (bs_loop *loop, int n) {
   bs_state *st = loop->st;
   int size = loop->size > 0 ? loop->size : 64;
   if (n <= loop->size)
@@ -84,14 +84,16 @@ static int reserve (bs_loop *loop, int n) {
 }
 
 /* Tells an engine without edges what is waited for at a place now. */
-static void needs (bs_loop *loop, int fd) {
+static BS_STRAIGHT void needs (bs_loop *loop, int fd) {
+  if (bs_enginehasedges(&loop->engine))
+    return;
   const place *p = &loop->places[fd];
   int want = (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0);
   bs_engineneeds(&loop->engine, fd, p->writer != NULL ? want | BS_WRITE : want);
 }
 
 /* The task no longer waits at a place. */
-static void unpark (bs_task *t) {
+static BS_STRAIGHT void unpark (bs_task *t) {
   if (t->wanted != 0) {
     bs_loop *loop = t->loop;
     place *p = &loop->places[t->fd];
@@ -115,8 +117,6 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
   int asked = s != NULL ? BS_READ | BS_WRITE | BS_EDGE : want | BS_ONCE, err = 0;
   if (p->sock != NULL && s == NULL) /* by its number */
     return 0;
-  if (p->known && p->sock == s && s != NULL)
-    return 0;
   if (forked(loop)) /* it would tell the parent; loop.run refuses to wait here */
     return 0;
   if (s == NULL && p->reader != NULL)
@@ -135,7 +135,7 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 }
 
 /* Lets the task wait at a place: 0 or an error. */
-static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
+static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   bs_socket *s = op->sock;
   bs_loop *loop = t->loop;
   if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
@@ -143,8 +143,8 @@ static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   unpark(t);
   if (fd < 0)
     return EBADF;
-  int err = reserve(loop, fd + 1);
-  if (err != 0)
+  int err = BS_LIKELY(fd < loop->size) ? 0 : reserve(loop, fd + 1);
+  if (!BS_LIKELY(err == 0))
     return err;
   place *p = &loop->places[fd];
   if ((want & READING) && p->reader != NULL)
@@ -154,8 +154,8 @@ static int parkat (bs_task *t, int fd, const bs_op *op, int want) {
       return EBUSY;
     want &= ~BS_WRITE; /* it only wants to flush before it waits: somebody else is at it */
   }
-  err = watch(loop, fd, s, want);
-  if (err != 0)
+  err = BS_LIKELY(p->known && p->sock == s && s != NULL) ? 0 : watch(loop, fd, s, want);
+  if (!BS_LIKELY(err == 0))
     return err;
   if (want & READING)
     p->reader = t;
@@ -209,7 +209,7 @@ void bs_leaveloop (bs_state *st, int fd) {
 /* ==== operations of tasks ==== */
 
 /* True if a receive would only learn that there is nothing. */
-static int isempty (const bs_loop *loop, const bs_op *op) {
+static BS_STRAIGHT int isempty (const bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
   if (!(op->kind->traits & BS_RECEIVES) || op->flagged || s->fd < 0 || s->fd >= loop->size)
     return 0;
@@ -218,7 +218,7 @@ static int isempty (const bs_loop *loop, const bs_op *op) {
 }
 
 /* Of a stream by SCTP each receive gives one message, or a part of it. */
-static int givesmessages (const bs_socket *s) {
+static BS_STRAIGHT int givesmessages (const bs_socket *s) {
 #if defined(IPPROTO_SCTP)
   return s->protocol == IPPROTO_SCTP;
 #else
@@ -229,7 +229,7 @@ static int givesmessages (const bs_socket *s) {
 
 /* After a receive that got less than it had room for, a stream has no more, and what comes will be told. With
 ** a hang-up there is no second word; a unix socket gives one message at a time. */
-static void notedrained (bs_loop *loop, const bs_op *op) {
+static BS_STRAIGHT void notedrained (bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
   if (op->drained && !op->flagged && s->type == SOCK_STREAM && s->family != AF_UNIX &&
       !givesmessages(s) && s->fd >= 0 && s->fd < loop->size && loop->places[s->fd].sock == s)
@@ -248,7 +248,7 @@ static int invain (const bs_op *op) {
 }
 
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
-static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
+static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
   const bs_kind *kind = op->kind;
   int want = isempty(loop, op) ? BS_READ : BS_AGAIN;
   if (kind->traits & BS_NEEDSFLAG)
@@ -277,7 +277,7 @@ static int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *colle
 }
 
 /* Lets the task wait for its operation: true, or op->error says why not. */
-static int park (bs_task *t, bs_op *op, int want) {
+static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
   bs_timers *timers = &t->loop->timers;
   bs_time when = bs_fixdeadline(op);
   if (want == BS_REST)
@@ -368,7 +368,7 @@ static int advance (lua_State *L, bs_task *t) {
   return want == BS_DONE || !park(t, op, want);
 }
 
-static void resume (lua_State *L, bs_task *t) {
+static BS_STRAIGHT void resume (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
   int results, arguments = t->started ? 0 : lua_gettop(t->L) - 1;
   t->started = 1;
@@ -409,7 +409,7 @@ static int resumed (lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* Room for a copy of the operation; false when memory is out. */
-static int roomfor (bs_task *t, size_t size) {
+static BS_STRAIGHT int roomfor (bs_task *t, size_t size) {
   bs_state *st = t->loop->st;
   if ((size_t)t->room >= size)
     return 1;
@@ -422,7 +422,7 @@ static int roomfor (bs_task *t, size_t size) {
 }
 
 /* A scope's coroutine is kept alive by what is on the stack around it, which might be closed. */
-static int keepthread (lua_State *L, bs_task *t) {
+static BS_STRAIGHT int keepthread (lua_State *L, bs_task *t) {
   if (L == t->L)
     return 1;
   if (!lua_checkstack(L, 4))
@@ -435,7 +435,7 @@ static int keepthread (lua_State *L, bs_task *t) {
   return 1;
 }
 
-static int suspend (lua_State *L, bs_task *t, const bs_op *op) {
+static BS_STRAIGHT int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   memcpy(t->op, op, op->kind->size);
   t->pending = 1;
   t->at = L;

@@ -32,10 +32,8 @@ static void down (bs_timers *ts, int i, bs_timer *t) {
   put(ts, i, t);
 }
 
-void bs_stoptimer (bs_timers *ts, bs_timer *t) {
+void bs_taketimer (bs_timers *ts, bs_timer *t) {
   int i = t->place;
-  if (i == 0)
-    return;
   bs_timer *last = at(ts, ts->n--);
   t->place = 0;
   if (last == t)

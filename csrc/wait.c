@@ -57,10 +57,9 @@ double bs_checktimeout (lua_State *L, int arg) {
   return isinf(seconds) ? -1 : (double)seconds;
 }
 
-bs_time bs_fixdeadline (bs_op *op) {
+bs_time bs_begindeadline (bs_op *op) {
   bs_time span = bs_span(op->timeout);
-  if (op->deadline == 0)
-    op->deadline = span == BS_FOREVER ? BS_FOREVER : (op->began != 0 ? op->began : bs_now()) + span;
+  op->deadline = span == BS_FOREVER ? BS_FOREVER : (op->began != 0 ? op->began : bs_now()) + span;
   return op->deadline;
 }
 
@@ -198,10 +197,10 @@ int bs_readyfd (int fd, int want) {
 /* One try, with what write() left unflushed around it: a sending call comes after that; a receiving one
 ** sends it before it waits, and then waits for either. (EPIPE is left to the next sending call, which gets it
 ** again: what the peer has sent can still be received.) */
-static int tryonce (bs_op *op, bs_time patience) {
+int bs_tryflushing (bs_op *op, bs_time patience) {
   const bs_kind *kind = op->kind;
   bs_socket *s = op->sock;
-  if (s == NULL || !(s->flags & BS_UNFLUSHED) || !(kind->traits & (BS_SENDS | BS_RECEIVES)))
+  if (!(kind->traits & (BS_SENDS | BS_RECEIVES)))
     return kind->step(op, patience);
   if (kind->traits & BS_SENDS) {
     int want = bs_flush(s, patience, &op->error);
@@ -314,7 +313,7 @@ static int await (bs_op *op, int want, int *vain) {
 }
 
 /* What a failure of the step comes to: go on (and perhaps rest before), or BS_DONE. */
-static int afterfailure (lua_State *L, bs_op *op, unsigned char *collected) {
+int bs_afterfailure (lua_State *L, bs_op *op, unsigned char *collected) {
   unsigned traits = op->kind->traits;
   int err = op->error;
   op->error = 0;
@@ -365,23 +364,6 @@ static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
-int bs_try (lua_State *L, bs_op *op, unsigned char *collected) {
-  int want = tryonce(op, BS_NEVER);
-  return want == BS_DONE && op->error > 0 ? afterfailure(L, op, collected) : want;
-}
-
-int bs_wanted (bs_op *op, int want) {
-  if (op->sock != NULL && want != BS_REST)
-    op->sock->wants = (unsigned char)want;
-  if (op->timeout == 0) {
-    if (op->error == 0)
-      op->error = EAGAIN;
-    return BS_DONE;
-  }
-  op->error = 0;
-  return want;
-}
-
 /* What the first step did not end: `want` is its answer. */
 void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
@@ -390,7 +372,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
     int retry = 0; /* after collecting garbage: no more waiting than before */
     if (want == BS_DONE && op->error > 0) {
-      want = afterfailure(L, op, &collected);
+      want = bs_afterfailure(L, op, &collected);
       retry = want == BS_AGAIN;
     }
     if (want == BS_DONE)
@@ -422,7 +404,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     bs_checkhooks(L, op->st, known);
     if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
       (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
-    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : tryonce(op, patience);
+    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : bs_tryonce(op, patience);
   }
 }
 
@@ -443,7 +425,7 @@ BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
     bs_checkmainhook(L, op->st, &known);
   int want = op->kind->traits & BS_BLOCKS
                ? stepblocking(L, op, &known)
-               : tryonce(op, op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op));
+               : bs_tryonce(op, op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op));
   if (want != BS_DONE || op->error > 0)
     bs_drive(L, op, want, &known);
   return op->kind->finish(L, op);
