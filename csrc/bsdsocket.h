@@ -49,12 +49,19 @@
 #define BS_ASIDE __attribute__((noinline))
 #define BS_SELDOM __attribute__((noinline, cold))
 #define BS_LIKELY(x) __builtin_expect((x) != 0, 1)
+/* has memory brought near that will be needed soon, wherever it may point */
+#define BS_FETCH(p, size)                                                                          \
+  do {                                                                                             \
+    for (size_t at_ = 0; at_ < (size) + 63; at_ += 64)                                             \
+      __builtin_prefetch((const char *)(p) + (at_ < (size) ? at_ : (size)-1));                     \
+  } while (0)
 #define BS_UNREACHABLE __builtin_unreachable()
 #else
 #define BS_STRAIGHT inline
 #define BS_ASIDE
 #define BS_SELDOM
 #define BS_LIKELY(x) (x)
+#define BS_FETCH(p, size) ((void)(p))
 #define BS_UNREACHABLE ((void)0)
 #endif
 
@@ -685,7 +692,11 @@ int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever
 ** or in vain. It must not raise; it may add, modify, remove, wait and close: no place is told what
 ** was meant for an earlier owner. */
 typedef void (*bs_told)(void *ud, int i, int what);
-int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, void *ud);
+/* Says whose turn will come after so many others, at most BS_SOON; NULL: that need not be said. An engine may leave
+** it out. */
+#define BS_SOON 3
+typedef void (*bs_soon)(void *ud, int i, int turns);
+int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud);
 /* With BS_EDGE, where the engine knows no edges (poll): what somebody waits for now. To be said before each wait of
 ** theirs, and 0 when nobody does: of such a place it asks that and nothing else. */
 #define bs_enginehasedges(e) ((e)->fd >= 0)

@@ -143,6 +143,10 @@ static int await (bs_engine *e, struct epoll_event *events, bs_time patience) {
   return epoll_wait(e->fd, events, EVENTS, bs_millis(patience));
 }
 
+static int placeof (const struct epoll_event *event) {
+  return (int)(event->data.u64 & 0xffffffffu);
+}
+
 static int whatof (uint32_t events) {
   int what = 0;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -159,15 +163,20 @@ static int whatof (uint32_t events) {
   return what;
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
+int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
   struct epoll_event events[EVENTS];
   int n = await(e, events, patience), strange = 0;
   if (n < 0)
     return errno;
   uint32_t before = e->stamp;
   for (int k = 0; k < n; k++) {
+    for (int turns = BS_SOON; soon != NULL && turns > 0; turns--) {
+      int i = k + turns < n ? placeof(&events[k + turns]) : e->size;
+      if (i < e->size)
+        soon(ud, i, turns);
+    }
     uint64_t stamp = events[k].data.u64 >> 32;
-    int i = (int)(events[k].data.u64 & 0xffffffffu);
+    int i = placeof(&events[k]);
     if (i >= e->size) /* closed by `told` */
       break;
     if (e->watches[i].stamp == stamp)
@@ -278,7 +287,8 @@ static int withdraw (bs_engine *e, int i, int fd) {
   return err;
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
+int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+  (void)soon;
   struct kevent events[EVENTS];
   struct timespec ts;
   int n = kevent(e->fd, NULL, 0, events, EVENTS, totimespec(patience, &ts));
@@ -395,7 +405,8 @@ static int await (struct pollfd *fds, int size, bs_time patience) {
 #endif
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, void *ud) {
+int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+  (void)soon;
   int size = e->size;
   while (size > 0 && fdsof(e)[size - 1].fd < 0) /* EINVAL for more than there may be descriptors */
     size--;

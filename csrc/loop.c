@@ -16,7 +16,8 @@
 #include "bsdsocket.h"
 #include "loop.h"
 
-#define BUDGET 64 /* tries in a row that a task has before others get their turn */
+#define LUASTATE 208 /* bytes of a lua_State: what Lua does not tell, and nothing depends on */
+#define BUDGET 64    /* tries in a row that a task has before others get their turn */
 
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
 ** directions; another library's for each wait anew, as it may be closed behind our back. */
@@ -409,16 +410,19 @@ static int resumed (lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* Room for a copy of the operation; false when memory is out. */
-static BS_STRAIGHT int roomfor (bs_task *t, size_t size) {
+static BS_ASIDE int moreroom (bs_task *t, size_t size) {
   bs_state *st = t->loop->st;
-  if ((size_t)t->room >= size)
-    return 1;
-  bs_op *op = (bs_op *)st->alloc(st->allocdata, t->op, (size_t)t->room, size);
+  bs_op *op = (bs_op *)st->alloc(st->allocdata, NULL, 0, size);
   if (op == NULL)
     return 0;
+  bs_freeroom(t);
   t->op = op;
   t->room = (int)size;
   return 1;
+}
+
+static BS_STRAIGHT int roomfor (bs_task *t, size_t size) {
+  return (size_t)t->room >= size || moreroom(t, size);
 }
 
 /* A scope's coroutine is kept alive by what is on the stack around it, which might be closed. */
@@ -517,10 +521,24 @@ static void runready (lua_State *L, bs_loop *loop) {
   }
 }
 
+/* Whose turn will come soon: with thousands of tasks, what it needs is no longer in the processor's cache, so it is
+** fetched meanwhile. What says where the next thing is has come by the next call. */
+static void soon (void *ud, int fd, int turns) {
+  const place *p = &((const bs_loop *)ud)->places[fd];
+  if (turns == 3)
+    BS_FETCH(p, sizeof(place));
+  else if (p->reader != NULL && turns == 2) {
+    BS_FETCH(p->reader, offsetof(bs_task, timer));
+    BS_FETCH(p->sock, sizeof(bs_socket));
+  }
+  else if (p->reader != NULL)
+    BS_FETCH(p->reader->at, LUASTATE);
+}
+
 /* What the engine tells. */
 static void told (void *ud, int fd, int what) {
-  lua_State *L = (lua_State *)ud;
-  bs_loop *loop = ((bs_state *)lua_touserdata(L, BS_UP_STATE))->loop;
+  bs_loop *loop = (bs_loop *)ud;
+  lua_State *L = loop->L;
   place *p = &loop->places[fd];
   bs_task *reader = what & (READING | BS_HANGUP) ? p->reader : NULL;
   bs_task *writer = what & (BS_WRITE | BS_HANGUP) ? p->writer : NULL;
@@ -678,6 +696,7 @@ static int loop_turn (lua_State *L) {
   bs_loop *loop = loopof(L);
   bs_hooks known = bs_knownhooks(L, loop->st);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  loop->L = L;
   while (loop->alive > 0) {
     bs_time patience = BS_NEVER;
     for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
@@ -701,7 +720,7 @@ static int loop_turn (lua_State *L) {
     }
     if (forked(loop))
       return luaL_error(L, "this process was forked from one whose loop this is");
-    int err = bs_enginewait(&loop->engine, patience, told, L);
+    int err = bs_enginewait(&loop->engine, patience, told, soon, loop);
     if (err != 0 && err != EINTR)
       return bs_raise(L, "run", err);
     bs_checkhooks(L, loop->st, &known);
@@ -737,10 +756,7 @@ void bs_closeloop (lua_State *L, bs_state *st) {
   for (lua_pushnil(L); lua_istable(L, -2) && lua_next(L, -2); lua_pop(L, 1)) {
     bs_task *t = (bs_task *)lua_touserdata(L, -1);
     bs_forget(t);
-    if (t->op != NULL)
-      st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
-    t->op = NULL;
-    t->room = 0;
+    bs_freeroom(t);
   }
   lua_pop(L, 1);
   shut(st->loop);

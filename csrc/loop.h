@@ -35,32 +35,37 @@ typedef struct bs_list {
 
 enum bs_taskstate { BS_READY, BS_WAITING, BS_RUNNING, BS_ENDED };
 
+/* First what every wait touches: of thousands of tasks that is seldom in the processor's cache. */
 struct bs_task {
   bs_loop *loop;
   lua_State *L;    /* its coroutine; NULL: it has ended */
   lua_State *runs; /* the coroutine that runs when the task does: L, or that of a scope */
   lua_State *at;   /* the one that `op` waits in */
-  bs_scope *scope; /* the innermost */
-  bs_list *on;     /* the list that it is on, or NULL */
-  bs_task *next, *before;
-  bs_list joiners; /* tasks that wait for its end */
-  bs_op *op;       /* the operation that it waits for: a copy, in room that stays */
-  bs_job *job;     /* of that, in a helper thread */
-  bs_timer timer;
-  int room;             /* at `op` */
+  bs_op *op;   /* the operation that it waits for: a copy, in `own` or in room of the allocator's */
+  bs_job *job; /* of that, in a helper thread */
+  bs_list *on; /* the list that it is on, or NULL */
+  bs_scope *scope;      /* the innermost */
   int fd;               /* the place where it waits, */
-  int results;          /* after its end: so many; of several the outcome is a table */
   unsigned char wanted; /* and for what; 0: at none */
   unsigned char state;
   unsigned char started;
   unsigned char pending;   /* `op` has not ended */
   unsigned char collected; /* for that, garbage was once */
   unsigned char blocks;    /* waits block the thread: somewhere below Lua cannot yield */
+  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
+  unsigned char doomed; /* and it was cancelled meanwhile */
+  int room;             /* at `op` */
+  union {
+    bs_op op;
+    char room[offsetof(bs_receive, address)]; /* most need no more */
+  } own;
+  bs_timer timer;
+  bs_task *next, *before;
+  bs_list joiners;         /* tasks that wait for its end */
+  int results;             /* after its end: so many; of several the outcome is a table */
   unsigned char failed;    /* it ended by an error, which is its result */
   unsigned char cancelled; /* that is "cancelled" */
   unsigned char silent;    /* BS_FRESH, BS_STALE: and nobody has been told of that yet */
-  unsigned char tried;  /* its operation is, right now: that may collect garbage, so run anything */
-  unsigned char doomed; /* and it was cancelled meanwhile */
 };
 
 struct bs_scope {
@@ -78,6 +83,7 @@ struct bs_scope {
 
 struct bs_loop {
   bs_state *st;
+  lua_State *L; /* that of loop.run */
   bs_engine engine;
   bs_timers timers;
   struct place *places; /* by descriptor; loop.c knows what they are */
@@ -120,6 +126,20 @@ static inline void bs_append (bs_list *l, bs_task *t) {
 static inline void bs_makeready (bs_task *t) {
   t->state = BS_READY;
   bs_append(&t->loop->ready, t);
+}
+
+/* ---- room for an operation ---- */
+
+static inline void bs_initroom (bs_task *t) {
+  t->op = &t->own.op;
+  t->room = (int)sizeof(t->own);
+}
+
+static inline void bs_freeroom (bs_task *t) {
+  const bs_state *st = t->loop->st;
+  if (t->op != &t->own.op)
+    st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
+  bs_initroom(t);
 }
 
 /* ---- which coroutine may wait ---- */

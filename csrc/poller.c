@@ -450,7 +450,7 @@ static int wait_step (bs_op *op, bs_time patience) {
   while (p->first != NONE) /* an earlier wait's: whoever is still ready will be found again */
     unready(p, p->first);
   bs_eachpending(op->st, markpending, p);
-  op->error = bs_enginewait(&p->engine, p->first == NONE ? patience : BS_NEVER, told, p);
+  op->error = bs_enginewait(&p->engine, p->first == NONE ? patience : BS_NEVER, told, NULL, p);
   if (op->error == EINTR)
     op->error = 0;
   return op->error != 0 || p->first != NONE ? BS_DONE : BS_AGAIN;

@@ -65,16 +65,12 @@ static void pushtask (lua_State *L, const bs_task *t) {
 
 /* The task has ended. Its outcome, if there is one, is on the top: a value, or several in a table. */
 static void end (lua_State *L, bs_task *t, int results, int failed) {
-  bs_state *st = t->loop->st;
   bs_forget(t);
   for (; t->scope != NULL; t->scope = t->scope->outer) {
     t->scope->task = NULL;
     t->scope->active = 0;
   }
-  if (t->op != NULL)
-    st->alloc(st->allocdata, t->op, (size_t)t->room, 0);
-  t->op = NULL;
-  t->room = 0;
+  bs_freeroom(t);
   t->state = BS_ENDED;
   t->results = results;
   t->failed = (unsigned char)failed;
@@ -181,6 +177,7 @@ bs_task *bs_newtask (lua_State *L, int f) {
   memset(t, 0, sizeof(*t));
   t->loop = loop;
   t->timer.ring = bs_ringtask;
+  bs_initroom(t);
   t->state = BS_ENDED; /* until nothing can fail any more */
   lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
   lua_setmetatable(L, -2);

@@ -74,7 +74,7 @@ static void told (void *ud, int i, int what) {
 /* e:wait(seconds, f) */
 static int engine_wait (lua_State *L) {
   owner *o = check(L);
-  return result(L, bs_enginewait(&o->engine, (bs_time)(luaL_checknumber(L, 2) * 1e9), told, L));
+  return result(L, bs_enginewait(&o->engine, (bs_time)(luaL_checknumber(L, 2) * 1e9), told, NULL, L));
 }
 
 /* Its child's answer, then its own. */
