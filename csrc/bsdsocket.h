@@ -38,7 +38,7 @@
 #define BS_STATE_SENDER 2    /* the address of `sender` */
 #define BS_STATE_LOOP 3      /* what `loop` points to */
 #define BS_STATE_ADDRESSES 4 /* the objects of `interned` */
-#define BS_STATE_HASHES 5    /* and its hashes */
+#define BS_STATE_ENTRIES 5   /* and its block */
 #define BS_STATE_NUV 5
 
 /* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
@@ -110,11 +110,13 @@ struct bs_chunk {
 };
 
 /* The addresses that are alive (intern.c). */
+typedef struct bs_entry bs_entry;
 typedef struct bs_interned {
-  uint32_t *hashes; /* 0: nobody has been there */
-  unsigned size;    /* 0, or a power of two */
-  unsigned used;    /* places, by the living and the dead */
-  unsigned made;    /* so many there have been */
+  unsigned *heads;   /* of the chains, by hash: places of entries, from 1 on */
+  bs_entry *entries; /* in the same block */
+  unsigned size;     /* of both: 0, or a power of two */
+  unsigned used;     /* entries, the living and the dead */
+  unsigned made;     /* so many there have been */
   uint64_t seed;
 } bs_interned;
 

@@ -2,11 +2,11 @@
 ** intern.c: equal addresses are one object. The set of those that are alive: what an address is, and its bytes in one
 ** form, is for address.c to know.
 **
-** The set is an array of hashes in C, with linear probing, and a table of Lua's beside it that has the objects at the
-** same places. Its values are weak: where the collector has taken one out, the hash stays until the set is made anew,
-** which is when three quarters of it are used. A table with the bytes as keys would do the same, but most of the
-** time that a server's accept takes would go there: a string for each address, and a table that is full of dead keys
-** over and over again.
+** The set is a hash table in C, chained, of entries in the order in which they came; a table of Lua's beside it has
+** the objects at the same places. Its values are weak: where the collector has taken one out, the entry stays until
+** there is no more room. Then those that are alive move together, and only where they are still too many does the set
+** grow. A table of Lua's with the bytes as keys would do the same, but most of the time that a server's accept takes
+** of its own would go there: a string for each address, and a table that is full of dead keys over and over again.
 */
 #include "prefix.h"
 
@@ -15,8 +15,14 @@
 #include "bsdsocket.h"
 
 #define FEWEST 64u
+#define MANY 4096u /* of more than so many places those that are not needed are given back */
 
-/* 0 is what a free place has. The seed keeps strangers, who choose their addresses, from choosing the places. */
+struct bs_entry {
+  uint32_t hash;
+  unsigned next; /* of the same head: its place, from 1 on; 0: none */
+};
+
+/* The seed keeps strangers, who choose their addresses, from having them all in one chain. */
 static uint32_t hash (const bs_state *st, const bs_address *a) {
   const char *bytes = (const char *)&a->u;
   uint64_t h = st->interned.seed ^ a->len;
@@ -29,25 +35,20 @@ static uint32_t hash (const bs_state *st, const bs_address *a) {
     h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     h ^= h >> 32;
   }
-  return (uint32_t)h | 1;
+  return (uint32_t)h;
 }
 
-static unsigned first (const bs_interned *set, uint32_t h) {
-  return (h >> 1) & (set->size - 1);
-}
-
-static unsigned next (const bs_interned *set, unsigned place) {
-  return (place + 1) & (set->size - 1);
+static unsigned *headof (const bs_interned *set, uint32_t h) {
+  return &set->heads[h & (set->size - 1)];
 }
 
 /* Pushes the object for the same bytes, if there is one. The table of objects is on the top. */
 static const bs_address *find (lua_State *L, const bs_interned *set, const bs_address *form,
                                uint32_t h) {
-  if (set->size == 0)
-    return NULL;
-  for (unsigned i = first(set, h); set->hashes[i] != 0; i = next(set, i)) {
-    if (set->hashes[i] == h) {
-      lua_rawgeti(L, -1, (lua_Integer)i + 1);
+  unsigned place = set->size > 0 ? *headof(set, h) : 0;
+  for (; place != 0; place = set->entries[place - 1].next) {
+    if (set->entries[place - 1].hash == h) {
+      lua_rawgeti(L, -1, (lua_Integer)place);
       const bs_address *a = (const bs_address *)lua_touserdata(L, -1);
       if (a != NULL && a->len == form->len && memcmp(&a->u, &form->u, a->len) == 0)
         return a;
@@ -59,52 +60,65 @@ static const bs_address *find (lua_State *L, const bs_interned *set, const bs_ad
 
 /* Takes the object on the top, which is not there yet, to its place in the table at `objects`. There is room. */
 static void put (lua_State *L, bs_interned *set, int objects, uint32_t h) {
-  unsigned i = first(set, h);
-  while (set->hashes[i] != 0)
-    i = next(set, i);
-  lua_rawseti(L, objects, (lua_Integer)i + 1);
-  set->hashes[i] = h;
-  set->used++;
+  unsigned *head = headof(set, h), place = set->used + 1;
+  lua_rawseti(L, objects, (lua_Integer)place);
+  set->entries[place - 1].hash = h;
+  set->entries[place - 1].next = *head;
+  *head = set->used = place;
 }
 
-/* Takes those that are alive out of the table on the top, which are not many, and puts them into the other. */
-static void renew (lua_State *L, bs_state *st) {
+/* Moves those that are alive from the table at `from` to the beginning of that at `to`, or within one. */
+static void compact (lua_State *L, const bs_interned *set, int from, bs_interned *fresh, int to) {
+  unsigned n = set->used;
+  memset(fresh->heads, 0, fresh->size * sizeof(*fresh->heads));
+  fresh->used = 0;
+  for (unsigned i = 0; i < n; i++) {
+    if (lua_rawgeti(L, from, (lua_Integer)i + 1) != LUA_TNIL)
+      put(L, fresh, to, set->entries[i].hash);
+    else
+      lua_pop(L, 1);
+  }
+}
+
+/* Another size, for n that are alive. */
+static void resize (lua_State *L, bs_state *st, unsigned n) {
   bs_interned fresh, *set = &st->interned;
   int objects = lua_gettop(L) + 1;
-  unsigned before;
+  fresh = *set;
+  for (fresh.size = FEWEST; fresh.size / 2 <= n; fresh.size *= 2)
+    if (fresh.size > INT_MAX / 4)
+      bs_memory(L);
   luaL_checkstack(L, 6, NULL);
-  do { /* what is allocated here may run finalizers, and these make addresses too */
-    unsigned n = 0;
-    lua_settop(L, objects - 1);
-    lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
-    for (unsigned i = 0; i < set->size; i++)
-      if (set->hashes[i] != 0) {
-        n += lua_rawgeti(L, objects, (lua_Integer)i + 1) != LUA_TNIL;
-        lua_pop(L, 1);
-      }
-    before = set->made;
-    fresh = *set;
-    for (fresh.size = FEWEST; fresh.size / 3 <= n; fresh.size *= 2)
-      if (fresh.size > INT_MAX / 2)
-        bs_memory(L);
-    lua_createtable(L, (int)fresh.size, 0);
-    lua_getmetatable(L, objects);
-    lua_setmetatable(L, -2);
-    fresh.hashes = (uint32_t *)lua_newuserdatauv(L, fresh.size * sizeof(uint32_t), 0);
-    memset(fresh.hashes, 0, fresh.size * sizeof(uint32_t));
-    fresh.used = 0;
-  } while (set->made != before);
-  for (unsigned i = 0; i < set->size; i++)
-    if (set->hashes[i] != 0) {
-      if (lua_rawgeti(L, objects, (lua_Integer)i + 1) != LUA_TNIL)
-        put(L, &fresh, objects + 1, set->hashes[i]);
-      else
-        lua_pop(L, 1);
+  lua_createtable(L, (int)fresh.size, 0);
+  fresh.heads = (unsigned *)lua_newuserdatauv(
+    L, fresh.size * (sizeof(*fresh.heads) + sizeof(*fresh.entries)), 0);
+  fresh.entries = (bs_entry *)(fresh.heads + fresh.size);
+  /* from here on nothing is allocated; but finalizers that have run may have made addresses, too */
+  lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
+  lua_getmetatable(L, objects + 2);
+  lua_setmetatable(L, objects);
+  if (set->used < fresh.size) {
+    compact(L, set, objects + 2, &fresh, objects);
+    *set = fresh;
+    lua_settop(L, objects + 1);
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_ENTRIES);
+    lua_setiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
+  }
+  lua_settop(L, objects - 1);
+}
+
+/* Makes room for one more. */
+static void makeroom (lua_State *L, bs_state *st) {
+  bs_interned *set = &st->interned;
+  while (set->used == set->size) {
+    if (set->size > 0) {
+      lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
+      compact(L, set, lua_gettop(L), set, lua_gettop(L));
+      lua_pop(L, 1);
     }
-  *set = fresh;
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_HASHES);
-  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
-  lua_pop(L, 1);
+    if (set->used >= set->size / 2 || (set->size > MANY && set->used < set->size / 4))
+      resize(L, st, set->used);
+  }
 }
 
 const bs_address *bs_intern (lua_State *L, const bs_address *form) {
@@ -114,12 +128,11 @@ const bs_address *bs_intern (lua_State *L, const bs_address *form) {
   lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
   const bs_address *a = find(L, set, form, h);
   if (a == NULL) {
-    const uint32_t *hashes = set->hashes;
+    const unsigned *heads = set->heads;
     unsigned made = set->made;
     a = bs_newaddress(L, form);
-    if (set->used >= set->size / 4 * 3)
-      renew(L, st);
-    if (set->hashes != hashes ||
+    makeroom(L, st);
+    if (set->heads != heads ||
         set->made != made) { /* a finalizer, run just now, may have been faster */
       lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
       lua_copy(L, -1, -3);
