@@ -737,10 +737,9 @@ static void pushcontrol (lua_State *L, Inbox *box) {
 
 /* ==== receiving ==== */
 
-/* The fields that every received message has go to the table on the top; the sender is at an index. */
-static BS_STRAIGHT void setmessage (lua_State *L, const char *data, size_t len, int sender,
-                                    int flags) {
-  lua_pushlstring(L, data, len);
+/* The fields that every received message has go to the table below the data on the top, which is popped; the sender
+** is at an index. */
+static BS_STRAIGHT void setmessage (lua_State *L, int sender, int flags) {
   lua_setfield(L, -2, "data");
   lua_pushvalue(L, sender);
   lua_setfield(L, -2, "address");
@@ -812,12 +811,18 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
   return BS_DONE;
 }
 
-/* What is in the chunk, or nothing. */
+/* What is in the chunk, or nothing. First of all values: making another may run the collector, and so a finalizer
+** that has the chunk filled with something else. */
+static void pushhere (lua_State *L, const bs_receive *r) {
+  lua_pushlstring(L, r->chunk != NULL ? r->chunk->data + r->chunk->start : "", r->got);
+}
+
+/* The message whose data is below the table on the top. */
 static void sethere (lua_State *L, const bs_receive *r, int flags) {
-  const char *data = r->chunk != NULL ? r->chunk->data + r->chunk->start : "";
   bs_pushsender(L, r->op.st, &r->address, r->addrlen, r->op.sock->family);
   lua_insert(L, -2);
-  setmessage(L, data, r->got, lua_gettop(L) - 1, flags);
+  lua_pushvalue(L, -3);
+  setmessage(L, lua_gettop(L) - 2, flags);
   lua_remove(L, -2);
 }
 
@@ -829,6 +834,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   if (r->chunk != NULL)
     bs_mark(r); /* before anything can fail */
   luaL_checkstack(L, 8, NULL);
+  pushhere(L, r);
   lua_createtable(L, 0, 6);
   sethere(L, r, m->flags);
   pushfds(L, m->box);
@@ -1049,8 +1055,8 @@ static void setmessages (lua_State *L, int idx, const recvmmsg_op *m) {
     }
     before = h;
     pushplace(L, idx, (lua_Integer)i + 1);
-    setmessage(L, (const char *)h->msg_iov->iov_base, len, sender,
-               h->msg_flags & ~MSG_CMSG_CLOEXEC);
+    lua_pushlstring(L, (const char *)h->msg_iov->iov_base, len);
+    setmessage(L, sender, h->msg_flags & ~MSG_CMSG_CLOEXEC);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -1062,12 +1068,15 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   int idx = 5; /* where message_recvmmsg has `into` */
   if (o->error != 0)
     return bs_failop(L, o, NULL);
+  int several = m->hold->block != NULL;
+  luaL_checkstack(L, 10, NULL);
+  if (!several && m->got > 0)
+    pushhere(L, r);
   if (lua_isnil(L, idx)) {
     lua_createtable(L, (int)m->got, 0);
     lua_replace(L, idx);
   }
-  luaL_checkstack(L, 8, NULL);
-  if (m->hold->block != NULL)
+  if (several)
     setmessages(L, idx, m);
   else if (m->got > 0) {
     pushplace(L, idx, 1);
