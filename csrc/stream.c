@@ -433,30 +433,48 @@ static int read_step (bs_op *o, bs_time patience) {
   return found == FOUND || found == TOOLONG ? BS_DONE : BS_AGAIN;
 }
 
-/* Making a value may run the collector, and so anything: where the bytes are is asked anew for each. */
-static int read_finish (lua_State *L, bs_op *o) {
-  read_op *r = (read_op *)o;
-  if (o->error != 0)
-    return bs_failop(L, o, NULL);
+/* The values that took the first `used` of n bytes exist. Making them may have run a finalizer that reads from this very
+** socket: what it got, too, is gone already, and what comes next is nobody's yet. */
+static BS_STRAIGHT void consumed (bs_socket *s, size_t n, size_t used) {
+  const bs_chunk *c = bs_chunkof(s);
+  size_t left = c != NULL ? c->end - c->start : 0, gone = left < n ? n - left : 0;
+  if (BS_LIKELY(gone < used))
+    bs_consume(s, used - gone);
+}
+
+/* Pushes the values, and gives their number. Making one may run the collector, and so anything: where the bytes are is
+** asked anew for each. */
+static int pushvalues (lua_State *L, read_op *r) {
+  bs_socket *s = r->op.sock;
+  size_t n = r->used;
   luaL_checkstack(L, r->made, "too many values");
   for (int i = 0; i < r->made; i++) {
     view v;
     const item *it = &itemsof(r)[i];
-    look(&v, o->sock, 0);
-    if (v.n < r->used) /* a finalizer reads from this very socket */
-      return bs_fail(L, o->kind->name, EBUSY);
+    look(&v, s, 0);
+    if (v.n < n) { /* a finalizer reads from this very socket, or has closed it */
+      r->op.error = s->fd < 0 ? EBADF : EBUSY;
+      return 0;
+    }
+    n = v.n;
     if (it->nothing)
       lua_pushnil(L);
     else
-      it->push(L, it, v.n > 0 ? bytes(&v) : "");
+      it->push(L, it, n > 0 ? bytes(&v) : "");
   }
-  bs_consume(o->sock, r->used);
+  consumed(s, n, r->used);
   return r->made;
+}
+
+static int read_finish (lua_State *L, bs_op *o) {
+  int n = o->error == 0 ? pushvalues(L, (read_op *)o) : 0;
+  return o->error != 0 ? bs_failop(L, o, NULL) : n;
 }
 
 /* An iterator has no place for nil, message, code: it raises, as that of file:lines does. */
 static int lines_finish (lua_State *L, bs_op *o) {
-  return o->error != 0 ? bs_raiseop(L, o) : read_finish(L, o);
+  int n = o->error == 0 ? pushvalues(L, (read_op *)o) : 0;
+  return o->error != 0 ? bs_raiseop(L, o) : n;
 }
 
 static const bs_kind read_kind = BS_KIND("read", read_op, BS_RECEIVES, read_step, read_finish);
@@ -511,7 +529,7 @@ static BS_STRAIGHT int nextline (lua_State *L, int keep) {
   if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) &&
                 findline(&line, &v) == FOUND)) {
     lua_pushlstring(L, bytes(&v) + line.from, line.len);
-    bs_consume(s, v.at);
+    consumed(s, v.n, v.at);
     return 1;
   }
   lua_settop(L, 0);

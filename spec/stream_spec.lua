@@ -334,6 +334,24 @@ describe("read", function()
     gives({"one", "two"}, b:read("l", "l"))
   end)
 
+  -- Calls f, and `act` as a finalizer of what f makes first: for that the collector runs as far as it goes.
+  local function finalizing(act, f)
+    local acted = false
+    local multiplier = collectgarbage("setstepmul", 1000)
+    collectgarbage("incremental", 0, 0, 63)
+    collectgarbage()
+    collectgarbage "stop"
+    setmetatable({}, {__gc = function()
+      acted = true
+      act()
+    end})
+    collectgarbage "restart"
+    local results = table.pack(pcall(f))
+    assert.is_true(acted)
+    collectgarbage("incremental", 0, multiplier, 13)
+    return table.unpack(results, 1, results.n)
+  end
+
   it("is not harmed by a finalizer that closes the socket, or reads from others, meanwhile", function()
     for _, name in ipairs {"read", "lines", "readuntil"} do
       for _, act in ipairs {
@@ -348,29 +366,48 @@ describe("read", function()
         local c, d = net.pair()
         c:send "one\nnext\n"
         d:settimeout(5)
-        local nextline, acted = d:lines "L", false
+        local nextline = d:lines "L"
         local calls = {
           read = function() return d:read "L" end, lines = nextline, readuntil = function() return d:readuntil "\n" end,
         }
-        -- the next thing that is made is the line, and for that the collector runs as far as it goes
-        local multiplier = collectgarbage("setstepmul", 1000)
-        collectgarbage("incremental", 0, 0, 63)
-        collectgarbage()
-        collectgarbage "stop"
-        setmetatable({}, {__gc = function()
-          acted = true
-          act(d)
-        end})
-        collectgarbage "restart"
-        local ok, data = pcall(calls[name])
-        assert.is_true(acted)
-        collectgarbage("incremental", 0, multiplier, 13)
+        local ok, data = finalizing(function() act(d) end, calls[name])
         if d:fileno() then
           assert.is_true(ok)
           assert.equal("one\n", data)
           gives({"next"}, d:read())
         end
       end
+    end
+  end)
+
+  local line = ("x"):rep(100) -- long enough to be made anew each time
+
+  it("tells in a loop over lines, too, that a finalizer took what it had found", function()
+    for message, act in pairs {
+      ["lines: Device or resource busy"] = function(s) s:read() end,
+      ["lines: Bad file descriptor"] = function(s) s:close() end,
+    } do
+      local c, d = net.pair()
+      c:send("first\n" .. (line .. "\n"):rep(3))
+      assert.equal("first", d:read())
+      gives({false, message}, finalizing(function() act(d) end, d:lines("l", "l")))
+      if d:fileno() then gives({line, line}, d:read("l", "l")) end
+    end
+  end)
+
+  it("loses no line to a finalizer that reads from the socket meanwhile", function()
+    for _, name in ipairs {"read", "lines", "readuntil"} do
+      local c, d = net.pair()
+      c:send("first\n" .. line .. "\nlast\n")
+      d:settimeout(5)
+      assert.equal("first", d:read())
+      local calls = {
+        read = function() return d:read "L" end, lines = d:lines "L", readuntil = function() return d:readuntil "\n" end,
+      }
+      local read
+      gives({true, line .. "\n"}, finalizing(function() read = d:read() end, calls[name]))
+      assert.equal(line, read)
+      gives({"last"}, d:read())
     end
   end)
 
