@@ -327,6 +327,7 @@ static BS_STRAIGHT int bs_wanted (bs_op *op, int want) {
   return want;
 }
 
+void bs_restlonger(bs_op *op);   /* of who looks again and again, from op->rest = 0 on */
 double bs_left(const bs_op *op); /* seconds until the deadline; negative: for ever */
 bs_time bs_begindeadline(bs_op *op);
 /* The deadline, which begins now if it has not. */
