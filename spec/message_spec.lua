@@ -1166,6 +1166,34 @@ describe("sendmmsg and recvmmsg", function()
     assert.equal(1, #first) -- and is as it was
   end)
 
+  it("tell each sender, call after call, whatever the length of their names", function()
+    local dir = helper.tmpdir()
+    local function dgramsocket() return net.keep(assert(socket.socket("AF_UNIX", "SOCK_DGRAM"))) end
+    local receiver = assert(dgramsocket():bind(dir .. "/receiver"))
+    local senders = { "", dir .. "/s", dir .. "/" .. ("long"):rep(10) }
+    for i, path in ipairs(senders) do
+      local s = dgramsocket()
+      if path ~= "" then assert(s:bind(path)) end
+      senders[i] = { socket = s, path = path }
+    end
+    local into
+    for turn = 1, 7 do
+      local expected = {}
+      for i = 1, 3 do
+        local sender = senders[(turn * i) % 3 + 1]
+        assert(sender.socket:sendto("x", receiver:getsockname()))
+        expected[i] = sender.path
+      end
+      local n
+      into, n = assert(receiver:recvmmsg(3, 9, 0, into))
+      assert.equal(3, n)
+      for i, m in ipairs(into) do assert.equal(expected[i], m.address.path) end
+      assert(receiver:settimeout(0))
+      helper.fails("s:recvmmsg", "EAGAIN", receiver:recvmmsg(3, 9, 0, into))
+      receiver:settimeout(nil)
+    end
+  end)
+
   it("fill whatever table they are given, and never look at its metamethods", function()
     local a, b = udp()
     local function refuse() error "called" end
