@@ -904,7 +904,14 @@ typedef struct Hold {
 
 #define HOLD lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
 #define MOSTKEPT ((size_t)1 << 20)
-#define ALIGNMENT sizeof(void *)
+
+/* What a slot needs, which may be more than a pointer does: some systems have an int64_t in a sockaddr_storage. */
+typedef struct Aligned {
+  char first;
+  Slot slot;
+} Aligned;
+
+#define ALIGNMENT offsetof(Aligned, slot)
 
 /* From slot to slot. */
 static size_t stride (size_t n) {
