@@ -93,6 +93,40 @@ describe("a socket", function()
   end)
 end)
 
+describe("a received message", function()
+  -- in a state of its own: this one has much more for the collector to go through
+  local function damaged(setup)
+    return helper.lua("-e", [[
+      local socket = require "bsdsocket"
+      local c, d = assert(socket.socketpair("AF_UNIX", "SOCK_DGRAM"))
+      local met = 0
+      local sentinel = { __gc = function() assert(c:send "other") assert(d:recv()) met = met + 1 end }
+      for _ = 1, 10000 do setmetatable({}, sentinel) end
+      collectgarbage("incremental", 100, 100, 5) -- in the smallest of steps
+      local damaged = 0
+    ]] .. setup .. [[
+      for _ = 1, 5000 do
+        if receive() ~= "mine!" then damaged = damaged + 1 end
+      end
+      print(met > 10, damaged)
+    ]])
+  end
+
+  it("is what was sent where a finalizer receives in the middle of recvmsg", function()
+    assert.equal("true\t0\n", (damaged [[
+      local a, b = assert(socket.socketpair("AF_UNIX", "SOCK_DGRAM"))
+      local function receive() assert(a:send "mine!") return b:recvmsg().data end
+    ]]))
+  end)
+
+  it("is what was sent where a finalizer receives while recvmmsg serves what was read ahead", function()
+    assert.equal("true\t0\n", (damaged [[
+      local a, b = assert(socket.socketpair())
+      local function receive() assert(a:send "x\nmine!") assert(b:read()) return b:recvmmsg(1, 9)[1].data end
+    ]]))
+  end)
+end)
+
 describe("an address", function()
   it("made meanwhile by a finalizer is the same object #process", function()
     -- in a state of its own: this one has much more for the collector to go through
