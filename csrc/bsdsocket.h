@@ -42,18 +42,19 @@
 #define BS_STATE_NUV 5
 
 /* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
-** longer, and what is hardly ever done. After a system call each jump to another line of code costs more than what
-** is done there. */
+** longer, and what is hardly ever done. After a system call each jump to another line of the instruction cache costs
+** more than what is done there. */
 #if defined(__GNUC__)
 #define BS_STRAIGHT inline __attribute__((always_inline))
 #define BS_ASIDE __attribute__((noinline))
 #define BS_SELDOM __attribute__((noinline, cold))
 #define BS_LIKELY(x) __builtin_expect((x) != 0, 1)
-/* has memory brought near that will be needed soon, wherever it may point */
+/* Has memory brought near that will be needed soon. As it is never read, `p` may be NULL, and `size` a guess; so the
+** addresses are numbers here, as there is no arithmetic with such pointers. */
 #define BS_FETCH(p, size)                                                                          \
   do {                                                                                             \
     for (size_t at_ = 0; at_ < (size) + 63; at_ += 64)                                             \
-      __builtin_prefetch((const char *)(p) + (at_ < (size) ? at_ : (size)-1));                     \
+      __builtin_prefetch((const void *)((uintptr_t)(p) + (at_ < (size) ? at_ : (size)-1)));        \
   } while (0)
 #define BS_UNREACHABLE __builtin_unreachable()
 #else
@@ -327,6 +328,7 @@ static BS_STRAIGHT int bs_wanted (bs_op *op, int want) {
   return want;
 }
 
+void bs_restlonger(bs_op *op);   /* of who looks again and again, from op->rest = 0 on */
 double bs_left(const bs_op *op); /* seconds until the deadline; negative: for ever */
 bs_time bs_begindeadline(bs_op *op);
 /* The deadline, which begins now if it has not. */

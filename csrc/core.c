@@ -1,6 +1,6 @@
 /*
-** core.c: luaopen_bsdsocket_core makes what all rooms share (the state, the metatables, the table of
-** addresses) and opens the rooms. What the rooms do is in their own files.
+** core.c: luaopen_bsdsocket_core makes what all rooms share (the state, the metatables) and opens the rooms. What
+** the rooms do is in their own files.
 */
 #include "prefix.h"
 

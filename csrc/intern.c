@@ -94,6 +94,7 @@ static void resize (lua_State *L, bs_state *st, unsigned n) {
     L, fresh.size * (sizeof(*fresh.heads) + sizeof(*fresh.entries)), 0);
   fresh.entries = (bs_entry *)(fresh.heads + fresh.size);
   /* from here on nothing is allocated; but finalizers that have run may have made addresses, too */
+  fresh.made = set->made;
   lua_getiuservalue(L, BS_UP_STATE, BS_STATE_ADDRESSES);
   lua_getmetatable(L, objects + 2);
   lua_setmetatable(L, objects);

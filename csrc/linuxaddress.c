@@ -90,10 +90,11 @@ static int packet_parse (lua_State *L, int arg, const char *call, const bs_famil
   int protocol = bs_checkconstant(L, arg + 1, "ETH_P_\0");
   luaL_argcheck(L, 0 <= protocol && protocol <= 0xffff, arg + 1, "protocol out of range");
   if (!lua_isnoneornil(L, arg + 2)) {
+    size_t len;
     luaL_checktype(L, arg + 2, LUA_TSTRING);
-    size_t len = lua_rawlen(L, arg + 2);
+    const char *hwaddr = lua_tolstring(L, arg + 2, &len);
     luaL_argcheck(L, len <= HWADDRMAX, arg + 2, "hardware address too long");
-    memcpy((char *)l + LLOFFSET, lua_tostring(L, arg + 2), len);
+    memcpy((char *)l + LLOFFSET, hwaddr, len);
     l->sll_halen = (unsigned char)len;
     if (LLOFFSET + len > form.len)
       form.len = (socklen_t)(LLOFFSET + len);

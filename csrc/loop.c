@@ -28,6 +28,7 @@ typedef struct place {
   unsigned char armed;  /* and will tell: another library's is asked about once */
   unsigned char empty;  /* nothing to read since the last change */
   unsigned char hangup; /* no longer to be relied on */
+  unsigned char pauses; /* the writer has a rest: the kernel's word is not wanted */
 } place;
 
 /* ==== platform: a page that a child process finds empty, since to ask for one's number takes a system call ==== */
@@ -90,7 +91,7 @@ static BS_STRAIGHT void needs (bs_loop *loop, int fd) {
     return;
   const place *p = &loop->places[fd];
   int want = (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0);
-  bs_engineneeds(&loop->engine, fd, p->writer != NULL ? want | BS_WRITE : want);
+  bs_engineneeds(&loop->engine, fd, p->writer != NULL && !p->pauses ? want | BS_WRITE : want);
 }
 
 /* The task no longer waits at a place. */
@@ -139,7 +140,9 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
 static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   bs_socket *s = op->sock;
   bs_loop *loop = t->loop;
-  if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed)
+  unsigned char pauses = op->rest > 0;
+  if (t->wanted != 0 && t->fd == fd && t->wanted == want && loop->places[fd].armed &&
+      loop->places[fd].pauses == pauses)
     return 0; /* as before */
   unpark(t);
   if (fd < 0)
@@ -160,8 +163,10 @@ static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
     return err;
   if (want & READING)
     p->reader = t;
-  if (want & BS_WRITE)
+  if (want & BS_WRITE) {
     p->writer = t;
+    p->pauses = pauses;
+  }
   t->fd = fd;
   t->wanted = (unsigned char)want;
   loop->waiting++;
@@ -199,10 +204,10 @@ static void leaveplace (bs_loop *loop, int fd) {
 
 void bs_leaveloop (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
-  if (loop == NULL || fd < 0)
+  if (loop == NULL)
     return;
   leaveplace(loop, fd);
-  /* without a place a select may have it all the same */
+  /* without a place a select may have it all the same, and poll's poller has no descriptor */
   while (loop->selecting.first != NULL)
     bs_makeready(loop->selecting.first);
 }
@@ -237,15 +242,23 @@ static BS_STRAIGHT void notedrained (bs_loop *loop, const bs_op *op) {
     loop->places[s->fd].empty = 1;
 }
 
-#define SHORTREST ((bs_time)1000000)
-#define LONGREST (16 * SHORTREST)
-
 /* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
 ** it is so. */
 static int invain (const bs_op *op) {
   const bs_socket *s = op->sock;
   return s != NULL && s->family == AF_UNIX && s->type != SOCK_STREAM &&
          bs_readyfd(s->fd, BS_WRITE) > 0;
+}
+
+/* Nothing has come to any of several descriptors: for what to wait. Where no descriptor tells of them all (poll has
+** none, and of the others' there may be none left) they are asked now and then. */
+static BS_ASIDE int awaitany (bs_op *op) {
+  if (op->fd < 0 && op->timeout != 0 && op->kind->descriptor != NULL)
+    op->kind->descriptor(op);
+  if (op->fd >= 0)
+    return BS_READ;
+  bs_restlonger(op);
+  return BS_REST;
 }
 
 /* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
@@ -259,8 +272,8 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
     want = bs_try(L, op, collected);
     if (op->drained)
       notedrained(loop, op);
-    if (want == BS_AGAIN && (kind->traits & BS_TIMED)) /* there was nothing */
-      want = BS_READ;
+    if (want == BS_AGAIN && (kind->traits & BS_TIMED))
+      want = awaitany(op);
     else if (want == BS_AGAIN && isempty(loop, op))
       want = BS_READ;
     else if (want == BS_AGAIN && op->timeout != 0 && loop->budget-- <= 0)
@@ -269,7 +282,7 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
   if (want == BS_DONE)
     return BS_DONE;
   if (want == BS_WRITE && invain(op)) /* so it is asked now and then */
-    op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
+    bs_restlonger(op);
   else if (want != BS_REST)
     op->rest = 0;
   if (op->sock != NULL && want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
@@ -289,7 +302,7 @@ static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
     if (op->error != 0)
       return 0;
   }
-  if (op->kind->descriptor != NULL)
+  if (op->kind->descriptor != NULL || (want == BS_REST && (op->kind->traits & BS_TIMED)))
     bs_append(&t->loop->selecting, t);
   if (op->rest > 0) {
     bs_time rested = bs_now() + op->rest;
@@ -325,13 +338,17 @@ void bs_forget (bs_task *t) {
   t->pending = 0;
 }
 
-/* The time of the operation is over. */
+/* The time of the operation is over. What may have come while it had a rest is still in time. */
 static void late (bs_task *t) {
+  bs_op *op = t->op;
   if (t->job != NULL) {
     leavejob(t);
     bs_abandon(t->job);
   }
-  t->op->error = BS_ETIMEOUT;
+  else if ((op->kind->traits & BS_TIMED) && op->fd < 0 && lua_status(t->at) == LUA_YIELD &&
+           op->kind->step(op, BS_NEVER) == BS_DONE)
+    return;
+  op->error = BS_ETIMEOUT;
 }
 
 /* Goes on with the operation that the task waits for; true if it has ended. */
@@ -478,18 +495,10 @@ int bs_runintask (lua_State *L, bs_op *op) {
     want = BS_READ;
   if (want == BS_DONE)
     return kind->finish(L, op);
-  if (t == NULL)
-    return bs_refuse(L, kind->name);
-  if (op->sock == NULL && want != BS_REST && !(kind->traits & BS_BLOCKS)) {
-    if (op->fd < 0 && kind->descriptor != NULL)
-      kind->descriptor(op);
-    if (op->fd < 0)
-      return -1;
-  }
-  if (!roomfor(t, kind->size) || !keepthread(L, t)) {
+  if (t == NULL || !roomfor(t, kind->size) || !keepthread(L, t)) {
     if (kind->drop != NULL)
       kind->drop(op);
-    return bs_memory(L);
+    return t == NULL ? bs_refuse(L, kind->name) : bs_memory(L);
   }
   op->error = 0;
   if ((kind->traits & BS_BLOCKS) && (t->job = bs_startjob(L, op)) == NULL)

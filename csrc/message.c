@@ -737,8 +737,8 @@ static void pushcontrol (lua_State *L, Inbox *box) {
 
 /* ==== receiving ==== */
 
-/* The fields that every received message has go to the table below the data on the top, which is popped; the sender
-** is at an index. */
+/* The fields that every received message has. Its data is on the top, and popped; the table is below, the sender at an
+** index. */
 static BS_STRAIGHT void setmessage (lua_State *L, int sender, int flags) {
   lua_setfield(L, -2, "data");
   lua_pushvalue(L, sender);
@@ -811,19 +811,17 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
   return BS_DONE;
 }
 
-/* What is in the chunk, or nothing. First of all values: making another may run the collector, and so a finalizer
-** that has the chunk filled with something else. */
+/* Pushes the bytes in the chunk, or none, and the sender. Before anything else is made: that may run the collector, and
+** a finalizer that receives has the chunk emptied or given back. */
 static void pushhere (lua_State *L, const bs_receive *r) {
   lua_pushlstring(L, r->chunk != NULL ? r->chunk->data + r->chunk->start : "", r->got);
+  bs_pushsender(L, r->op.st, &r->address, r->addrlen, r->op.sock->family);
 }
 
-/* The message whose data is below the table on the top. */
-static void sethere (lua_State *L, const bs_receive *r, int flags) {
-  bs_pushsender(L, r->op.st, &r->address, r->addrlen, r->op.sock->family);
-  lua_insert(L, -2);
+/* These two are below the table on the top, which is for them. */
+static void sethere (lua_State *L, int flags) {
   lua_pushvalue(L, -3);
   setmessage(L, lua_gettop(L) - 2, flags);
-  lua_remove(L, -2);
 }
 
 static int recvmsg_finish (lua_State *L, bs_op *o) {
@@ -836,7 +834,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   luaL_checkstack(L, 8, NULL);
   pushhere(L, r);
   lua_createtable(L, 0, 6);
-  sethere(L, r, m->flags);
+  sethere(L, m->flags);
   pushfds(L, m->box);
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box);
@@ -874,6 +872,7 @@ static int message_recvmsg (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   lua_settop(L, 3);
   bs_initreceive(&m.r, &recvmsg_kind, s);
+  m.r.from = 1;
   m.r.n = bs_checkcount(L, 2);
   m.box = newinbox(L, s, checkoptions(L, &m.r));
   m.flags = 0;
@@ -905,7 +904,14 @@ typedef struct Hold {
 
 #define HOLD lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
 #define MOSTKEPT ((size_t)1 << 20)
-#define ALIGNMENT sizeof(void *)
+
+/* What a slot needs, which may be more than a pointer does: some systems have an int64_t in a sockaddr_storage. */
+typedef struct Aligned {
+  char first;
+  Slot slot;
+} Aligned;
+
+#define ALIGNMENT offsetof(Aligned, slot)
 
 /* From slot to slot. */
 static size_t stride (size_t n) {
@@ -1066,23 +1072,23 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   const recvmmsg_op *m = (const recvmmsg_op *)o;
   const bs_receive *r = &m->r;
   int idx = 5; /* where message_recvmmsg has `into` */
+  int here = m->hold->block == NULL && m->got > 0;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
-  int several = m->hold->block != NULL;
-  luaL_checkstack(L, 10, NULL);
-  if (!several && m->got > 0)
+  luaL_checkstack(L, 8, NULL);
+  if (here)
     pushhere(L, r);
   if (lua_isnil(L, idx)) {
     lua_createtable(L, (int)m->got, 0);
     lua_replace(L, idx);
   }
-  if (several)
-    setmessages(L, idx, m);
-  else if (m->got > 0) {
+  if (here) {
     pushplace(L, idx, 1);
-    sethere(L, r, r->cut ? MSG_TRUNC : 0);
+    sethere(L, r->cut ? MSG_TRUNC : 0);
     lua_pop(L, 1);
   }
+  else if (m->hold->block != NULL)
+    setmessages(L, idx, m);
   if (r->chunk != NULL)
     bs_handedover(r);
   giveback(m->hold);
@@ -1120,6 +1126,7 @@ static int message_recvmmsg (lua_State *L) {
   if (!lua_isnil(L, 5))
     luaL_checktype(L, 5, LUA_TTABLE);
   bs_initreceive(&m.r, &recvmmsg_kind, s);
+  m.r.from = 1;
   bs_setreceiveflags(&m.r, bs_optconstant(L, 4, "MSG_\0", 0));
   m.r.n = (size_t)n;
   m.count = (unsigned)count;

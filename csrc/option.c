@@ -670,7 +670,8 @@ static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
   if (lua_getfield(L, arg, "address") != LUA_TNIL) {
     if (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) > sizeof(v->u.packet.mr_address))
       mistake(L, arg, "address", "string of at most 8 bytes expected");
-    memcpy(v->u.packet.mr_address, lua_tolstring(L, -1, &len), lua_rawlen(L, -1));
+    const char *bytes = lua_tolstring(L, -1, &len);
+    memcpy(v->u.packet.mr_address, bytes, len);
     v->u.packet.mr_alen = (unsigned short)len;
   }
 }

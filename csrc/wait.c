@@ -23,6 +23,10 @@
 #define KERNELTIMED 0.25
 #define KERNELSHARE 0.875
 
+/* Between two looks at what no descriptor tells of. */
+#define SHORTREST MILLISECOND
+#define LONGREST (16 * MILLISECOND)
+
 /* After a passing failure of accept, as one would do by hand. */
 #define RESTAFTERFAILURE (100 * MILLISECOND)
 
@@ -272,6 +276,10 @@ static int rest (bs_time span, bs_time deadline) {
   bs_time most = left(deadline);
   int r = poll(NULL, 0, bs_millis(span < most ? span : most));
   return r < 0 ? r : span < most;
+}
+
+void bs_restlonger (bs_op *op) {
+  op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
 }
 
 void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {

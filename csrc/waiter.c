@@ -214,13 +214,15 @@ static int pushobject (lua_State *L, int at, int want) {
   lua_pop(L, 1);
   if (w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
     op->kind->descriptor(op);
+  if (descriptorof(w) < 0)
+    return 0;
   *(int *)lua_newuserdatauv(L, sizeof(int), 0) = descriptorof(w);
   luaL_setmetatable(L, DESCRIPTOR);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, at, OBJECT);
   if (op->kind->descriptor != NULL)
     noteselect(L, op->st, 1);
-  return descriptorof(w) >= 0;
+  return 1;
 }
 
 /* Until it is ready, the deadline, or a signal. */
@@ -282,11 +284,17 @@ static int await (lua_State *L, int at, int want) {
     lua_settop(L, at);
     int can = lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait) != LUA_TNIL;
     if (can && !pushobject(L, at, want)) {
-      if (want != BS_REST) {
-        op->error = op->sock != NULL ? EBADF : EMFILE;
+      if (want == BS_REST)
+        can = 0;
+      else if (op->sock != NULL) {
+        op->error = EBADF;
         return finish(L, at);
       }
-      can = 0;
+      else { /* several, and no descriptor for them all: it looks now and then */
+        bs_restlonger(op);
+        want = BS_REST;
+        continue;
+      }
     }
     if (can) {
       double seconds = bs_left(op);
@@ -317,6 +325,7 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   unsigned char collected = 0;
   int parts = 0;
+  op->rest = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
   bs_hooks known = bs_knownhooks(L, op->st);

@@ -16,6 +16,7 @@
 --   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
 --   helper.macros(source)              iterates over the names of the macros that C source has, as the compiler sees it
 --   helper.quote(text)                 text as one word of a shell command
+--   helper.engine()                    how the library was built: "epoll", "kqueue", or "poll", which has no descriptor
 --   helper.root                        the checkout's directory
 --   helper.instrumented                "asan" or "valgrind" where one of them watches, which takes time and memory
 --
@@ -189,6 +190,11 @@ function helper.collects() collects = true end
 
 function helper.skip(reason)
   current.env.pending(reason)
+end
+
+function helper.engine()
+  local p <close> = assert(require "bsdsocket".poller())
+  return tostring(p):match "(%a+), 0 added"
 end
 
 local function remember(name)

@@ -342,7 +342,9 @@ describe("what it costs:", function()
     helper.shell(table.concat(commands, " ") .. " wait")
     for _, program in ipairs(programs) do
       local counts, all = counted(program.output)
-      assert.is_true(all <= 2, program.waiting .. ": " .. all .. " " .. tostring(next(counts)))
+      -- poll has no descriptor for a select, which looks every 16 ms, by three calls
+      local most = helper.engine() == "poll" and program.waiting:find "select" and 4 * 1000 // 16 or 2
+      assert.is_true(all <= most, program.waiting .. ": " .. all .. " " .. tostring(next(counts)))
     end
   end)
 

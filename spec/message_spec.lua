@@ -1166,6 +1166,34 @@ describe("sendmmsg and recvmmsg", function()
     assert.equal(1, #first) -- and is as it was
   end)
 
+  it("tell each sender, call after call, whatever the length of their names", function()
+    local dir = helper.tmpdir()
+    local function dgramsocket() return net.keep(assert(socket.socket("AF_UNIX", "SOCK_DGRAM"))) end
+    local receiver = assert(dgramsocket():bind(dir .. "/receiver"))
+    local senders = { "", dir .. "/s", dir .. "/" .. ("long"):rep(10) }
+    for i, path in ipairs(senders) do
+      local s = dgramsocket()
+      if path ~= "" then assert(s:bind(path)) end
+      senders[i] = { socket = s, path = path }
+    end
+    local into
+    for turn = 1, 7 do
+      local expected = {}
+      for i = 1, 3 do
+        local sender = senders[(turn * i) % 3 + 1]
+        assert(sender.socket:sendto("x", receiver:getsockname()))
+        expected[i] = sender.path
+      end
+      local n
+      into, n = assert(receiver:recvmmsg(3, 9, 0, into))
+      assert.equal(3, n)
+      for i, m in ipairs(into) do assert.equal(expected[i], m.address.path) end
+      assert(receiver:settimeout(0))
+      helper.fails("s:recvmmsg", "EAGAIN", receiver:recvmmsg(3, 9, 0, into))
+      receiver:settimeout(nil)
+    end
+  end)
+
   it("fill whatever table they are given, and never look at its metamethods", function()
     local a, b = udp()
     local function refuse() error "called" end
@@ -1462,6 +1490,39 @@ end)
 
 ---------------------------------------------------------------------------------------------------
 
+describe("a finalizer that receives meanwhile", function()
+  for _, flags in ipairs { 0, "MSG_PEEK" } do
+    it("changes nothing of what recvmsg gives, with flags " .. flags, function()
+      local output = helper.lua("-e", ([[
+        local socket = require "bsdsocket"
+        local a, b = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
+        local c, d = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
+        local room, runs, meta = 0, 0, nil
+        -- each thing that is made runs the whole collector, and so this
+        meta = { __gc = function()
+          runs, room = runs + 1, room + 100000 -- more room than there is
+          c:send "theirs, and longer"
+          d:recv(room)
+          if room < 1000000 then setmetatable({}, meta) end
+        end }
+        a:send "mine"
+        collectgarbage("incremental", 0, 1000, 63)
+        collectgarbage("setpause", 0)
+        collectgarbage()
+        collectgarbage "stop"
+        setmetatable({}, meta)
+        collectgarbage "restart"
+        local message = b:recvmsg(100, { flags = %q })
+        collectgarbage "stop"
+        print(runs > 3, message.data)
+      ]]):format(flags))
+      assert.are.equal("true\tmine\n", output)
+    end)
+  end
+end)
+
+---------------------------------------------------------------------------------------------------
+
 describe("when memory runs out", function()
   --- Runs a script in a state whose memory can be made to fail; it has to give back all of it.
   local function run(script)
@@ -1575,6 +1636,33 @@ describe("when memory runs out", function()
         while b:recv() do end
         a:sendmmsg{"message 1", "message 2", "message 3"}
       end)
+    ]]
+  end)
+
+  it("the sender is told of what another call could not hand over", function()
+    run [[
+      local function bound() return assert(socket.socket("AF_INET", "SOCK_DGRAM"):bind("127.0.0.1", 0)) end
+      for _, call in ipairs {"recvfrom", "recvmsg"} do
+        for _, nextcall in ipairs {"recvmsg", "recvmmsg"} do
+          local a <close> = bound()
+          local b <close> = bound()
+          local k, held = 0, false
+          b:settimeout(5)
+          assert(a:sendto("first", b:getsockname()) and b:recv()) -- now there is room for what comes
+          repeat
+            k = k + 1
+            a:sendto(("0123456789"):rep(10), b:getsockname())
+            local hit, ok = fault(k, 1000, b[call], b)
+            if not ok then
+              held = held or b:dirty()
+              local got = assert(b[nextcall](b, 9, nextcall == "recvmmsg" and 100 or nil))
+              got = nextcall == "recvmmsg" and got[1] or got
+              assert(got.address == a:getsockname(), call .. " " .. nextcall)
+            end
+          until not hit
+          assert(held, call)
+        end
+      end
     ]]
   end)
 

@@ -200,7 +200,7 @@ describe("setwaiter", function()
       local readable, writable = waits(function() return socket.select({a, b}, nil) end,
         function() b:sendall "x" end)
       assert.same({{a, [a] = 1}, {}}, {readable, writable})
-      assert.same(1, #s.woken) -- its own descriptor
+      assert.same(helper.engine() == "poll" and 0 or 1, #s.woken) -- its own descriptor
     end)
 
     it("p:wait", function()
@@ -211,7 +211,7 @@ describe("setwaiter", function()
         for what, events in p:wait() do list[#list + 1] = {what, events} end
       end, function() b:sendall "x" end)
       assert.same({{a, "r"}}, list)
-      assert.equal(p, s.asked[1].object)
+      if p:fileno() then assert.equal(p, s.asked[1].object) end
     end)
 
     it("getaddrinfo and getnameinfo, which helper threads do", function()
@@ -324,17 +324,23 @@ describe("setwaiter", function()
       assert.equal("x", inside(a.recv, a))
     end)
 
-    it("no select that there is no descriptor left for, but that is told", function()
+    it("until a select that there is no descriptor left for looks again", function()
       local output = process.confined(20, [[
-        socket.setwaiter(function() print "asked" return coroutine.yield() end)
         local a, b = socket.socketpair()
+        local asked = {}
+        socket.setwaiter(function(_, events, timeout)
+          asked[#asked + 1] = events .. timeout
+          return coroutine.yield()
+        end)
         local full = {}
         fill(full)
-        print(coroutine.wrap(function() return socket.select({a, b}, nil, 5) end)())
-        full[1]:close()
-        print(coroutine.wrap(function() return socket.select({a, b}, nil, 5) end)())
+        local selecting = coroutine.wrap(function() return #socket.select({a}, nil, 5) end)
+        selecting()
+        selecting(false)
+        b:send "x"
+        print(selecting(false), table.unpack(asked))
       ]])
-      assert.match("^nil\tselect: Too many open files\tEMFILE\nasked\n", output)
+      assert.equal("1\tr0.001\tr0.002\n", output)
     end)
 
     it("until a listening socket rests no more, though there are no descriptors", function()
@@ -406,7 +412,7 @@ describe("setwaiter", function()
       collectgarbage()
       collectgarbage()
       assert.is_nil(c)
-      assert.equal(fd, s.woken[2])
+      assert.equal(fd, s.woken[#s.woken])
       d:close()
     end)
 
@@ -419,15 +425,17 @@ describe("setwaiter", function()
       s.run()
       assert.same({true}, open)
       socket.setwaiter(coroutine.yield, function(object) open[#open + 1] = isopen(object:fileno()) end)
-      for i, f in ipairs {lookup, some} do
+      local told = {true}
+      for _, f in ipairs {lookup, helper.engine() ~= "poll" and some or nil} do
         assert(coroutine.close(s.spawn(f)))
-        assert.equal(2 * i, #open)
+        told[#told + 1] = true
+        assert.same(told, open)
         coroutine.wrap(f)()
         collectgarbage()
         collectgarbage()
-        assert.equal(2 * i + 1, #open)
+        told[#told + 1] = true
+        assert.same(told, open)
       end
-      assert.same({true, true, true, true, true}, open)
     end)
 
     it("whose errors are warnings", function()

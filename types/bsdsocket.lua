@@ -356,7 +356,8 @@ function M.buffer(size) end
 --- * `EBADF`: something in the lists is closed.
 --- * raises: a list that is no table, an entry without a descriptor, a timeout that is negative or NaN.
 ---
---- Also `EMFILE` under another scheduler, which waits for a descriptor made for this.
+--- In a task, and under another scheduler, it waits by a descriptor of its own. Where none is left, it looks at its
+--- lists every 16 ms instead.
 ---
 --- See select(2), poll(2); as Python's `select.select`.
 ---@param readers? bsdsocket.Pollable[]
