@@ -402,7 +402,8 @@ describe("read", function()
       d:settimeout(5)
       assert.equal("first", d:read())
       local calls = {
-        read = function() return d:read "L" end, lines = d:lines "L", readuntil = function() return d:readuntil "\n" end,
+        read = function() return d:read "L" end, lines = d:lines "L",
+        readuntil = function() return d:readuntil "\n" end,
       }
       local read
       gives({true, line .. "\n"}, finalizing(function() read = d:read() end, calls[name]))
