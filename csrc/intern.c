@@ -33,9 +33,10 @@ static uint32_t hash (const bs_state *st, const bs_address *a) {
     else
       memcpy(&word, bytes + i, a->len - i);
     h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= h >> 32;
+    h =
+      (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9); /* else the next word could undo a difference */
   }
-  return (uint32_t)h;
+  return (uint32_t)(h >> 32);
 }
 
 static unsigned *headof (const bs_interned *set, uint32_t h) {
