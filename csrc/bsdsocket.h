@@ -145,6 +145,8 @@ struct bs_state {
   int poolclosed; /* and there will be none */
 };
 
+#define BS_MOSTKEPT ((size_t)1 << 20) /* more room than this is not kept for the next call */
+
 /* bits of bs_socket.flags */
 #define BS_CONNECTING 1u   /* an attempt is under way in the kernel */
 #define BS_NONBLOCK 2u     /* O_NONBLOCK is set, as far as this object knows */

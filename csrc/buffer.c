@@ -12,7 +12,6 @@
 /* ==== chunks ==== */
 
 #define USUALSIZE ((size_t)1 << 16) /* of the state's chunk */
-#define MOSTKEPT ((size_t)1 << 20)  /* a larger one, once empty, is given back */
 
 void bs_eachpending (const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud) {
   if (st->scratch != NULL && st->scratch->owner != NULL)
@@ -59,7 +58,7 @@ static void leavescratch (bs_state *st) {
   bs_chunk *c = st->scratch;
   c->owner = NULL;
   c->start = 0;
-  if (c->size > MOSTKEPT) {
+  if (c->size > BS_MOSTKEPT) {
     freechunk(st, c);
     st->scratch = NULL;
   }
@@ -116,7 +115,7 @@ bs_chunk *bs_room (bs_state *st, size_t size) {
   if (st->scratch != NULL && st->scratch->owner != NULL && !evict(st))
     return NULL;
   bs_chunk *c = st->scratch;
-  if (c != NULL && c->size >= size && (c->size <= MOSTKEPT || size > MOSTKEPT))
+  if (c != NULL && c->size >= size && (c->size <= BS_MOSTKEPT || size > BS_MOSTKEPT))
     return c;
   bs_chunk *fresh = newchunk(st, size < USUALSIZE ? USUALSIZE : size);
   if (fresh == NULL)

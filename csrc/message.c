@@ -903,7 +903,6 @@ typedef struct Hold {
 } Hold;
 
 #define HOLD lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
-#define MOSTKEPT ((size_t)1 << 20)
 
 /* What a slot needs, which may be more than a pointer does: some systems have an int64_t in a sockaddr_storage. */
 typedef struct Aligned {
@@ -970,7 +969,7 @@ static void giveback (Hold *hold) {
   bs_state *st = hold->st;
   bs_block *b = hold->block;
   hold->block = NULL;
-  if (b != NULL && blocksize(b->count, b->n) <= MOSTKEPT) {
+  if (b != NULL && blocksize(b->count, b->n) <= BS_MOSTKEPT) {
     bs_dropblock(st);
     st->block = b;
   }

@@ -304,6 +304,7 @@ static BS_STRAIGHT void mark (const receive_op *r) {
   }
 }
 
+/* `from` is r->from, where the compiler can see it. */
 static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
   receive_op *r = (receive_op *)o;
   int flags = r->flags | bs_dontwait(patience);
