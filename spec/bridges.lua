@@ -650,6 +650,23 @@ scenario("the program ends while sockets are waited for, and before that it open
   end
 end)
 
+--- What an engine remembers of a number is older then than what has it now.
+scenario("the program ends while descriptors are waited for whose numbers were others' before", function(e)
+  local early, other = table.unpack(bridges.early)
+  local number = early:fileno()
+  e.spawn(function() equal("x", early:recv()) end)
+  e.spawn(function()
+    turn()
+    other:send "x"
+  end)
+  e.run()
+  early:close()
+  bridges.kept = {assert(socket.socketpair())} -- not collected before the end
+  equal(number, bridges.kept[1]:fileno())
+  for _, s in ipairs(bridges.kept) do e.spawn(function() s:recv() end) end
+  e.spawn(turn)
+end)
+
 --- Between the lines "begin" and "end" only time goes by.
 scenario("idle", function(e)
   local a, b = assert(socket.socketpair())

@@ -3,17 +3,19 @@
 -- got. An error of a coroutine that the loop has resumed is raised, with its traceback, in luv's callback: luv
 -- prints it, and ends the program.
 --
--- libuv knows one handle for a descriptor, whoever waits for it. So each number has a place here: a handle, and the
--- array of those who wait. It stays when the descriptor is closed, for the next one of that number: the luv of 2022
--- frees a handle too early that is being closed when the program ends. And since starting and stopping cost libuv
--- a system call each, a handle stays started for what was asked last, until it tells what nobody wants to know.
+-- libuv knows one handle for a descriptor, whoever waits for it. So each descriptor has a place here: a handle, and
+-- the array of those who wait. The handle stays when the descriptor is closed, for the next one of that number: the
+-- luv of 2022 frees a handle too early that is being closed when the program ends. And since starting and stopping
+-- cost libuv a system call each, a handle stays started for what was asked last, until it tells what nobody wants to
+-- know.
 
 local uv = require "luv"
 local socket = require "bsdsocket"
 
 local bridge = {}
 
-local places = {} -- by descriptor
+local places = {} -- by descriptor, until that is closed
+local handles = {} -- by the number of a descriptor
 local timers = {} -- those that are not set
 
 --- One that a program has closed along with all of its own is of no use.
@@ -67,13 +69,15 @@ local function told(place, failure, events)
   if not wanted then ask(place) end
 end
 
--- At the end of Lua a handle may be gone before the sockets; but its place is younger, and goes first.
+-- At the end of Lua a handle may be gone before the sockets, and a timer made then would never be. But a place is
+-- younger than what it was made for, and goes first.
 local place_meta = {__gc = function(self) self.over = true end}
 
 local function placeof(fd)
   local place = places[fd]
   if not place or not usable(place.handle) then
-    place = {handle = assert(uv.new_poll(fd)), asked = ""}
+    handles[fd] = usable(handles[fd]) or assert(uv.new_poll(fd))
+    place = {handle = handles[fd], asked = ""}
     place.told = function(...) return told(place, ...) end
     places[fd] = setmetatable(place, place_meta)
   end
@@ -119,8 +123,10 @@ end
 --- The handle must be stopped before its descriptor is closed. Whoever waits goes on in the loop's next turn, after
 --- that.
 function bridge.wake(object)
-  local place = places[object:fileno()]
+  local fd = object:fileno()
+  local place = places[fd]
   if not place or place.over then return end
+  places[fd] = nil
   local list = table.move(place, 1, #place, 1, {})
   for i = 1, #list do place[i] = nil end
   ask(place)
