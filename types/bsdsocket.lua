@@ -1641,7 +1641,7 @@ function Socket:setmaxline(n) end
 function Socket:pending() end
 
 --- Writes its arguments one after the other, all of them, in one system call where possible. Where messages
---- have bounds they are one message.
+--- have bounds they are one message. Numbers are written as `tostring` gives them: `3.0`, not the `3` of files.
 ---
 --- When it fails, the fourth value tells how many bytes of these arguments were taken (sent, or kept for the next
 --- flush); the others are not kept. Under `setvbuf "full"` or `"line"` it may be what was written earlier that
