@@ -473,9 +473,10 @@ const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
 const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 /* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address, began);
 ** `began` is when a look-up began whose time counts in the call's own (0: there was none).
-** The arguments there are an address, or what follows the family in socket.address(family, ...). */
+** The arguments there are an address, or what follows the family in socket.address(family, ...).
+** `s` is the socket that the call is a method of, or NULL: nothing is looked up for a closed one. */
 typedef int (*bs_next)(lua_State *L, const bs_address *a, bs_time began);
-int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+int bs_withaddress(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                    bs_next next);
 int bs_addressargs(int family); /* how many arguments ADDR may be */
 void bs_openaddress(lua_State *L);
@@ -495,8 +496,8 @@ typedef struct bs_family {
   socklen_t need; /* shorter ones are treated as raw bytes */
   int args;       /* how many arguments may stand for an address */
   /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
-  int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f, int type,
-               double timeout, bs_next next);
+  int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f,
+               const bs_socket *s, bs_next next);
   /* Pushes the field; false: none such. */
   int (*field)(lua_State *L, const bs_address *a, const char *name);
   int (*unpack)(lua_State *L, const bs_address *a); /* pushes what parse takes; their number */
@@ -510,7 +511,7 @@ const bs_family *bs_linuxfamily(int af); /* NULL: none of its families */
 
 /* As bs_withaddress, for AF_INET and AF_INET6 where host and service are at arg and arg + 1:
 ** looks up; *numeric* ones without the resolver. */
-int bs_withname(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+int bs_withname(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                 bs_next next);
 void bs_openresolve(lua_State *L);
 
