@@ -306,14 +306,13 @@ static void tipc_normalize (bs_address *a) {
 /* The field of the table at arg: lo .. hi or the name of such a constant; or `none`, where it may be absent. */
 static lua_Integer tablefield (lua_State *L, int arg, const char *name, lua_Integer lo,
                                lua_Integer hi, lua_Integer none) {
-  lua_Integer n = 0;
-  int isinteger;
+  int value = 0, isinteger = 1;
   int type = lua_getfield(L, arg, name);
-  if (type == LUA_TSTRING && strncmp(lua_tostring(L, -1), "TIPC_", 5) == 0)
-    isinteger =
-      strlen(lua_tostring(L, -1)) == lua_rawlen(L, -1) && bs_findconstant(lua_tostring(L, -1), &n);
-  else
-    n = lua_tointegerx(L, -1, &isinteger);
+  const char *wrong =
+    type == LUA_TSTRING ? bs_toconstant(L, lua_gettop(L), "TIPC_\0", &value) : NULL;
+  lua_Integer n = type == LUA_TSTRING ? value : lua_tointegerx(L, -1, &isinteger);
+  if (wrong != NULL)
+    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s': %s", name, wrong));
   lua_pop(L, 1);
   if (type == LUA_TNIL && none >= 0)
     return none;
