@@ -239,8 +239,9 @@ function M.fromfd(fd) end
 ---
 --- Errors:
 --- * `ECONNREFUSED`: nobody listens there.
---- * `timeout`: `opts.timeout` passed. A timeout of 0 gives one try (a unix socket may succeed in it), and then this.
---- * `EAGAIN`: with a timeout of 0, the name would have to be looked up.
+--- * `timeout`: `opts.timeout` passed. A timeout of 0 gives one try (a unix socket may succeed in it), and this where
+---   the try would have to wait.
+--- * `EAGAIN`: with a timeout of 0, a name would have to be looked up.
 --- * `EADDRNOTAVAIL`: `opts.bind` is not of this machine.
 --- * `EADDRINUSE`: the address in `opts.bind` is taken.
 --- * `EAFNOSUPPORT`: the address is of a family that the system does not have.
