@@ -1,5 +1,5 @@
--- csrc/message.c and csrc/control.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the kernel, and the
--- receiver compares the bytes and the sender's address.
+-- csrc/sendmsg.c, csrc/recvmsg.c and csrc/control.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the
+-- kernel, and the receiver compares the bytes and the sender's address.
 local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
