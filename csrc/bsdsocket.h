@@ -12,6 +12,7 @@
 #define bsdsocket_h
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +75,9 @@
 #endif
 #if !defined(MSG_ERRQUEUE)
 #define MSG_ERRQUEUE 0
+#endif
+#if !defined(IOV_MAX)
+#define IOV_MAX 1024
 #endif
 
 typedef int64_t bs_time; /* nanoseconds on the monotonic clock, or a span of them */
@@ -610,6 +614,16 @@ typedef struct bs_header {
 /* Does the socket carry descriptors? Elsewhere the kernel leaves them out without a word. */
 static inline int bs_carriesfds (const bs_socket *s) {
   return s->family == AF_UNIX || s->family == AF_UNSPEC;
+}
+
+/* What iovec and msghdr point to is not const, as they serve both ways; who sends leaves it as it is. */
+static inline void *bs_unconst (const void *p) {
+  union {
+    const void *in;
+    void *out;
+  } cast;
+  cast.in = p;
+  return cast.out;
 }
 
 void bs_dropblock(bs_state *st); /* recvmmsg's room */

@@ -575,6 +575,15 @@ static void setmessages (lua_State *L, int idx, const recvmmsg_op *m) {
   lua_pop(L, 1);
 }
 
+/* Takes out of the result at idx what an earlier, longer one has left there. */
+static void trim (lua_State *L, int idx, lua_Unsigned n) {
+  lua_Unsigned last = lua_rawlen(L, idx);
+  for (last = last < BS_MOSTMESSAGES ? last : BS_MOSTMESSAGES; last > n; last--) {
+    lua_pushnil(L);
+    lua_rawseti(L, idx, (lua_Integer)last);
+  }
+}
+
 static int recvmmsg_finish (lua_State *L, bs_op *o) {
   const recvmmsg_op *m = (const recvmmsg_op *)o;
   const bs_receive *r = &m->r;
@@ -599,11 +608,7 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   if (r->chunk != NULL)
     bs_handedover(r);
   giveback(m->hold);
-  lua_Unsigned last = lua_rawlen(L, idx);
-  for (last = last < BS_MOSTMESSAGES ? last : BS_MOSTMESSAGES; last > m->got; last--) {
-    lua_pushnil(L);
-    lua_rawseti(L, idx, (lua_Integer)last);
-  }
+  trim(L, idx, m->got);
   lua_pushvalue(L, idx);
   lua_pushinteger(L, (lua_Integer)m->got);
   return 2;

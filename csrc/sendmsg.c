@@ -16,10 +16,6 @@
 
 #include "bsdsocket.h"
 
-#if !defined(IOV_MAX)
-#define IOV_MAX 1024
-#endif
-
 /* ==== platform: several messages in one system call ==== */
 
 #if defined(MSG_WAITFORONE)
@@ -108,12 +104,7 @@ static void addpiece (lua_State *L, Builder *b, Outgoing *x, const char *expecte
     return;
   }
   struct iovec *piece = &x->pieces[x->npieces++];
-  union {
-    const char *in;
-    char *out;
-  } cast; /* an iovec serves both ways */
-  cast.in = data;
-  piece->iov_base = cast.out;
+  piece->iov_base = bs_unconst(data);
   piece->iov_len = len;
   anchor(L, b);
 }
@@ -317,12 +308,7 @@ static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
   else
     addpiece(L, b, x, "table, string or buffer");
   if (x->to != NULL) {
-    union {
-      const struct sockaddr *in;
-      struct sockaddr *out;
-    } cast;
-    cast.in = &x->to->u.sa;
-    h->msg_hdr.msg_name = cast.out;
+    h->msg_hdr.msg_name = bs_unconst(&x->to->u);
     h->msg_hdr.msg_namelen = x->to->len;
   }
   h->msg_hdr.msg_control = b->control;
@@ -330,8 +316,8 @@ static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
 }
 
 /* Pushes the batch and its table of anchors. */
-static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *kind, size_t n) {
-  bs_socket *s = bs_checksocket(L, 1);
+static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *kind, bs_socket *s,
+                      size_t n) {
   bs_initop(&op->op, kind, s->st, s);
   op->n = n;
   op->sent = op->bytes = 0;
@@ -394,10 +380,10 @@ static const bs_kind sendmsg_kind =
 static int sendmsg_sendmsg (lua_State *L) {
   sendmsg_op m;
   Builder b;
-  (void)bs_checksocket(L, 1);
+  bs_socket *s = bs_checksocket(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
-  initsend(L, &m, &b, &sendmsg_kind, 1);
+  initsend(L, &m, &b, &sendmsg_kind, s, 1);
   lua_pushvalue(L, 2);
   getmessage(L, &b, m.headers, m.out);
   m.flags = m.out->flags;
@@ -454,8 +440,7 @@ static int sendmmsg_step (bs_op *o, bs_time patience) {
     readied(m, m->sent + n++);
   int sent = sys_sendmmsg(o->sock->fd, m->headers + m->sent, n, flags | own);
   if (sent < 0)
-    return m->sent > 0 ? BS_DONE
-                       : bs_notsent(o); /* after some that went, the next call will tell */
+    return m->sent > 0 ? BS_DONE : bs_notsent(o); /* after some that went the next call will tell */
   m->sent += (size_t)sent;
   return (unsigned)sent == n && m->sent < m->n ? BS_AGAIN : BS_DONE;
 }
@@ -481,12 +466,12 @@ static int sendmsg_sendmmsg (lua_State *L) {
   sendmsg_op m;
   Builder b;
   bs_place at = {2, 0, NULL, 0, NULL};
-  (void)bs_checksocket(L, 1);
+  bs_socket *s = bs_checksocket(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 3);
   int flags = bs_optconstant(L, 3, "MSG_\0", 0), all = flags;
   size_t n = bs_checkarray(L, &at, 2);
-  initsend(L, &m, &b, &sendmmsg_kind, n);
+  initsend(L, &m, &b, &sendmmsg_kind, s, n);
   for (size_t i = 0; i < n; i++) {
     b.at.message = (lua_Integer)i + 1;
     lua_geti(L, 2, b.at.message);

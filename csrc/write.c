@@ -14,10 +14,6 @@
 
 #define VBUFSIZE ((size_t)1 << 16) /* unless setvbuf says otherwise */
 
-#if !defined(IOV_MAX)
-#define IOV_MAX 1024
-#endif
-
 static void setunflushed (bs_socket *s, int is) {
   if (is == ((s->flags & BS_UNFLUSHED) != 0))
     return;
@@ -169,23 +165,39 @@ static size_t gather (lua_State *L, int top, struct iovec *pieces, int *newline)
     const char *data = luaL_checklstring(L, arg, &len);
     if (newline != NULL && !*newline)
       *newline = memchr(data, '\n', len) != NULL;
-    memcpy(&pieces[arg - 1].iov_base, &data, sizeof(data)); /* a const that sendmsg keeps */
+    pieces[arg - 1].iov_base = bs_unconst(data);
     pieces[arg - 1].iov_len = len;
     total += len;
   }
   return total;
 }
 
-/* All of it into the buffer. */
-static void keep (lua_State *L, bs_socket *s, const struct iovec *pieces, int n, size_t total) {
+/* More arguments than the kernel takes in one message: they become one. */
+static void join (lua_State *L, write_op *w, struct iovec *pieces, size_t total) {
+  luaL_Buffer b;
+  luaL_buffinitsize(L, &b, total);
+  for (int i = 1; i < w->n; i++)
+    luaL_addlstring(&b, (const char *)pieces[i].iov_base, pieces[i].iov_len);
+  luaL_pushresult(&b);
+  lua_replace(L, 2);
+  w->n = 2;
+  gather(L, 2, pieces, NULL);
+}
+
+/* Where the buffer has room for all of it, it is there now. */
+static int buffered (lua_State *L, bs_socket *s, const struct iovec *pieces, int n, size_t total) {
+  bs_face *f = s->face;
+  if (total > f->limit || f->end - f->start > f->limit - total)
+    return 0;
   if (!makeroom(s, total))
     bs_memory(L);
   for (int i = 1; i < n; i++) {
     if (pieces[i].iov_len > 0)
-      memcpy(s->face->data + s->face->end, pieces[i].iov_base, pieces[i].iov_len);
-    s->face->end += pieces[i].iov_len;
+      memcpy(f->data + f->end, pieces[i].iov_base, pieces[i].iov_len);
+    f->end += pieces[i].iov_len;
   }
   setunflushed(s, 1);
+  return 1;
 }
 
 /* s:write(...) */
@@ -201,16 +213,8 @@ static int write_write (lua_State *L) {
   struct iovec *pieces = w.pieces != NULL ? w.pieces : w.few;
   size_t total = gather(L, top, pieces, mode == BS_LINE ? &newline : NULL);
   w.whole = s->type != SOCK_STREAM;
-  if (w.whole && w.n - 1 > IOV_MAX) {
-    luaL_Buffer b;
-    luaL_buffinitsize(L, &b, total);
-    for (int i = 1; i < w.n; i++)
-      luaL_addlstring(&b, (const char *)pieces[i].iov_base, pieces[i].iov_len);
-    luaL_pushresult(&b);
-    lua_replace(L, 2);
-    w.n = 2;
-    gather(L, 2, pieces, NULL);
-  }
+  if (w.whole && w.n - 1 > IOV_MAX)
+    join(L, &w, pieces, total);
   bs_initop(&w.op, &write_kind, s->st, s);
   w.at = 1;
   w.taken = 0;
@@ -218,17 +222,10 @@ static int write_write (lua_State *L) {
     w.op.error = EBADF;
     return write_finish(L, &w.op);
   }
-  if (w.n == 1 || (total == 0 && !w.whole)) {
+  if (w.n == 1 || (total == 0 && !w.whole) ||
+      (mode != BS_UNBUFFERED && !newline && buffered(L, s, pieces, w.n, total))) {
     lua_settop(L, 1);
     return 1;
-  }
-  if (mode != BS_UNBUFFERED && !newline) {
-    size_t n = s->face->end - s->face->start;
-    if (total <= s->face->limit && n <= s->face->limit - total) {
-      keep(L, s, pieces, w.n, total);
-      lua_settop(L, 1);
-      return 1;
-    }
   }
   return bs_run(L, &w.op);
 }
