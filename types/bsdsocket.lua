@@ -408,8 +408,9 @@ function M.poller() end
 --- yield: `wait(object, events, timeout)`. `object:fileno()` is the descriptor; the object is a socket, a poller, or
 --- one that stands for a look-up, a `select` or a span of time. `events` is `"r"`, `"w"` or `"rw"`, `timeout` the
 --- seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false when the time is
---- over, or nil to have the call block its thread. An answer that comes early does no harm: the call tries, and waits on.
---- What it raises, the call raises.
+--- over, or nil to have the call block its thread. True in vain does no harm: the call tries, and waits on. After false
+--- it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits on, since schedulers count in
+--- ticks, and without a timeout it always does. What it raises, the call raises.
 ---
 --- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up. A
 --- scheduler forgets the descriptor then, and lets who waits for it go on: after this function has returned, since only
