@@ -232,16 +232,20 @@ static BS_STRAIGHT ssize_t receivelength (receive_op *r, char *data, size_t n, i
   return r->cut ? (ssize_t)n : got;
 }
 
+static void heldsender (receive_op *r, const bs_chunk *c) {
+  if (r->from) {
+    r->addrlen = c->addrlen;
+    memcpy(&r->address, &c->address, c->addrlen);
+  }
+}
+
 /* Bytes that wait for their owner are served first. */
 static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
   size_t waiting = c->end - c->start;
   r->chunk = c;
   r->got = waiting < r->n ? waiting : r->n;
   r->cut = r->message && (c->cut || r->got < waiting);
-  if (r->from) {
-    r->addrlen = c->addrlen;
-    memcpy(&r->address, &c->address, c->addrlen);
-  }
+  heldsender(r, c);
   if (r->into != NULL) {
     memcpy(r->into, c->data + c->start, r->got);
   }
@@ -448,13 +452,17 @@ static int waitall_step (bs_op *o, bs_time patience) {
     o->error = BS_ENOMEM;
     return BS_DONE;
   }
-  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
+  socklen_t len = sizeof(c->address);
+  ssize_t got = recvfrom(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience),
+                         r->from ? (struct sockaddr *)&c->address : NULL, r->from ? &len : NULL);
   if (got < 0)
     return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
   c->owner = s;
   c->end += (size_t)got;
+  if (r->from)
+    c->addrlen = len;
   return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
 }
 
@@ -467,6 +475,8 @@ static int waitall_finish (lua_State *L, bs_op *o) {
     return bs_failop(L, o, NULL);
   r->chunk = c;
   r->got = have < r->n ? have : r->n;
+  if (c != NULL)
+    heldsender(r, c);
   if (r->into != NULL) {
     if (r->got > 0)
       memcpy(r->into, c->data + c->start, r->got);
@@ -474,9 +484,11 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   }
   else
     lua_pushlstring(L, r->got > 0 ? c->data + c->start : "", r->got);
+  if (r->from)
+    bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   if (c != NULL)
     handedover(r);
-  return 1;
+  return 1 + r->from;
 }
 
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
@@ -491,6 +503,8 @@ static const bs_kind recvinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+static const bs_kind waitallfrom_kind =
+  BS_KIND("recvfrom", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
   BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
@@ -530,7 +544,7 @@ void bs_setreceiveflags (bs_receive *r, int flags) {
 /* Flags at arg; MSG_WAITALL on a stream is another operation. */
 static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
   bs_setreceiveflags(r, bs_optconstant(L, arg, "MSG_\0", 0));
-  if (waitall != NULL && !r->message && (r->flags & MSG_WAITALL) && consumes(r))
+  if (!r->message && (r->flags & MSG_WAITALL) && consumes(r))
     r->op.kind = waitall;
 }
 
@@ -589,10 +603,10 @@ static int transfer_recvfrom (lua_State *L) {
   if (top > 1)
     r.n = bs_checkcount(L, 2);
   if (top > 2)
-    checkreceiveflags(L, 3, &r, NULL);
+    checkreceiveflags(L, 3, &r, &waitallfrom_kind);
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
-  return bs_runinline(L, &r.op, &recvfrom_kind);
+  return r.op.kind == &recvfrom_kind ? bs_runinline(L, &r.op, &recvfrom_kind) : bs_run(L, &r.op);
 }
 
 /* s:recvinto(buffer [, n [, i [, flags]]]) */

@@ -78,6 +78,10 @@ describe("bytes that were read ahead", function()
     gives({ahead .. "!!"}, b:recv(#ahead + 2, "MSG_WAITALL"))
     a:send "one\ntwo"
     gives({"one"}, b:read())
+    a:send "!!"
+    assert.equal("two!!", (b:recvfrom(5, "MSG_WAITALL")))
+    a:send "one\ntwo"
+    gives({"one"}, b:read())
     local buf = socket.buffer(5)
     a:send "xy"
     gives({5}, b:recvinto(buf, 5, 1, "MSG_WAITALL"))
