@@ -628,12 +628,13 @@ static int transfer_recvinto (lua_State *L) {
 }
 
 /* s:sockatmark(). The function of that name is this ioctl with `at` left as it was, which valgrind
-** takes for a mistake. */
+** takes for a mistake. The kernel is at the mark already when what was read ahead stands before it. */
 static int transfer_sockatmark (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
   int at = 0;
-  if (ioctl(bs_checksocket(L, 1)->fd, SIOCATMARK, &at) < 0)
+  if (ioctl(s->fd, SIOCATMARK, &at) < 0)
     return bs_fail(L, "sockatmark", errno);
-  lua_pushboolean(L, at);
+  lua_pushboolean(L, at && bs_chunkof(s) == NULL);
   return 1;
 }
 
