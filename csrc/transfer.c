@@ -233,9 +233,14 @@ static BS_STRAIGHT ssize_t receivelength (receive_op *r, char *data, size_t n, i
 }
 
 static void heldsender (receive_op *r, const bs_chunk *c) {
-  if (r->from) {
-    r->addrlen = c->addrlen;
-    memcpy(&r->address, &c->address, c->addrlen);
+  if (!r->from)
+    return;
+  r->addrlen = c->addrlen;
+  memcpy(&r->address, &c->address, c->addrlen);
+  if (!r->message && r->op.sock->family == AF_UNIX) { /* nobody asked who it was: the peer */
+    socklen_t len = sizeof(r->address);
+    if (getpeername(r->op.sock->fd, (struct sockaddr *)&r->address, &len) == 0)
+      r->addrlen = len;
   }
 }
 
@@ -452,17 +457,13 @@ static int waitall_step (bs_op *o, bs_time patience) {
     o->error = BS_ENOMEM;
     return BS_DONE;
   }
-  socklen_t len = sizeof(c->address);
-  ssize_t got = recvfrom(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience),
-                         r->from ? (struct sockaddr *)&c->address : NULL, r->from ? &len : NULL);
+  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
   if (got < 0)
     return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
   c->owner = s;
   c->end += (size_t)got;
-  if (r->from)
-    c->addrlen = len;
   return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
 }
 

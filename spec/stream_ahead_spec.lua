@@ -55,6 +55,18 @@ describe("bytes that were read ahead", function()
     assert.equal(0, b:pending())
   end)
 
+  it("have the peer's address, as what comes from the kernel", function()
+    local l <close> = assert(socket.listen(socket.address("AF_UNIX", helper.tmpdir() .. "/s")))
+    local c <close> = assert(socket.connect(l:getsockname()))
+    local d <close> = assert(l:accept())
+    d:send("one\n" .. ahead)
+    gives({"one"}, c:read())
+    gives({"tw", l:getsockname()}, c:recvfrom(2))
+    assert.equal(l:getsockname(), c:recvmsg(2).address)
+    assert.equal(l:getsockname(), c:recvmmsg(1, 2)[1].address)
+    gives({"ree", l:getsockname()}, c:recvfrom(3, "MSG_WAITALL"))
+  end)
+
   it("are looked at by MSG_PEEK before what is still in the kernel", function()
     local buf = socket.buffer(3)
     a:send "!"
