@@ -1,4 +1,5 @@
--- Writing a stream as a file: write flush setvbuf, and who else sends what was written and is not flushed yet.
+-- csrc/write.c, writing a stream as a file: write flush setvbuf, and who else sends what was written and is not
+-- flushed yet.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
@@ -55,7 +56,7 @@ describe("write", function()
   end)
 
   it("writes numbers as Lua does", function()
-    local numbers = {0, 12, -7, math.maxinteger, math.mininteger, 1.5, -0.125, 1e100, 3.14159, inf, -inf}
+    local numbers = {0, 12, -7, math.maxinteger, math.mininteger, 1.5, -0.125, 3.0, 1e100, 3.14159, inf, -inf}
     local texts = {}
     for i, number in ipairs(numbers) do texts[i] = tostring(number) end
     a:write(1, " ", 2.5)
