@@ -568,6 +568,7 @@ describe("no byte is lost", function()
       ["several"] = function(s) return s:read(2, "l") end,
       ["readuntil"] = function(s) return s:readuntil "\0" end,
       ["MSG_WAITALL"] = function(s) return s:recv(100, "MSG_WAITALL") end,
+      ["recvfrom with MSG_WAITALL"] = function(s) return s:recvfrom(100, "MSG_WAITALL") end,
     }
     for name, read in pairs(reads) do
       for how, finish in pairs(ends) do

@@ -1431,7 +1431,8 @@ function Socket:sendmmsg(messages, flags) end
 --- ```
 ---
 --- Where memory runs out, descriptors and control data that came are lost, and closed. `MSG_WAITALL` is left to the
---- system, which keeps it where there is no timeout; `s:recv` always does.
+--- system, which keeps it where there is no timeout, no task and nothing read ahead; `s:recv`, `s:recvinto` and
+--- `s:recvfrom` always do.
 ---
 --- Errors:
 --- * `EAGAIN`: with a timeout of 0, nothing has arrived.
