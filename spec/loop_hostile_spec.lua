@@ -201,7 +201,7 @@ describe("a select in a task", function()
     end)
   end)
 
-  it("is gone when something else has closed its coroutine, and is not asked when a socket is closed #process", function()
+  it("is gone when something else has closed its coroutine, and is not asked any more #process", function()
     local output, status = script [[
       local a, b = socket.socketpair()
       loop.run(function()
