@@ -170,6 +170,13 @@ describe("socket.connect", function()
     end
   end)
 
+  it("has no time for a name to bind to: under timeout 0 it says so, else that its time is over", function()
+    for timeout, code in pairs { [0] = "EAGAIN", [1e-9] = "timeout" } do
+      helper.fails("socket.connect", code,
+        net.atonce(connect, "127.0.0.1", port, { timeout = timeout, bind = "some.name.invalid" }))
+    end
+  end)
+
   it("gives up at its timeout", function()
     local address = silent()
     for _, seconds in ipairs { 0.001, 0.05, 0.3 } do

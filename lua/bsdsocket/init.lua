@@ -185,8 +185,8 @@ local function race(addresses, opts, deadline)
   local attempts <close> = setmetatable({address = {}}, attempts_meta)
   local failures, started, stagger = {}, 0, 0
 
-  local function left()
-    return deadline and math.max(deadline - core.monotime(), 0)
+  local function left() -- no more time than there is, but 0 would be another's wish: not to wait at all
+    return deadline and math.max(deadline - core.monotime(), opts.timeout > 0 and 1e-9 or 0)
   end
 
   local function outcome(s, ok, code)
