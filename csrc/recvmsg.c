@@ -648,6 +648,7 @@ static int recvmsg_recvmmsg (lua_State *L) {
   m.hold = newhold(L, s->st);
   return bs_run(L, &m.r.op);
 }
+
 /* ==== registration ==== */
 
 /* A method whose own upvalue, after the library's, is the metatable with this finalizer. */

@@ -482,6 +482,7 @@ static int sendmsg_sendmmsg (lua_State *L) {
   bs_setflags(&m.op, all);
   return bs_run(L, &m.op);
 }
+
 /* ==== registration ==== */
 
 static const luaL_Reg methods[] = {
