@@ -303,12 +303,15 @@ describe("setwaiter", function()
     it("and the call ends with 'timeout', not early, and not late", function()
       socket.setwaiter(s.wait, s.wake)
       a:settimeout(0.05)
-      net.takes(0.05, function()
-        s.spawn(function() helper.fails("s:recv", "timeout", a:recv()) end)
-        s.run()
+      net.sometime(function()
+        net.takes(0.05, function()
+          s.spawn(function() helper.fails("s:recv", "timeout", a:recv()) end)
+          s.run()
+        end)
+        local timeout = s.asked[#s.asked].timeout
+        assert(timeout <= 0.05, timeout)
+        return timeout > 0.04, timeout
       end)
-      local timeout = s.asked[#s.asked].timeout
-      assert(timeout > 0.04 and timeout <= 0.05, timeout)
       b:sendall "x"
       assert.equal("x", inside(a.recv, a))
     end)
@@ -316,12 +319,15 @@ describe("setwaiter", function()
     it("in one call that waits several times, too", function()
       socket.setwaiter(s.wait, s.wake)
       a:settimeout(0.05)
-      s.spawn(function() helper.fails("s:read", "timeout", a:read(100)) end)
-      b:sendall "x"
-      s.run()
-      assert(#s.asked >= 2)
+      net.sometime(function()
+        s.asked = {}
+        s.spawn(function() helper.fails("s:read", "timeout", a:read(a:pending() + 100)) end)
+        b:sendall "x"
+        s.run()
+        return #s.asked >= 2
+      end)
       for i = 2, #s.asked do assert(s.asked[i].timeout < s.asked[i - 1].timeout) end
-      assert.equal("x", inside(a.recv, a))
+      assert.match("^x+$", inside(a.recv, a))
     end)
 
     it("until a select that there is no descriptor left for looks again", function()
