@@ -285,7 +285,7 @@ describe("sendmsg and recvmsg", function()
 
   it("say ECONNREFUSED when an earlier datagram met nobody", function()
     for _, call in ipairs {"sendmsg", "sendmmsg", "recvmsg", "recvmmsg"} do
-      local u = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):connect(net.nobody "SOCK_DGRAM")))
+      local u = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):connect(net.nobody())))
       assert(u:send "x")
       local argument = ({sendmsg = {}, sendmmsg = {"x"}, recvmsg = 1, recvmmsg = 1})[call]
       helper.fails("s:" .. call, "ECONNREFUSED", u[call](u, argument, call == "recvmmsg" and 1 or nil))

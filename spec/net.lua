@@ -69,10 +69,11 @@ function net.udp()
   return keep(assert(sender:connect(receiver:getsockname())), receiver)
 end
 
---- A port of this host where nobody is.
-function net.nobody(kind)
-  local s <close> = assert(assert(socket.socket("AF_INET", kind or "SOCK_STREAM")):bind("127.0.0.1", 0))
-  return s:getsockname()
+--- An address of datagrams that goes nowhere. Whose it is talks to itself: were it free, it could become that of the
+--- very socket that is to meet nobody.
+function net.nobody()
+  local s = keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0)))
+  return assert(s:connect(s:getsockname())):getsockname()
 end
 
 local function flags(fd)

@@ -207,7 +207,7 @@ describe("write", function()
     assert.equal(65507, #d:recv())
     local e <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
     helper.fails("s:write", "EDESTADDRREQ", e:write "x")
-    assert(e:connect(net.nobody "SOCK_DGRAM"))
+    assert(e:connect(net.nobody()))
     assert.equal(e, e:write "x")
     helper.fails("s:write", "ECONNREFUSED", e:write "x")
     local f = net.pair "SOCK_DGRAM"
