@@ -92,19 +92,39 @@ function net.inherited(fd)
   return flags(fd) & 524288 == 0 -- O_CLOEXEC
 end
 
+--- Blocks the thread wherever it is called, as nobody can yield in there.
+local function pause(seconds)
+  string.gsub("x", "x", function() socket.select(nil, nil, seconds) end)
+end
+
+--- Of TCP: is there something that the other end has not acknowledged? It does so up to 40 ms later on Linux, and then
+--- there is room for some more.
+local function underway(s)
+  if s:family() == socket.AF_UNIX then return false end
+  local info = s:getsockopt("IPPROTO_TCP", socket.TCP_INFO or 0, 104)
+  return info and #info >= 28 and string.unpack("I4", info, 25) > 0 -- tcpi_unacked
+end
+
 --- Sends until the other end takes no more; gives the number of bytes.
 function net.fill(s)
   local timeout, total = s:gettimeout(), 0
   local data = ("x"):rep(65536)
   s:settimeout(0)
-  for size = 16, 0, -1 do
-    local message, code, sent
-    repeat
-      message, code, sent = select(2, s:sendall(data, nil, 1, 1 << size))
-      total = total + (message and sent or 1 << size)
-    until message
-    assert(code == "EAGAIN", message)
-  end
+  repeat
+    for size = 16, 0, -1 do
+      local message, code, sent
+      repeat
+        message, code, sent = select(2, s:sendall(data, nil, 1, 1 << size))
+        total = total + (message and sent or 1 << size)
+      until message
+      assert(code == "EAGAIN", message)
+    end
+    local waited = false
+    while underway(s) do
+      pause(0.001)
+      waited = true
+    end
+  until not waited
   s:settimeout(timeout)
   return total
 end
@@ -131,11 +151,9 @@ local late, busy = slow and 0.5 or 0.02, slow and 1 or 0.01
 
 local TRIES <const> = 8
 
---- Before it is tried again: who needs the machine may need it for a while. Blocks the thread wherever it is called,
---- as nobody can yield in there.
+--- Before it is tried again: who needs the machine may need it for a while.
 local function rest(try)
-  if try == TRIES then return end
-  string.gsub("x", "x", function() socket.select(nil, nil, math.min(0.03 * 2 ^ try, 1)) end)
+  if try < TRIES then pause(math.min(0.03 * 2 ^ try, 1)) end
 end
 
 --- f(...) has to return true once in a few tries: others may need the machine. For what may be late, and never for
