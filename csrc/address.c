@@ -113,9 +113,9 @@ void bs_pushothersender (lua_State *L, bs_state *st, const struct sockaddr *sa, 
 
 /* AF_INET, AF_INET6 */
 
-static int inet_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                       double timeout, bs_next next) {
-  return bs_withname(L, arg, call, f->family, type, timeout, next);
+static int inet_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                       const bs_socket *s, bs_next next) {
+  return bs_withname(L, arg, call, f->family, s, next);
 }
 
 static void pushhost (lua_State *L, int af, const void *bytes) {
@@ -178,14 +178,13 @@ static void inet6_text (const bs_address *a, char *text) {
 
 /* AF_UNIX */
 
-static int unix_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                       double timeout, bs_next next) {
+static int unix_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                       const bs_socket *s, bs_next next) {
   bs_address form;
   size_t len;
   const char *path;
   (void)call;
-  (void)type;
-  (void)timeout;
+  (void)s;
   if (lua_type(L, arg) != LUA_TSTRING)
     luaL_typeerror(L, arg, "path or address");
   path = lua_tolstring(L, arg, &len);
@@ -235,14 +234,13 @@ static void unix_text (const bs_address *a, char *text) {
 
 /* any other */
 
-static int raw_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                      double timeout, bs_next next) {
+static int raw_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                      const bs_socket *s, bs_next next) {
   bs_address form;
   size_t len = 0;
   const char *bytes = "";
   (void)call;
-  (void)type;
-  (void)timeout;
+  (void)s;
   if (f->family == AF_UNSPEC && lua_isnoneornil(L, arg))
     lua_settop(L, arg); /* there may be none: the object needs a place */
   else {
@@ -325,12 +323,12 @@ const char *bs_otherfamily (lua_State *L, const bs_address *a, int af) {
                          familyname(given));
 }
 
-int bs_withaddress (lua_State *L, int arg, const char *call, int af, int type, double timeout,
+int bs_withaddress (lua_State *L, int arg, const char *call, int af, const bs_socket *s,
                     bs_next next) {
   const bs_address *a = bs_testaddress(L, arg);
   if (a == NULL) {
     bs_family f = findfamily(af, sizeof(struct sockaddr_storage));
-    return f.parse(L, arg, call, &f, type, timeout, next);
+    return f.parse(L, arg, call, &f, s, next);
   }
   const char *wrong = bs_otherfamily(L, a, af);
   if (wrong != NULL)
@@ -353,7 +351,7 @@ static int address_address (lua_State *L) {
   luaL_argcheck(L, af >= 0 && af <= (int)(sa_family_t)-1, 1, "out of range");
   if (lua_gettop(L) < 2)
     lua_settop(L, 2);
-  return bs_withaddress(L, 2, "address", af, 0, -1, pushtop);
+  return bs_withaddress(L, 2, "address", af, NULL, pushtop);
 }
 
 static int address_index (lua_State *L) {

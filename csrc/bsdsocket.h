@@ -12,6 +12,7 @@
 #define bsdsocket_h
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,9 @@
 #if !defined(MSG_ERRQUEUE)
 #define MSG_ERRQUEUE 0
 #endif
+#if !defined(IOV_MAX)
+#define IOV_MAX 1024
+#endif
 
 typedef int64_t bs_time; /* nanoseconds on the monotonic clock, or a span of them */
 #define BS_NEVER ((bs_time)0)
@@ -103,7 +107,7 @@ struct bs_chunk {
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
   size_t searched;   /* in start .. searched - 1 there is not ... */
-  uint64_t sought;   /* ... what this stands for (stream.c) */
+  uint64_t sought;   /* ... what this stands for (read.c) */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
@@ -125,7 +129,7 @@ struct bs_state {
   lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
   const void *meta;  /* sockets' metatable, as lua_topointer has it */
   bs_chunk *scratch; /* where receiving calls put what arrives */
-  bs_block *block;   /* recvmmsg's, while no call has it (message.c); NULL: none */
+  bs_block *block;   /* recvmmsg's, while no call has it (recvmsg.c); NULL: none */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held; /* the chunks that sockets have of their own */
@@ -167,7 +171,7 @@ struct bs_socket {
   double kerneltimed;   /* the timeout of calls for which it is set as it is; 0: none */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
-  bs_face *face;        /* what setvbuf and setmaxline said (stream.c); NULL: nothing yet */
+  bs_face *face;        /* what setvbuf and setmaxline said; NULL: nothing yet */
   bs_reg *regs;         /* its places in pollers (poller.c) */
   unsigned char flags;  /* BS_CONNECTING ... */
   unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
@@ -473,9 +477,10 @@ const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
 const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 /* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address, began);
 ** `began` is when a look-up began whose time counts in the call's own (0: there was none).
-** The arguments there are an address, or what follows the family in socket.address(family, ...). */
+** The arguments there are an address, or what follows the family in socket.address(family, ...).
+** `s` is the socket that the call is a method of, or NULL: nothing is looked up for a closed one. */
 typedef int (*bs_next)(lua_State *L, const bs_address *a, bs_time began);
-int bs_withaddress(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+int bs_withaddress(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                    bs_next next);
 int bs_addressargs(int family); /* how many arguments ADDR may be */
 void bs_openaddress(lua_State *L);
@@ -495,8 +500,8 @@ typedef struct bs_family {
   socklen_t need; /* shorter ones are treated as raw bytes */
   int args;       /* how many arguments may stand for an address */
   /* Puts an address object at `arg` from the arguments there, and goes on as bs_withaddress does. */
-  int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f, int type,
-               double timeout, bs_next next);
+  int (*parse)(lua_State *L, int arg, const char *call, const struct bs_family *f,
+               const bs_socket *s, bs_next next);
   /* Pushes the field; false: none such. */
   int (*field)(lua_State *L, const bs_address *a, const char *name);
   int (*unpack)(lua_State *L, const bs_address *a); /* pushes what parse takes; their number */
@@ -510,7 +515,7 @@ const bs_family *bs_linuxfamily(int af); /* NULL: none of its families */
 
 /* As bs_withaddress, for AF_INET and AF_INET6 where host and service are at arg and arg + 1:
 ** looks up; *numeric* ones without the resolver. */
-int bs_withname(lua_State *L, int arg, const char *call, int family, int type, double timeout,
+int bs_withname(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                 bs_next next);
 void bs_openresolve(lua_State *L);
 
@@ -534,7 +539,7 @@ void bs_openconnection(lua_State *L);
 
 /* ---- transfer.c ---- */
 
-/* What a receiving call knows; those of message.c begin with it. */
+/* What a receiving call knows; those of recvmsg.c begin with it. */
 typedef struct bs_receive {
   bs_op op;
   size_t n;   /* at most so many bytes */
@@ -593,10 +598,38 @@ size_t bs_checkcontrol(lua_State *L, bs_place *at, int idx, int level, int type,
 /* Pushes the value of the bytes; false if there is none. */
 int bs_pushcontrol(lua_State *L, int level, int type, const unsigned char *data, size_t len);
 
-/* ---- message.c ---- */
+/* ---- sendmsg.c, recvmsg.c ---- */
+
+/* One of several messages, as the kernel is given it. */
+#if defined(MSG_WAITFORONE)
+typedef struct mmsghdr bs_header;
+#else
+typedef struct bs_header {
+  struct msghdr msg_hdr;
+  unsigned msg_len;
+} bs_header;
+#endif
+
+#define BS_MOSTMESSAGES 1024 /* in one call: UIO_MAXIOV */
+
+/* Does the socket carry descriptors? Elsewhere the kernel leaves them out without a word. */
+static inline int bs_carriesfds (const bs_socket *s) {
+  return s->family == AF_UNIX || s->family == AF_UNSPEC;
+}
+
+/* What iovec and msghdr point to is not const, as they serve both ways; who sends leaves it as it is. */
+static inline void *bs_unconst (const void *p) {
+  union {
+    const void *in;
+    void *out;
+  } cast;
+  cast.in = p;
+  return cast.out;
+}
 
 void bs_dropblock(bs_state *st); /* recvmmsg's room */
-void bs_openmessage(lua_State *L);
+void bs_opensendmsg(lua_State *L);
+void bs_openrecvmsg(lua_State *L);
 
 /* ---- buffer.c ---- */
 
@@ -636,14 +669,27 @@ const char *bs_todata(lua_State *L, int idx, size_t *len);    /* NULL: none of t
 size_t bs_checkrange(lua_State *L, int arg, size_t size, size_t *from);
 void bs_openbuffer(lua_State *L);
 
-/* ---- stream.c ---- */
+/* ---- read.c, write.c: the file face ---- */
 
+enum bs_vbuf { BS_UNBUFFERED, BS_FULL, BS_LINE };
+
+struct bs_face {
+  size_t maxline;
+  size_t limit; /* of what may stay unflushed; of no meaning while unbuffered */
+  enum bs_vbuf mode;
+  char *data; /* what is unflushed: start .. end - 1 of `room` bytes */
+  size_t room, start, end;
+};
+
+bs_face *bs_checkface(lua_State *L, bs_socket *s); /* made if it has none; raises without memory */
+void bs_dropface(bs_socket *s);                    /* with what is not flushed */
+bs_socket *bs_checkstream(lua_State *L, const char *call); /* at 1; raises if it is no stream */
+int bs_nostream(lua_State *L, const bs_socket *s, const char *call); /* what others give */
 /* Sends what write() left: one try. BS_DONE: nothing is left, or *err says why. */
 int bs_flush(bs_socket *s, bs_time patience, int *err);
-bs_socket *bs_checkstream(lua_State *L, const char *call); /* at 1; raises if it is no stream */
 int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls that flush first */
-void bs_dropface(bs_socket *s);                /* with what is not flushed */
-void bs_openstream(lua_State *L);
+void bs_openread(lua_State *L);
+void bs_openwrite(lua_State *L);
 
 /* ---- sendfile.c ---- */
 

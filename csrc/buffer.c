@@ -1,7 +1,7 @@
 /*
 ** buffer.c: where bytes are kept. Chunks hold what has left the kernel and is not in Lua yet; socket.buffer(size)
-** is a byte buffer for users. No descriptor here: the bytes come by the receiving calls of transfer.c, message.c
-** and stream.c.
+** is a byte buffer for users. No descriptor here: the bytes come by the receiving calls of transfer.c,
+** recvmsg.c and read.c.
 */
 #include "prefix.h"
 

@@ -54,7 +54,7 @@ static int dobind (lua_State *L, const bs_address *a, bs_time began) {
 /* s:bind(ADDR) */
 static int connection_bind (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
-  return bs_withaddress(L, 2, "bind", s->family, s->type, s->timeout, dobind);
+  return bs_withaddress(L, 2, "bind", s->family, s, dobind);
 }
 
 /* s:listen([backlog]) */
@@ -203,7 +203,7 @@ static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
 /* s:connect(ADDR) */
 static int connection_connect (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
-  return bs_withaddress(L, 2, "connect", s->family, s->type, s->timeout, doconnect);
+  return bs_withaddress(L, 2, "connect", s->family, s, doconnect);
 }
 
 /* ---- accept ---- */

@@ -782,6 +782,18 @@ BS_GROUP(SOL)
 #ifdef SOL_CAIF
 {"SOL_CAIF", SOL_CAIF},
 #endif
+#ifdef SOL_CAN_BASE
+{"SOL_CAN_BASE", SOL_CAN_BASE},
+#endif
+#ifdef SOL_CAN_ISOTP
+{"SOL_CAN_ISOTP", SOL_CAN_ISOTP},
+#endif
+#ifdef SOL_CAN_J1939
+{"SOL_CAN_J1939", SOL_CAN_J1939},
+#endif
+#ifdef SOL_CAN_RAW
+{"SOL_CAN_RAW", SOL_CAN_RAW},
+#endif
 #ifdef SOL_DCCP
 {"SOL_DCCP", SOL_DCCP},
 #endif

@@ -1,7 +1,7 @@
 /*
 ** control.c: control data of messages, as it looks in C and in Lua. A kind that has a value in Lua is one row
 ** of `kinds`: how the value becomes bytes, and the bytes a value; all others are bytes. Also the checks of the
-** tables that message.c is given. Nothing is sent or received here.
+** tables that sendmsg.c and recvmsg.c are given. Nothing is sent or received here.
 */
 #include "prefix.h"
 

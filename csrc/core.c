@@ -90,9 +90,11 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_opentransfer(L); /* first, so that send and recv find their places in the table free */
   bs_opensocket(L);
   bs_openconnection(L);
-  bs_openstream(L);
+  bs_openread(L);
+  bs_openwrite(L);
   bs_opensendfile(L);
-  bs_openmessage(L);
+  bs_opensendmsg(L);
+  bs_openrecvmsg(L);
   bs_openoption(L);
   bs_openintern(L);
   bs_openaddress(L);

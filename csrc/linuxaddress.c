@@ -7,6 +7,7 @@
 #include "prefix.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,14 +70,12 @@ static void packet_normalize (bs_address *a) {
   a->len = (socklen_t)(used > sizeof(*l) ? used : sizeof(*l));
 }
 
-static int packet_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                         double timeout, bs_next next) {
+static int packet_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                         const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_ll));
   struct sockaddr_ll *l = (struct sockaddr_ll *)(void *)&form.u;
   const char *name = NULL;
   unsigned index = 0;
-  (void)type;
-  (void)timeout;
   if (lua_type(L, arg) == LUA_TSTRING) {
     name = lua_tostring(L, arg);
     luaL_argcheck(L, strlen(name) == lua_rawlen(L, arg), arg, "string contains zeros");
@@ -99,9 +98,11 @@ static int packet_parse (lua_State *L, int arg, const char *call, const bs_famil
     if (LLOFFSET + len > form.len)
       form.len = (socklen_t)(LLOFFSET + len);
   }
-  int err = name != NULL ? bs_nametoindex(L, name, &index) : 0;
-  if (err != 0)
-    return bs_failtext(L, call, name, err);
+  if (name != NULL) {
+    int err = s != NULL && s->fd < 0 ? EBADF : bs_nametoindex(L, name, &index);
+    if (err != 0)
+      return bs_failtext(L, call, name, err);
+  }
   l->sll_ifindex = (int)index;
   l->sll_protocol = htons((uint16_t)protocol);
   return done(L, arg, &form, next);
@@ -177,13 +178,12 @@ static void netlink_normalize (bs_address *a) {
   n->nl_pad = 0;
 }
 
-static int netlink_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                          double timeout, bs_next next) {
+static int netlink_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                          const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_nl));
   struct sockaddr_nl *n = (struct sockaddr_nl *)(void *)&form.u;
   (void)call;
-  (void)type;
-  (void)timeout;
+  (void)s;
   n->nl_pid = checkuint32(L, arg);
   n->nl_groups = checkuint32(L, arg + 1);
   return done(L, arg, &form, next);
@@ -246,13 +246,12 @@ static uint32_t checkvm (lua_State *L, int arg) {
   return (uint32_t)n;
 }
 
-static int vsock_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                        double timeout, bs_next next) {
+static int vsock_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                        const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_vm));
   struct sockaddr_vm *v = (struct sockaddr_vm *)(void *)&form.u;
   (void)call;
-  (void)type;
-  (void)timeout;
+  (void)s;
   v->svm_cid = checkvm(L, arg);
   v->svm_port = checkvm(L, arg + 1);
   return done(L, arg, &form, next);
@@ -307,14 +306,13 @@ static void tipc_normalize (bs_address *a) {
 /* The field of the table at arg: lo .. hi or the name of such a constant; or `none`, where it may be absent. */
 static lua_Integer tablefield (lua_State *L, int arg, const char *name, lua_Integer lo,
                                lua_Integer hi, lua_Integer none) {
-  lua_Integer n = 0;
-  int isinteger;
+  int value = 0, isinteger = 1;
   int type = lua_getfield(L, arg, name);
-  if (type == LUA_TSTRING && strncmp(lua_tostring(L, -1), "TIPC_", 5) == 0)
-    isinteger =
-      strlen(lua_tostring(L, -1)) == lua_rawlen(L, -1) && bs_findconstant(lua_tostring(L, -1), &n);
-  else
-    n = lua_tointegerx(L, -1, &isinteger);
+  const char *wrong =
+    type == LUA_TSTRING ? bs_toconstant(L, lua_gettop(L), "TIPC_\0", &value) : NULL;
+  lua_Integer n = type == LUA_TSTRING ? value : lua_tointegerx(L, -1, &isinteger);
+  if (wrong != NULL)
+    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s': %s", name, wrong));
   lua_pop(L, 1);
   if (type == LUA_TNIL && none >= 0)
     return none;
@@ -338,13 +336,12 @@ static uint32_t field32 (lua_State *L, int arg, const char *name, lua_Integer no
 }
 
 /* A negative scope withdraws what was bound. */
-static int tipc_parse (lua_State *L, int arg, const char *call, const bs_family *f, int type,
-                       double timeout, bs_next next) {
+static int tipc_parse (lua_State *L, int arg, const char *call, const bs_family *f,
+                       const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_tipc));
   struct sockaddr_tipc *t = (struct sockaddr_tipc *)(void *)&form.u;
   (void)call;
-  (void)type;
-  (void)timeout;
+  (void)s;
   luaL_checktype(L, arg, LUA_TTABLE);
   if (has(L, arg, "ref")) {
     luaL_argcheck(L,

@@ -38,6 +38,15 @@
 #if __has_include(<linux/if.h>) && !defined IFF_LOWER_UP
 #include <linux/if.h>
 #endif
+#if __has_include(<linux/can/isotp.h>)
+#include <linux/can/isotp.h>
+#endif
+#if __has_include(<linux/can/j1939.h>)
+#include <linux/can/j1939.h>
+#endif
+#if __has_include(<linux/can/raw.h>)
+#include <linux/can/raw.h>
+#endif
 #if __has_include(<linux/errqueue.h>)
 #include <linux/errqueue.h>
 #endif

@@ -289,7 +289,7 @@ static lua_Integer optword (lua_State *L, int arg, const char *message) {
   return word;
 }
 
-int bs_withname (lua_State *L, int arg, const char *call, int family, int type, double timeout,
+int bs_withname (lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                  bs_next next) {
   naming n;
   size_t len;
@@ -298,7 +298,7 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
   const char *host = checkname(L, arg, &len);
   luaL_argcheck(L, family == AF_INET || strcmp(host, "<broadcast>") != 0, arg,
                 "there is broadcast in AF_INET only");
-  initquery(L, &n.q, &withname_kind, timeout);
+  initquery(L, &n.q, &withname_kind, s != NULL ? s->timeout : -1);
   n.call = call;
   n.next = next;
   n.arg = arg;
@@ -308,8 +308,10 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, int type, 
   n.known = literal(host, family, &n.address);
   if (n.known && n.port != NAMED)
     return proceed(L, &n);
+  if (s != NULL && s->fd < 0)
+    return bs_failtext(L, call, pushsubject(L, arg), EBADF);
   /* With a port there is no service to look up, and any type does to get each address once. */
-  cleanhints(&n.q.hints, family, n.port != NAMED ? SOCK_STREAM : type, 0);
+  cleanhints(&n.q.hints, family, n.port != NAMED ? SOCK_STREAM : s != NULL ? s->type : 0, 0);
   if (!n.known)
     sethost(&n.q, host, len);
   if (n.port == NAMED && n.q.service[0] == '\0')

@@ -1,6 +1,6 @@
 /*
 ** sendfile.c: a file through a socket, s:sendfile(file [, offset [, count]]). Bytes that are in Lua already
-** are sent by transfer.c and stream.c.
+** are sent by transfer.c, sendmsg.c and write.c.
 **
 ** There are four *ways*. What has places, as files on disks have, goes by sendfile(2), or where that is not
 ** to be had or not worth it by pread and send; either is told the place with each call, and the file's own

@@ -164,8 +164,7 @@ static int transfer_sendto (lua_State *L) {
     int after = 3 + bs_addressargs(s->family);
     luaL_argcheck(L, lua_isnoneornil(L, after), after, "flags can only follow an address object");
   }
-  return bs_withaddress(L, 3, "sendto", s->family, s->type, s->timeout,
-                        to != NULL ? sendtoaddress : sendtoname);
+  return bs_withaddress(L, 3, "sendto", s->family, s, to != NULL ? sendtoaddress : sendtoname);
 }
 
 /* ==== receiving ==== */

@@ -169,6 +169,19 @@ describe("a closed socket", function()
     end
   end)
 
+  it("has nothing looked up for it: names that are not there are EBADF, too", function()
+    local s = assert(socket.socket("AF_INET", "SOCK_STREAM"))
+    assert(s:settimeout(0)) -- EAGAIN would tell that the resolver was to be asked
+    assert(s:close())
+    for _, given in ipairs {{"no-such.invalid", 80}, {"no-such.invalid", "http"}, {"127.0.0.1", "no-such"}} do
+      local ending = (" %s:%s: Bad file descriptor"):format(table.unpack(given))
+      assert.equal("bind" .. ending, helper.fails("s:bind", "EBADF", s:bind(table.unpack(given))))
+      assert.equal("connect" .. ending, helper.fails("s:connect", "EBADF", s:connect(table.unpack(given))))
+      assert.equal("sendto" .. ending, helper.fails("s:sendto", "EBADF", s:sendto("x", table.unpack(given))))
+    end
+    helper.raises("s:bind", "port out of range", s.bind, s, "no-such.invalid", 70000)
+  end)
+
   it("is closed by setfd(-1) and detach as well, without closing the descriptor", function()
     for _, letgo in ipairs {function(s) assert(s:setfd(-1)) end, function(s) assert(s:detach()) end} do
       local s = assert(socket.socket())

@@ -159,6 +159,18 @@ describe("socket.connect", function()
     helper.fails("socket.connect", "timeout", net.atonce(among, { silent(), silent() }, { timeout = 0 }))
   end)
 
+  it("tells the failure that it has, however little time there was", function()
+    local path = helper.tmpdir() .. "/s"
+    for _, timeout in ipairs { 0, 1e-9 } do
+      assert.equal("connect " .. path .. ": No such file or directory",
+        helper.fails("socket.connect", "ENOENT", connect(at(path), { timeout = timeout })))
+      helper.fails("socket.connect", "EADDRNOTAVAIL",
+        connect("127.0.0.1", port, { timeout = timeout, bind = "192.0.2.1" }))
+      local message = helper.fails("socket.connect", "timeout", among({ at(path), at "/x" }, { timeout = timeout }))
+      assert.equal(("connect some.where:80: %s: No such file or directory; /x: timed out"):format(path), message)
+    end
+  end)
+
   it("gives up at its timeout", function()
     local address = silent()
     for _, seconds in ipairs { 0.001, 0.05, 0.3 } do

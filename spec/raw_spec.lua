@@ -119,6 +119,15 @@ describe("a packet socket", function()
     assert.is_true(s:getsockname() == s:getsockname())
   end))
 
+  it("that is closed says so, and not that there is no such interface", inside(function()
+    local s = assert(socket.socket("AF_PACKET", "SOCK_RAW", 0))
+    assert.equal("ENODEV", (select(3, s:bind("nosuch0", 0x88b5))))
+    assert(s:close())
+    for _, interface in ipairs { "nosuch0", "lo", 1 } do
+      assert.equal("EBADF", (select(3, s:bind(interface, 0x88b5))))
+    end
+  end))
+
   it("of SOCK_RAW sends frames to the other end of a wire", inside(function(skip)
     local _, _, hw = netlink.pair(skip)
     local a <close> = assert(assert(socket.socket("AF_PACKET", "SOCK_RAW", 0)):bind("left", 0x88b5))

@@ -1,4 +1,5 @@
--- README.md does what it says: every fenced block is run, and what it shows is what comes.
+-- README.md does what it says: every fenced block is run, and what it shows is what comes. README.zh-TW.md has the
+-- same blocks, and says the same in Chinese, as far as can be seen without reading it.
 --
 -- A block is run by the word after its fence; one without a rule here fails.
 --
@@ -19,29 +20,43 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local quote = helper.quote
 
-local text = helper.read "README.md"
-
-local blocks, prose = {}, {}
-do
-  local block
+--- A page taken apart: its `text`, its fenced `blocks`, its `prose`, which is the text without them, and its `parts`
+--- in their order: blocks (which have a `kind`), headings, rows of tables, items of lists and paragraphs.
+local function parse(name)
+  local page = { name = name, text = helper.read(name), blocks = {}, parts = {} }
+  local prose = {}
+  local block, part
   local number = 0
-  for line in text:gmatch "([^\n]*)\n" do
+  for line in page.text:gmatch "([^\n]*)\n" do
     number = number + 1
     local fence = line:match "^%s*```(.*)$"
     if fence and not block then
-      block = { kind = fence, line = number }
-      blocks[#blocks + 1] = block
+      block, part = { kind = fence, line = number }, nil
+      page.blocks[#page.blocks + 1] = block
+      page.parts[#page.parts + 1] = block
     elseif fence then
       block = nil
     elseif block then
       block[#block + 1] = line
     else
       prose[#prose + 1] = line
+      if line == "" then
+        part = nil
+      elseif part and not part[1]:find "^[#|]" and not line:find "^[#|]" and not line:find "^%d+%. " then
+        part[#part + 1] = line
+      else
+        part = { line, line = number }
+        page.parts[#page.parts + 1] = part
+      end
     end
   end
-  assert(not block, "a fence of README.md is not closed")
+  assert(not block, "a fence of " .. name .. " is not closed")
+  page.prose = table.concat(prose, "\n")
+  return page
 end
-prose = table.concat(prose, "\n")
+
+local readme, translation = parse "README.md", parse "README.zh-TW.md"
+local text, blocks, prose = readme.text, readme.blocks, readme.prose
 
 ---------------------------------------------------------------------------------------------------
 -- Comparing
@@ -286,6 +301,51 @@ function kinds.text(block)
 end
 
 ---------------------------------------------------------------------------------------------------
+-- Links, and two languages
+
+--- The link to a heading, as GitHub makes it: the letters of every script stay (known here: Latin and Chinese).
+local function anchor(heading)
+  return "#" .. heading:lower():gsub(utf8.charpattern, function(char)
+    local code = utf8.codepoint(char)
+    if char == " " then return "-" end
+    return (char:find "^[%w_-]$" or code >= 0x4E00 and code <= 0x9FFF) and char or ""
+  end)
+end
+
+--- The headings of a page: how many stand before each, by its anchor.
+local function headings(page)
+  local numbers, count = {}, 0
+  for heading in ("\n" .. page.prose):gmatch "\n#+ ([^\n]+)" do
+    local name = anchor(heading)
+    assert(not numbers[name], page.name .. " has two headings like " .. heading)
+    numbers[name], count = count, count + 1
+  end
+  return numbers
+end
+
+--- What no language changes, as a string: a block as it is; else what kind of part this is, and the code, the targets
+--- of links and the numbers in it, each once and in no order. `numbers` are the page's headings, `other` is the page
+--- in the other language.
+local function essence(part, numbers, other)
+  local whole = table.concat(part, part.kind and "\n" or " ")
+  if part.kind then return part.kind .. "\n" .. whole end
+  local found = {}
+  local function take(what)
+    found[what] = true
+    return " "
+  end
+  local rest = whole:gsub("`[^`]+`", take):gsub("%]%(([^)]+)%)", function(target)
+    return take(target == other and "the other language" or numbers[target] and "heading " .. numbers[target] or target)
+  end)
+  rest:gsub("%d+", take)
+  local list = {}
+  for what in pairs(found) do list[#list + 1] = what end
+  table.sort(list)
+  local kind = whole:match "^#+" or whole:find "^|" and rest:gsub("[^|]", "") or whole:match "^%d+%." or "text"
+  return kind .. ": " .. table.concat(list, ", ")
+end
+
+---------------------------------------------------------------------------------------------------
 
 describe("README.md #process", function()
   for _, block in ipairs(blocks) do
@@ -299,23 +359,6 @@ describe("README.md #process", function()
     local count = {}
     for _, block in ipairs(blocks) do count[block.kind] = (count[block.kind] or 0) + 1 end
     for kind in pairs(kinds) do assert.is_true((count[kind] or 0) > 0, kind) end
-  end)
-
-  it("links to what is there", function()
-    local anchors = {}
-    for heading in ("\n" .. prose):gmatch "\n#+ ([^\n]+)" do
-      anchors["#" .. heading:lower():gsub("[^%w %-]", ""):gsub(" ", "-")] = true
-    end
-    local count = 0
-    for target in prose:gmatch "%]%(([^)]+)%)" do
-      count = count + 1
-      if target:find "^#" then
-        assert.is_true(anchors[target], target)
-      elseif not target:find "^https://" then
-        helper.read(target)
-      end
-    end
-    assert.is_true(count > 10)
   end)
 
   -- Of a table with a column for others, the last one is ours.
@@ -357,5 +400,38 @@ describe("README.md #process", function()
     local bytes = goals:match "\nbytes of an idle socket *| *(%d+)"
     assert.match("take at most " .. instructions .. " instructions", prose)
     assert.match("an idle socket at most " .. bytes .. " bytes", prose)
+  end)
+end)
+
+for _, page in ipairs { readme, translation } do
+  describe(page.name, function()
+    it("links to what is there", function()
+      local numbers = headings(page)
+      local count = 0
+      for target in page.prose:gmatch "%]%(([^)]+)%)" do
+        count = count + 1
+        if target:find "^#" then
+          assert(numbers[target], target)
+        elseif not target:find "^https://" then
+          helper.read(target)
+        end
+      end
+      assert.is_true(count > 10)
+    end)
+  end)
+end
+
+describe("README.zh-TW.md", function()
+  it("has README.md's blocks, headings and tables, and in each paragraph its code, links and numbers", function()
+    local ours, theirs = headings(readme), headings(translation)
+    for i = 1, math.max(#readme.parts, #translation.parts) do
+      local a, b = readme.parts[i], translation.parts[i]
+      local one = a and essence(a, ours, translation.name) or "nothing"
+      local other = b and essence(b, theirs, readme.name) or "nothing"
+      if one ~= other then
+        error(("%s:%s has\n%s\nand %s:%s has\n%s"):format(readme.name, a and a.line or "end", one,
+          translation.name, b and b.line or "end", other), 0)
+      end
+    end
   end)
 end)

@@ -1,4 +1,5 @@
--- Reading a stream as a file: read lines chunks. Other files beside this one have the rest of the file face:
+-- csrc/read.c, reading a stream as a file: read lines, and chunks. Other files beside this one have the rest of the
+-- file face:
 --   stream_bound_spec.lua   readuntil setmaxline: delimiters, and how long a line may be
 --   stream_ahead_spec.lua   pending, and what all other calls make of bytes that were read ahead
 --   stream_script_spec.lua  a generated script of formats, on a file and on a socket

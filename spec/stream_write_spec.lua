@@ -1,4 +1,5 @@
--- Writing a stream as a file: write flush setvbuf, and who else sends what was written and is not flushed yet.
+-- csrc/write.c, writing a stream as a file: write flush setvbuf, and who else sends what was written and is not
+-- flushed yet.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"

@@ -239,8 +239,9 @@ function M.fromfd(fd) end
 ---
 --- Errors:
 --- * `ECONNREFUSED`: nobody listens there.
---- * `timeout`: `opts.timeout` passed. A timeout of 0 gives one try (a unix socket may succeed in it), and then this.
---- * `EAGAIN`: with a timeout of 0, the name would have to be looked up.
+--- * `timeout`: `opts.timeout` passed. A timeout of 0 gives one try (a unix socket may succeed in it), and this where
+---   the try would have to wait.
+--- * `EAGAIN`: with a timeout of 0, a name would have to be looked up.
 --- * `EADDRNOTAVAIL`: `opts.bind` is not of this machine.
 --- * `EADDRINUSE`: the address in `opts.bind` is taken.
 --- * `EAFNOSUPPORT`: the address is of a family that the system does not have.
@@ -2640,13 +2641,13 @@ local IPPROTO = {
 --- Levels of options. See setsockopt(2).
 ---@class bsdsocket.SOL
 local SOL = {
-  SOL_AAL = int, SOL_ALG = int, SOL_ATM = int, SOL_BLUETOOTH = int, SOL_CAIF = int, SOL_DCCP = int,
-  SOL_DECNET = int, SOL_ICMP = int, SOL_ICMPV6 = int, SOL_IP = int, SOL_IPV6 = int, SOL_IRDA = int,
-  SOL_IUCV = int, SOL_KCM = int, SOL_LLC = int, SOL_LOCAL = int, SOL_MCTP = int, SOL_MPTCP = int,
-  SOL_NETBEUI = int, SOL_NETLINK = int, SOL_NFC = int, SOL_PACKET = int, SOL_PNPIPE = int, SOL_PPPOL2TP = int,
-  SOL_RAW = int, SOL_RDS = int, SOL_RXRPC = int, SOL_SCTP = int, SOL_SMC = int, SOL_SOCKET = int,
-  SOL_TCP = int, SOL_TIPC = int, SOL_TLS = int, SOL_UDP = int, SOL_UDPLITE = int, SOL_VSOCK = int,
-  SOL_X25 = int, SOL_XDP = int,
+  SOL_AAL = int, SOL_ALG = int, SOL_ATM = int, SOL_BLUETOOTH = int, SOL_CAIF = int, SOL_CAN_BASE = int,
+  SOL_CAN_ISOTP = int, SOL_CAN_J1939 = int, SOL_CAN_RAW = int, SOL_DCCP = int, SOL_DECNET = int, SOL_ICMP = int,
+  SOL_ICMPV6 = int, SOL_IP = int, SOL_IPV6 = int, SOL_IRDA = int, SOL_IUCV = int, SOL_KCM = int, SOL_LLC = int,
+  SOL_LOCAL = int, SOL_MCTP = int, SOL_MPTCP = int, SOL_NETBEUI = int, SOL_NETLINK = int, SOL_NFC = int,
+  SOL_PACKET = int, SOL_PNPIPE = int, SOL_PPPOL2TP = int, SOL_RAW = int, SOL_RDS = int, SOL_RXRPC = int,
+  SOL_SCTP = int, SOL_SMC = int, SOL_SOCKET = int, SOL_TCP = int, SOL_TIPC = int, SOL_TLS = int, SOL_UDP = int,
+  SOL_UDPLITE = int, SOL_VSOCK = int, SOL_X25 = int, SOL_XDP = int,
 }
 
 --- Options of every socket, level `SOL_SOCKET`. See socket(7).

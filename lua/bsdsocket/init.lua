@@ -146,8 +146,9 @@ local function interleave(addresses)
   return result
 end
 
---- A fresh socket for an attempt, with the options that are to hold from its first packet.
-local function fresh(address, opts)
+--- A fresh socket for an attempt, with the options that are to hold from its first packet. `left`: the seconds that
+--- there are for looking up the name of a host to bind to.
+local function fresh(address, opts, left)
   local s, message, code = core.socket(address.family, core.SOCK_STREAM)
   local ok = s
   if ok and opts.nodelay ~= nil then ok, message, code = s:setsockopt("TCP_NODELAY", opts.nodelay) end
@@ -156,7 +157,7 @@ local function fresh(address, opts)
     if isaddress(opts.bind) then
       ok, message, code = s:bind(opts.bind)
     else
-      ok, message, code = s:bind(opts.bind, 0)
+      ok, message, code = s:settimeout(left):bind(opts.bind, 0)
     end
   end
   if ok then return s end
@@ -184,6 +185,10 @@ local function race(addresses, opts, deadline)
   local attempts <close> = setmetatable({address = {}}, attempts_meta)
   local failures, started, stagger = {}, 0, 0
 
+  local function left()
+    return deadline and math.max(deadline - core.monotime(), 0)
+  end
+
   local function outcome(s, ok, code)
     if ok then return remove(attempts, s) end
     if code ~= "EINPROGRESS" and code ~= "EAGAIN" then
@@ -195,28 +200,31 @@ local function race(addresses, opts, deadline)
 
   while true do
     local now = core.monotime()
-    if deadline and now >= deadline and started > 0 then -- one try is made even under timeout 0
+    if #attempts == 0 and started == #addresses then
+      return nil, failures, failures[#failures].code
+    elseif deadline and now >= deadline and started > 0 then -- one try is made even under timeout 0
       for _, s in ipairs(attempts) do
         failures[#failures + 1] = {address = attempts.address[s], code = "timeout"}
+      end
+      if #attempts == 0 then -- the next one's turn has not come
+        failures[#failures + 1] = {address = addresses[started + 1], code = "timeout"}
       end
       return nil, failures, "timeout"
     end
     if started < #addresses and (#attempts == 0 or now >= stagger) then
       started, stagger = started + 1, now + STAGGER
       local address = addresses[started]
-      local s, _, code = fresh(address, opts)
+      local s, _, code = fresh(address, opts, left())
       if s then
         attempts[#attempts + 1], attempts.address[s] = s, address
         -- the last one, alone, needs no one to watch it
         local alone = #attempts == 1 and started == #addresses
-        s:settimeout(alone and (deadline and math.max(deadline - now, 0)) or not alone and 0 or nil)
+        s:settimeout(alone and left() or not alone and 0 or nil)
         local ok, _, why = s:connect(address)
         if outcome(s, ok, why) then return s end
       else
         failures[#failures + 1] = {address = address, code = code}
       end
-    elseif #attempts == 0 then
-      return nil, failures, failures[#failures].code
     else
       local wait = started < #addresses and stagger - now or nil
       if deadline then wait = math.min(wait or math.huge, deadline - now) end

@@ -112,12 +112,17 @@ describe("of TIPC", function()
     for i = 1, 2 do
       members[i] = makers.tipc()
       assert.same({ type = 0 }, members[i]:getsockopt "TIPC_GROUP_JOIN")
-      local group = { type = 18900, instance = i, scope = socket.TIPC_NODE_SCOPE }
+      local group =
+        { type = 18900, instance = i, scope = socket.TIPC_NODE_SCOPE, flags = socket.TIPC_GROUP_MEMBER_EVTS }
       assert.equal(members[i], assert(members[i]:setsockopt("TIPC_GROUP_JOIN", group)))
       assert.same({ type = 18900 }, members[i]:getsockopt "TIPC_GROUP_JOIN")
     end
+    local joined = assert(members[1]:recvmsg()) -- members learn of each other in their own time
+    assert.same({ "", true }, { joined.data, joined.flags & socket.MSG_OOB ~= 0 })
     assert(members[1]:sendto("to the second", vm.tipc { type = 18900, instance = 2 }))
-    assert.equal("to the second", members[2]:recv())
+    local message
+    repeat message = assert(members[2]:recvmsg()) until message.flags & socket.MSG_OOB == 0
+    assert.equal("to the second", message.data)
     for i = 1, 2 do
       assert.equal(members[i], assert(members[i]:setsockopt "TIPC_GROUP_LEAVE"))
       assert.same({ type = 0 }, members[i]:getsockopt "TIPC_GROUP_JOIN")

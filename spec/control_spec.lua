@@ -1,0 +1,269 @@
+-- csrc/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
+-- given is in message_spec.lua.
+local helper = require "spec.helper"
+local net = require "spec.net"
+local messages = require "spec.messages"
+local socket = require "bsdsocket"
+
+local udp, udp6 = messages.udp, messages.udp6
+local control, entry, descriptors = messages.control, messages.entry, messages.descriptors
+
+after_each(net.close)
+
+describe("control data", function()
+  it("tells time to live and type of service of a datagram, and sets them", function()
+    local a, b, from = udp()
+    assert(b:setsockopt("IP_RECVTTL", true))
+    assert(b:setsockopt("IP_RECVTOS", true))
+    assert(a:sendmsg{data = "x", control = {entry("IPPROTO_IP", "IP_TTL", 7), entry("IPPROTO_IP", "IP_TOS", 16)}})
+    local m = assert(b:recvmsg())
+    assert.equal("x", m.data)
+    assert.equal(from, m.address)
+    assert.equal(7, (control(m, "IPPROTO_IP", "IP_TTL")))
+    assert.equal(16, (control(m, "IPPROTO_IP", "IP_TOS")))
+    assert.equal(2, #m.control)
+    -- the same as raw bytes
+    assert(a:sendmsg{data = "x", control = {
+      {level = 0, type = socket.IP_TTL, data = ("i"):pack(9)}, {level = "SOL_IP", type = "IP_TOS", data = "\8"}}})
+    m = assert(b:recvmsg())
+    local value, data = control(m, "IPPROTO_IP", "IP_TTL")
+    assert.same({9, ("i"):pack(9)}, {value, data})
+    value, data = control(m, "IPPROTO_IP", "IP_TOS")
+    assert.same({8, "\8"}, {value, data})
+    helper.fails("s:sendmsg", "EINVAL", a:sendmsg{data = "x", control = {entry("IPPROTO_IP", "IP_TTL", 256)}})
+    helper.fails("s:sendmmsg", "EINVAL", a:sendmmsg{{data = "x", control = {entry("IPPROTO_IP", "IP_TTL", 256)}}})
+  end)
+
+  it("tells hop limit and traffic class of a datagram, and sets them", function()
+    local a, b, from = udp6()
+    assert(b:setsockopt("IPV6_RECVHOPLIMIT", true))
+    assert(b:setsockopt("IPV6_RECVTCLASS", true))
+    assert(a:sendmsg{data = "x", control = {
+      entry("IPPROTO_IPV6", "IPV6_HOPLIMIT", 7), entry("IPPROTO_IPV6", "IPV6_TCLASS", 16)}})
+    local m = assert(b:recvmsg())
+    assert.equal("x", m.data)
+    assert.equal(from, m.address)
+    assert.equal(7, (control(m, "IPPROTO_IPV6", "IPV6_HOPLIMIT")))
+    assert.equal(16, (control(m, "IPPROTO_IPV6", "IPV6_TCLASS")))
+  end)
+
+  it("tells where a datagram was sent to, so that the answer can come from there", function()
+    local lo = assert(socket.if_nametoindex "lo")
+    local server = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("*", 0)))
+    assert(server:setsockopt("IP_PKTINFO", true))
+    local port = server:getsockname().port
+    local client = net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM")))
+    assert(client:connect("127.0.0.7", port))
+    assert(client:send "hello")
+    local m = assert(server:recvmsg())
+    assert.equal(client:getsockname(), m.address)
+    local info = control(m, "IPPROTO_IP", "IP_PKTINFO")
+    assert.same({ifindex = lo, address = socket.address("AF_INET", "127.0.0.7", 0)}, info)
+    -- a connected socket takes datagrams from nowhere else
+    for i, value in ipairs {info, {address = info.address}, {address = "127.0.0.7"}} do
+      local there = {entry("IPPROTO_IP", "IP_PKTINFO", value)}
+      assert(server:sendmsg{data = "re" .. i, address = m.address, control = there})
+      local answer = assert(client:recvmsg())
+      assert.equal("re" .. i, answer.data)
+      assert.equal(socket.address("AF_INET", "127.0.0.7", port), answer.address)
+    end
+    local there = {entry("IPPROTO_IP", "IP_PKTINFO", {ifindex = lo})}
+    assert(server:sendmsg{data = "x", address = m.address, control = there})
+  end)
+
+  it("tells the group that a datagram was sent to", function()
+    local group = "239.77.77.77"
+    local server = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("*", 0)))
+    assert(server:setsockopt("IP_PKTINFO", true))
+    assert(server:setsockopt("IP_ADD_MEMBERSHIP", {group = group, interface = "lo"}))
+    local client = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0)))
+    assert(client:setsockopt("IP_MULTICAST_IF", "127.0.0.1"))
+    assert(client:sendmsg{data = "all", address = socket.address("AF_INET", group, server:getsockname().port)})
+    server:settimeout(5)
+    local m = assert(server:recvmsg())
+    assert.same({"all", client:getsockname()}, {m.data, m.address})
+    assert.equal(group, control(m, "IPPROTO_IP", "IP_PKTINFO").address.host)
+  end)
+
+  it("tells where a datagram was sent to over IPv6", function()
+    local lo = assert(socket.if_nametoindex "lo")
+    local a, b, from = udp6()
+    assert(b:setsockopt("IPV6_RECVPKTINFO", true))
+    for _, value in ipairs {{}, {ifindex = lo, address = "::1"}, {address = socket.address("AF_INET6", "::1", 5)}} do
+      assert(a:sendmsg{data = "x", control = {entry("IPPROTO_IPV6", "IPV6_PKTINFO", value)}})
+      local m = assert(b:recvmsg())
+      assert.equal(from, m.address)
+      assert.same({ifindex = lo, address = socket.address("AF_INET6", "::1", 0)},
+        (control(m, "IPPROTO_IPV6", "IPV6_PKTINFO")))
+    end
+  end)
+
+  it("tells when a datagram came, in seconds", function()
+    for _, name in ipairs {"SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_TIMESTAMP_NEW", "SO_TIMESTAMPNS_NEW"} do
+      local a, b = udp()
+      assert(b:setsockopt("SOL_SOCKET", socket[name], true))
+      local before = os.time()
+      assert(a:send "x")
+      local value, data = control(assert(b:recvmsg()), "SOL_SOCKET", name)
+      assert.equal("float", math.type(value))
+      assert.is_true(value >= before and value <= os.time() + 1, value)
+      assert.equal(16, #data)
+    end
+    local a, b = udp()
+    assert(b:setsockopt("SO_TIMESTAMPING", 1 << 3 | 1 << 4)) -- SOF_TIMESTAMPING_RX_SOFTWARE, _SOFTWARE
+    local before, m = os.time(), nil
+    for _ = 1, 1000 do -- the system begins with it when it finds the time
+      assert(a:send "x")
+      m = assert(b:recvmsg())
+      if m.control[1] then break end
+      socket.select(nil, nil, 0.001)
+    end
+    local value, data = control(m, "SOL_SOCKET", "SCM_TIMESTAMPING")
+    assert.is_true(value >= before and value <= os.time() + 1, value)
+    assert.equal(48, #data)
+  end)
+
+  it("tells who sent a message over a unix socket", function()
+    for _, kind in ipairs {"SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"} do
+      local a, b = net.pair(kind)
+      assert(b:setsockopt("SO_PASSCRED", true))
+      local own = a:getsockopt("SO_PEERCRED")
+      assert(a:send "x")
+      local m = assert(b:recvmsg())
+      assert.equal("x", m.data)
+      assert.same(own, (control(m, "SOL_SOCKET", "SCM_CREDENTIALS")))
+      for _, value in ipairs {{}, {pid = own.pid}, own} do
+        assert(a:sendmsg{data = "y", control = {entry("SOL_SOCKET", "SCM_CREDENTIALS", value)}})
+        assert.same(own, (control(assert(b:recvmsg()), "SOL_SOCKET", "SCM_CREDENTIALS")))
+      end
+    end
+  end)
+
+  it("tells the child's credentials, not ours", function()
+    local dir = helper.tmpdir()
+    local s = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/s")))
+    assert(s:setsockopt("SO_PASSCRED", true))
+    local child <close> = net.child([[
+      local s = socket.socket("AF_UNIX", "SOCK_DGRAM"):connect(arg[1])
+      assert(s:send "I am")
+    ]], dir .. "/s")
+    local m = assert(s:recvmsg())
+    assert.equal("I am", m.data)
+    assert.equal(child.pid, control(m, "SOL_SOCKET", "SCM_CREDENTIALS").pid)
+    assert.same({"", 0}, {child:rest()})
+  end)
+
+  it("tells what became of datagrams: the error queue", function()
+    for family, row in pairs {AF_INET = {udp, "127.0.0.1", 2, 3, 3}, AF_INET6 = {udp6, "::1", 3, 1, 4}} do
+      row[1]()
+      local level = family == "AF_INET" and "IPPROTO_IP" or "IPPROTO_IPV6"
+      local option = family == "AF_INET" and "IP_RECVERR" or "IPV6_RECVERR"
+      local s = net.keep(assert(assert(socket.socket(family, "SOCK_DGRAM")):bind(row[2], 0)))
+      local gone = assert(assert(socket.socket(family, "SOCK_DGRAM")):bind(row[2], 0))
+      local to = gone:getsockname()
+      gone:close()
+      assert(s:setsockopt(option, true))
+      s:settimeout(0.05)
+      helper.fails("s:recvmsg", "timeout", net.takes(0.05, s.recvmsg, s, 9, {flags = "MSG_ERRQUEUE"}))
+      s:settimeout(5)
+      assert.equal(5, s:sendmsg{data = "hello", address = to})
+      local m = assert(s:recvmsg(nil, {flags = "MSG_ERRQUEUE"}))
+      assert.same({"hello", to, false}, {m.data, m.address, m.truncated})
+      assert.equal(socket.MSG_ERRQUEUE, m.flags & socket.MSG_ERRQUEUE)
+      local value, data = control(m, level, option)
+      assert.equal(row[2], value.offender.host)
+      value.offender = nil
+      assert.same({errno = "ECONNREFUSED", origin = row[3], type = row[4], code = row[5], info = 0, data = 0}, value)
+      assert.is_true(#data >= 16)
+      s:sendmsg{data = "hello", address = to} -- this or the next tells the error
+      s:settimeout(0)
+      m = s:recvmsg(1 << 21, {flags = "MSG_ERRQUEUE"})
+      assert.equal("hello", m and m.data)
+      -- with less room than it needs it has no value, or no offender
+      for size = 0, 100 do
+        s:sendmsg{data = "hello", address = to}
+        repeat
+          m = s:recvmsg(0, {flags = "MSG_ERRQUEUE", control = size})
+          local c = m and m.control[1]
+          assert.equal(c ~= nil and #c.data >= 16, c ~= nil and c.value ~= nil)
+          local whole = #data -- with the address
+          assert.equal(c ~= nil and #c.data == whole, c ~= nil and c.value ~= nil and c.value.offender ~= nil)
+        until not m
+        s:recvmsg()
+      end
+    end
+  end)
+
+  it("tells how many datagrams were lost for want of room", function()
+    local a, b = udp()
+    assert(b:setsockopt("SO_RXQ_OVFL", true))
+    assert(b:setsockopt("SO_RCVBUF", 2048))
+    for _ = 1, 100 do a:send(("x"):rep(500)) end
+    b:settimeout(0)
+    local n = 0
+    while b:recvmsg() do n = n + 1 end
+    a:send "y"
+    assert.equal(100 - n, (control(assert(b:recvmsg()), "SOL_SOCKET", "SO_RXQ_OVFL")))
+  end)
+
+  it("cuts data into datagrams, and tells of those put together", function()
+    if not (socket.UDP_SEGMENT and socket.UDP_GRO) then helper.skip "this kernel does not have the option" end
+    local a, b, from = udp()
+    local data = ("x"):rep(1000) .. ("y"):rep(1000) .. ("z"):rep(10)
+    local segment = {entry("IPPROTO_UDP", "UDP_SEGMENT", 1000)}
+    assert.equal(2010, a:sendmsg{data = data, control = segment})
+    for _, part in ipairs {("x"):rep(1000), ("y"):rep(1000), ("z"):rep(10)} do
+      local m = assert(b:recvmsg())
+      assert.equal(part, m.data)
+      assert.equal(from, m.address)
+    end
+    assert(b:setsockopt("UDP_GRO", true))
+    assert.equal(2010, a:sendmsg{data = data, control = segment})
+    local m = assert(b:recvmsg())
+    assert.equal(data, m.data)
+    assert.equal(1000, (control(m, "IPPROTO_UDP", "UDP_GRO")))
+  end)
+
+  it("gives as a file the descriptor of the process that sent a message", function()
+    local a, b = net.pair "SOCK_DGRAM"
+    if not b:setsockopt("SOL_SOCKET", 76, 1) then helper.skip "this kernel does not have the option" end -- SO_PASSPIDFD
+    local before = descriptors()
+    assert(a:send "x")
+    local m = assert(b:recvmsg())
+    assert.same({}, m.fds)
+    assert.equal(1, #m.control)
+    assert.equal("file", io.type(m.control[1].value))
+    assert.equal(before + 1, descriptors())
+    assert.same({}, (socket.select({m.control[1].value}, nil, 0))) -- this process has not ended
+    m.control[1].value:close()
+    assert.equal(before, descriptors())
+    for size = 0, 40 do -- and none is left behind
+      assert(a:send "x")
+      m = assert(b:recvmsg(1, {control = size}))
+      local value = m.control[1] and m.control[1].value
+      if value then value:close() end
+      assert.equal(before, descriptors())
+    end
+  end)
+
+  it("is raw where its kind is not known, and left behind where there is no room", function()
+    local a, b = udp()
+    assert(b:setsockopt("IP_RECVOPTS", true))
+    assert(b:setsockopt("IP_RECVTTL", true))
+    assert(a:setsockopt("IPPROTO_IP", "IP_OPTIONS", "\1\1\1\0")) -- nothing, three times, and the end
+    assert(a:send "x")
+    local m = assert(b:recvmsg())
+    local value, data = control(m, "IPPROTO_IP", "IP_RECVOPTS")
+    assert.is_nil(value)
+    assert.equal("\1\1\1\0", data)
+    for size = 0, 100 do
+      assert(a:send "x")
+      m = assert(b:recvmsg(9, {control = size}))
+      assert.equal("x", m.data)
+      assert.equal(#m.control < 2 or #m.control[2].data < 4, m.flags & socket.MSG_CTRUNC ~= 0)
+      for _, c in ipairs(m.control) do
+        if c.type == socket.IP_TTL then assert.equal(#c.data == 4 and 64 or nil, #c.data == 4 and c.value or nil) end
+      end
+    end
+  end)
+end)
