@@ -57,9 +57,9 @@ end
 
 local function blocked(pid)
   if state "self" == "gone" then helper.skip "no /proc tells whether a process waits" end
-  local deadline, times, last = process.deadline(), 0, nil
+  local deadline, times = process.deadline(), 0
   while times < 3 do
-    last = state(pid)
+    local last = state(pid)
     times = last == "S" and times + 1 or 0
     if last == "gone" or last == "Z" or socket.monotime() > deadline then return false, last end
     socket.select(nil, nil, 0.001)

@@ -1,6 +1,5 @@
 -- What specs of bsdsocket.loop need: tasks whose failures are the spec's own, and marks of what ran when.
 local loop = require "bsdsocket.loop"
-local socket = require "bsdsocket"
 local helper = require "spec.helper"
 
 local tasks = {}

@@ -79,7 +79,8 @@ local PRELUDE = [[
     local before, start = heldup(), socket.monotime()
     local results = table.pack(f(...))
     local took = socket.monotime() - start
-    if took < seconds or took > seconds + SLACK + heldup() - before then error(("took %f s and not %f"):format(took, seconds), 2) end
+    local late = took - seconds - (heldup() - before)
+    if took < seconds or late > SLACK then error(("took %f s and not %f"):format(took, seconds), 2) end
     return table.unpack(results, 1, results.n)
   end
 ]]
