@@ -281,12 +281,12 @@ describe("helper threads #process", function()
     assert.equal("80\n80\n", output)
     -- with one of them, others wait for it, within their timeouts
     output = helper.shell(nameserver.there(preload .. "FEW=1 " .. helper.command(script [[
-      print(code(socket.getaddrinfo("a.test", 80, within(0.01))))
+      local answers = occupy(1, socket.getaddrinfo)
       print(code(takes(0.2, socket.getaddrinfo, "localhost", 80, within(0.2))))
-      select(2, question())()
+      answers[1]()
       print(socket.getaddrinfo("localhost", 80, within(5))[1].address.port)
     ]])))
-    assert.equal("timeout\ntimeout\n80\n", output)
+    assert.equal("timeout\n80\n", output)
   end)
 
   it("find their code when the library has been unloaded meanwhile", function()
@@ -336,8 +336,7 @@ describe("helper threads #process", function()
     local command = helper.command("-e", ""):gsub(" '[^']*' '%-e' ''$", "")
       :gsub("LUA_CPATH_5_4='[^']*'", "LUA_CPATH_5_4='" .. dir .. "/?.so'")
     output, status = helper.shell(nameserver.there(command .. " " .. dir .. "/host " .. script [[
-      assert(code(socket.getaddrinfo("a.test", 80, within(0.01))) == "timeout")
-      question() -- it has been asked
+      occupy(1, socket.getaddrinfo)
     ]], "timeout:1 attempts:1"))
     assert.equal("2\n1\n", output)
     assert.equal(0, status)
