@@ -291,13 +291,15 @@ describe("the examples #process", function()
     -- the checkout as far as a user sees it; the build may have another name here
     local dir, build = helper.tmpdir(), os.getenv "BSDSOCKET_BUILD" or "build"
     if not build:find "^/" then build = helper.root .. "/" .. build end
-    -- none of the ports that other programs on this machine have just now is to be called
+    -- no port of this machine that another program has just now is to be called
     local examples = copy { ["21_scan.lua"] = function(text) return (text:gsub("1 65535\n", "1 1023\n")) end }
     assert.equal("", (helper.shell(("cd %s && ln -s %s examples && ln -s %s/lua . && ln -s %s build"):format(
       dir, examples, helper.root, build))))
     local lua = helper.lua("-e", "print(arg[0])"):match "%C+"
-    local output, status = helper.shell(("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
-      :format(dir, helper.quote(lua), "examples/run.lua"))
+    -- and others' traffic may be more than a packet socket has room for
+    local output, status = helper.shell(namespace.ifany(
+      ("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
+        :format(dir, helper.quote(lua), "examples/run.lua")))
     assert.equal(0, status, output)
     assert.match("5 rounds, and every answer came back right\n", output)
     local ran = {}
