@@ -94,15 +94,18 @@ static BS_STRAIGHT void needs (bs_loop *loop, int fd) {
   bs_engineneeds(&loop->engine, fd, p->writer != NULL && !p->pauses ? want | BS_WRITE : want);
 }
 
-/* The task no longer waits at a place. */
+/* The task no longer waits at a place. What it leaves unflushed the reader sends, before it waits on. */
 static BS_STRAIGHT void unpark (bs_task *t) {
   if (t->wanted != 0) {
     bs_loop *loop = t->loop;
     place *p = &loop->places[t->fd];
     if (p->reader == t)
       p->reader = NULL;
-    if (p->writer == t)
+    if (p->writer == t) {
       p->writer = NULL;
+      if (p->reader != NULL && p->sock != NULL && (p->sock->flags & BS_UNFLUSHED))
+        bs_makeready(p->reader);
+    }
     needs(loop, t->fd);
     t->wanted = 0;
     loop->waiting--;
@@ -136,6 +139,13 @@ static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
   return err;
 }
 
+static const bs_kind wait_kind;
+
+/* An operation that reads wants to write only to flush before it waits; loop.wait wants what it says. */
+static int flushes (const bs_op *op, int want) {
+  return (want & READING) && op->kind != &wait_kind;
+}
+
 /* Lets the task wait at a place: 0 or an error. */
 static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   bs_socket *s = op->sock;
@@ -153,10 +163,14 @@ static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   place *p = &loop->places[fd];
   if ((want & READING) && p->reader != NULL)
     return EBUSY;
-  if ((want & BS_WRITE) && p->writer != NULL) {
-    if (!(op->kind->traits & BS_RECEIVES))
+  if ((want & BS_WRITE) && p->writer != NULL) { /* to flush is left to who writes */
+    bs_task *other = p->writer;
+    if (flushes(op, want))
+      want &= ~BS_WRITE;
+    else if (flushes(other->op, other->wanted))
+      other->wanted = (unsigned char)(other->wanted & ~BS_WRITE);
+    else
       return EBUSY;
-    want &= ~BS_WRITE; /* it only wants to flush before it waits: somebody else is at it */
   }
   err = BS_LIKELY(p->known && p->sock == s && s != NULL) ? 0 : watch(loop, fd, s, want);
   if (!BS_LIKELY(err == 0))

@@ -246,12 +246,13 @@ static int timeoutyielded (lua_State *L, int status, lua_KContext ctx) {
 /* loop.timeout(seconds, f, ...) */
 static int scope_timeout (lua_State *L) {
   bs_loop *loop = bs_needloop(L);
-  luaL_argexpected(L, lua_type(L, 1) == LUA_TNUMBER, 1, "number");
+  luaL_checknumber(L, 1);
   double seconds = bs_checktimeout(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   if (bs_taskof(L, loop) == NULL)
-    return bs_misplaced(L, loop) ? bs_refuse(L, "timeout")
-                                 : luaL_error(L, "loop.timeout has to be called in a task");
+    return bs_misplaced(L, loop)
+             ? bs_refuse(L, "timeout")
+             : luaL_error(L, "loop.timeout has to be called in a task, where Lua can yield");
   lua_pushvalue(L, 2);
   bs_scope *sc = newscope(L, loop);
   lua_replace(L, 1);

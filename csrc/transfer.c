@@ -231,16 +231,25 @@ static BS_STRAIGHT ssize_t receivelength (receive_op *r, char *data, size_t n, i
   return r->cut ? (ssize_t)n : got;
 }
 
+static void heldsender (receive_op *r, const bs_chunk *c) {
+  if (!r->from)
+    return;
+  r->addrlen = c->addrlen;
+  memcpy(&r->address, &c->address, c->addrlen);
+  if (!r->message && r->op.sock->family == AF_UNIX) { /* nobody asked who it was: the peer */
+    socklen_t len = sizeof(r->address);
+    if (getpeername(r->op.sock->fd, (struct sockaddr *)&r->address, &len) == 0)
+      r->addrlen = len;
+  }
+}
+
 /* Bytes that wait for their owner are served first. */
 static BS_ASIDE int receiveheld (receive_op *r, bs_chunk *c) {
   size_t waiting = c->end - c->start;
   r->chunk = c;
   r->got = waiting < r->n ? waiting : r->n;
   r->cut = r->message && (c->cut || r->got < waiting);
-  if (r->from) {
-    r->addrlen = c->addrlen;
-    memcpy(&r->address, &c->address, c->addrlen);
-  }
+  heldsender(r, c);
   if (r->into != NULL) {
     memcpy(r->into, c->data + c->start, r->got);
   }
@@ -466,6 +475,8 @@ static int waitall_finish (lua_State *L, bs_op *o) {
     return bs_failop(L, o, NULL);
   r->chunk = c;
   r->got = have < r->n ? have : r->n;
+  if (c != NULL)
+    heldsender(r, c);
   if (r->into != NULL) {
     if (r->got > 0)
       memcpy(r->into, c->data + c->start, r->got);
@@ -473,9 +484,11 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   }
   else
     lua_pushlstring(L, r->got > 0 ? c->data + c->start : "", r->got);
+  if (r->from)
+    bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   if (c != NULL)
     handedover(r);
-  return 1;
+  return 1 + r->from;
 }
 
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
@@ -490,6 +503,8 @@ static const bs_kind recvinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
 static const bs_kind waitall_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+static const bs_kind waitallfrom_kind =
+  BS_KIND("recvfrom", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
   BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 
@@ -529,7 +544,7 @@ void bs_setreceiveflags (bs_receive *r, int flags) {
 /* Flags at arg; MSG_WAITALL on a stream is another operation. */
 static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
   bs_setreceiveflags(r, bs_optconstant(L, arg, "MSG_\0", 0));
-  if (waitall != NULL && !r->message && (r->flags & MSG_WAITALL) && consumes(r))
+  if (!r->message && (r->flags & MSG_WAITALL) && consumes(r))
     r->op.kind = waitall;
 }
 
@@ -588,10 +603,10 @@ static int transfer_recvfrom (lua_State *L) {
   if (top > 1)
     r.n = bs_checkcount(L, 2);
   if (top > 2)
-    checkreceiveflags(L, 3, &r, NULL);
+    checkreceiveflags(L, 3, &r, &waitallfrom_kind);
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
-  return bs_runinline(L, &r.op, &recvfrom_kind);
+  return r.op.kind == &recvfrom_kind ? bs_runinline(L, &r.op, &recvfrom_kind) : bs_run(L, &r.op);
 }
 
 /* s:recvinto(buffer [, n [, i [, flags]]]) */
@@ -613,12 +628,13 @@ static int transfer_recvinto (lua_State *L) {
 }
 
 /* s:sockatmark(). The function of that name is this ioctl with `at` left as it was, which valgrind
-** takes for a mistake. */
+** takes for a mistake. The kernel is at the mark already when what was read ahead stands before it. */
 static int transfer_sockatmark (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
   int at = 0;
-  if (ioctl(bs_checksocket(L, 1)->fd, SIOCATMARK, &at) < 0)
+  if (ioctl(s->fd, SIOCATMARK, &at) < 0)
     return bs_fail(L, "sockatmark", errno);
-  lua_pushboolean(L, at);
+  lua_pushboolean(L, at && bs_chunkof(s) == NULL);
   return 1;
 }
 

@@ -93,6 +93,8 @@ typedef struct waited {
 #define MOSTOP 4096 /* the largest operation has less */
 #define MILLISECOND ((bs_time)1000000)
 #define BUDGET 64 /* tries in a row before other coroutines get their turn */
+#define EARLY                                                                                      \
+  0.02 /* seconds: a scheduler whose clock has ticks may say so much before its time that it is over */
 
 /* A select waits, or does no more: the DESCRIPTOR on the top is in a table by itself, or in none. */
 static void noteselect (lua_State *L, const bs_state *st, int waits) {
@@ -243,6 +245,7 @@ static int answered (lua_State *L, int at, int want) {
   waited *w = (waited *)lua_touserdata(L, at);
   bs_op *op = operation(w);
   int ready = lua_toboolean(L, -1), rested = want == BS_REST, parts = 0;
+  int over = !ready && !lua_isnil(L, -1) && !rested;
   if (lua_isnil(L, -1))
     block(w, want);
   if (!ready)
@@ -255,7 +258,8 @@ static int answered (lua_State *L, int at, int want) {
     want = attempt(L, op, &w->collected, &parts);
   if (want == BS_DONE)
     return BS_DONE;
-  if (bs_left(op) == 0) {
+  double left = bs_left(op);
+  if (left == 0 || (over && left > EARLY)) {
     op->error = BS_ETIMEOUT;
     return BS_DONE;
   }

@@ -118,6 +118,11 @@ local function both(e, f, g)
   equal(2, #order)
 end
 
+--- Others have had their turn, twice.
+local function turn()
+  for _ = 1, 2 do assert(socket.getaddrinfo("localhost", 1)) end
+end
+
 ---------------------------------------------------------------------------------------------------
 
 scenario("recv waits in one coroutine, and send goes on in the other", function(e)
@@ -305,6 +310,22 @@ scenario("deadlines: never early, and at most 20 ms late", function(e)
   error(("%f s late"):format(least))
 end, UNTIMED)
 
+scenario("a deadline counts from the call, however long the program was busy before", function(e)
+  local a, b = assert(socket.socketpair())
+  a:settimeout(0.1)
+  e.spawn(function()
+    turn() -- in the engine's loop
+    local start = socket.monotime()
+    while socket.monotime() - start < 0.15 do end
+    start = socket.monotime()
+    fails("timeout", a:recv())
+    assert(socket.monotime() - start >= 0.1)
+    b:send "x"
+    equal("x", a:recv())
+  end)
+  e.run()
+end, UNTIMED)
+
 scenario("a deadline is a clear error", function(e)
   local a, b = assert(socket.socketpair())
   a:settimeout(5)
@@ -340,11 +361,6 @@ scenario("a deadline in the midst of others' traffic", function(e)
   e.run()
   d:close()
 end, UNTIMED)
-
---- Others have had their turn, twice.
-local function turn()
-  for _ = 1, 2 do assert(socket.getaddrinfo("localhost", 1)) end
-end
 
 scenario("closing what another coroutine waits for gives it EBADF, and the number may be taken again", function(e)
   for _, close in ipairs {

@@ -545,7 +545,7 @@ describe("loop.timeout", function()
       if results[1] then
         assert.equal("timeout", results[2])
       else
-        assert.match("timeout", results[2])
+        assert.match("loop.timeout .* yield", results[2])
       end
     end)
   end)
@@ -559,6 +559,13 @@ describe("loop.timeout", function()
       coroutine.wrap(function() helper.raises("loop.timeout", "loop%.wrap", loop.timeout, 1, f) end)()
     end)
     assert.is_false(called)
+  end)
+
+  it("takes a numeral for a number, as the other calls that take a time", function()
+    tasks.run(function()
+      assert.equal("ended", loop.timeout("60", function() return "ended" end))
+      helper.fails("loop.timeout", "timeout", loop.timeout("0.001", loop.sleep, 60))
+    end)
   end)
 
   it("raises for what is no time and no function", function()

@@ -405,6 +405,71 @@ describe("a reader and a writer", function()
     end)
   end)
 
+  --- A socket with so much to flush that it has to wait, and its other end.
+  local function unflushed()
+    local a, b = net.pair()
+    a:settimeout(10) -- that of close, too
+    a:setvbuf("full", 10000000)
+    assert(a:write(("x"):rep(5000000)))
+    return a, b
+  end
+
+  local receivers = {
+    ["s:recv"] = function(s) return s:recv() end,
+    ["s:sendfile out of it"] = function(s)
+      local to, other = net.pair()
+      assert.equal(5, to:sendfile(s, nil, 5))
+      return other:recv()
+    end,
+  }
+  for name, receive in pairs(receivers) do
+    it("wait on one socket that still has something to flush, which the reader is at: " .. name, function()
+      local a, b = unflushed()
+      tasks.run(function()
+        local reader = loop.spawn(receive, a)
+        tasks.settle()
+        local writer = loop.spawn(a.sendall, a, "more")
+        tasks.settle()
+        helper.fails("s:send", "EBUSY", a:send "a third")
+        assert.equal(5000000, #b:recv(5000000, "MSG_WAITALL"))
+        assert.equal("more", b:recv())
+        assert.equal(4, tasks.join(writer))
+        b:send "hello"
+        assert.equal("hello", tasks.join(reader))
+      end)
+    end)
+
+    it("wait on one socket that still has something to flush, which the writer was at: " .. name, function()
+      for _, write in ipairs {
+        function(a) assert.equal("timeout", select(3, loop.timeout(0.001, a.flush, a))) end,
+        function(a)
+          a:settimeout(0.001)
+          local flush = loop.spawn(a.flush, a)
+          tasks.settle()
+          a:settimeout(10)
+          helper.fails("s:flush", "timeout", tasks.join(flush))
+        end,
+        function(a) assert.equal("w", loop.wait(a, "w")) end,
+      } do
+        local a, b = unflushed()
+        tasks.run(function()
+          local writer = loop.spawn(write, a)
+          tasks.settle()
+          local reader = loop.spawn(receive, a)
+          local answering = loop.spawn(function()
+            loop.sleep(0.005)
+            assert.equal(5000000, #b:recv(5000000, "MSG_WAITALL"))
+            b:send "hello"
+          end)
+          tasks.join(writer)
+          tasks.join(answering)
+          assert.equal("hello", tasks.join(reader))
+        end)
+        net.close()
+      end
+    end)
+  end
+
   it("wait on one socket at a time, and each goes on when its time comes, the writer first", function()
     local a, b = full()
     tasks.run(function()
@@ -505,6 +570,7 @@ describe("no byte is lost", function()
       ["several"] = function(s) return s:read(2, "l") end,
       ["readuntil"] = function(s) return s:readuntil "\0" end,
       ["MSG_WAITALL"] = function(s) return s:recv(100, "MSG_WAITALL") end,
+      ["recvfrom with MSG_WAITALL"] = function(s) return s:recvfrom(100, "MSG_WAITALL") end,
     }
     for name, read in pairs(reads) do
       for how, finish in pairs(ends) do

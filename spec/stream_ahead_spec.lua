@@ -55,6 +55,18 @@ describe("bytes that were read ahead", function()
     assert.equal(0, b:pending())
   end)
 
+  it("have the peer's address, as what comes from the kernel", function()
+    local l <close> = assert(socket.listen(socket.address("AF_UNIX", helper.tmpdir() .. "/s")))
+    local c <close> = assert(socket.connect(l:getsockname()))
+    local d <close> = assert(l:accept())
+    d:send("one\n" .. ahead)
+    gives({"one"}, c:read())
+    gives({"tw", l:getsockname()}, c:recvfrom(2))
+    assert.equal(l:getsockname(), c:recvmsg(2).address)
+    assert.equal(l:getsockname(), c:recvmmsg(1, 2)[1].address)
+    gives({"ree", l:getsockname()}, c:recvfrom(3, "MSG_WAITALL"))
+  end)
+
   it("are looked at by MSG_PEEK before what is still in the kernel", function()
     local buf = socket.buffer(3)
     a:send "!"
@@ -76,6 +88,10 @@ describe("bytes that were read ahead", function()
   it("are the first part of what MSG_WAITALL waits for", function()
     a:send "!!"
     gives({ahead .. "!!"}, b:recv(#ahead + 2, "MSG_WAITALL"))
+    a:send "one\ntwo"
+    gives({"one"}, b:read())
+    a:send "!!"
+    assert.equal("two!!", (b:recvfrom(5, "MSG_WAITALL")))
     a:send "one\ntwo"
     gives({"one"}, b:read())
     local buf = socket.buffer(5)
@@ -102,6 +118,20 @@ describe("bytes that were read ahead", function()
       assert.equal(3, d:pending())
     end
     gives({"two"}, d:read(3))
+  end)
+
+  it("stand before the mark of out-of-band data", function()
+    local c, d = net.tcp()
+    d:settimeout(5)
+    c:send "one\ntwo"
+    c:send("!", "MSG_OOB")
+    gives({"one"}, d:read())
+    gives({"!"}, d:recv(1, "MSG_OOB"))
+    assert.is_false(d:sockatmark())
+    gives({"tw"}, d:recv(2))
+    assert.is_false(d:sockatmark())
+    gives({"o"}, d:recv())
+    assert.is_true(d:sockatmark())
   end)
 
   it("make select call the socket readable", function()

@@ -56,7 +56,7 @@ describe("write", function()
   end)
 
   it("writes numbers as Lua does", function()
-    local numbers = {0, 12, -7, math.maxinteger, math.mininteger, 1.5, -0.125, 1e100, 3.14159, inf, -inf}
+    local numbers = {0, 12, -7, math.maxinteger, math.mininteger, 1.5, -0.125, 3.0, 1e100, 3.14159, inf, -inf}
     local texts = {}
     for i, number in ipairs(numbers) do texts[i] = tostring(number) end
     a:write(1, " ", 2.5)

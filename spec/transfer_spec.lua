@@ -1,7 +1,9 @@
 -- Data through sockets: send sendall sendto, recv recvinto recvfrom, sockatmark.
 local socket = require "bsdsocket"
+local loop = require "bsdsocket.loop"
 local helper = require "spec.helper"
 local net = require "spec.net"
+local tasks = require "spec.tasks"
 
 local nan, inf = 0 / 0, math.huge
 local big = 2 ^ 63 -- a float that is no integer of Lua's
@@ -928,6 +930,31 @@ describe("recvfrom", function()
     assert.equal("llo", (f:recvfrom()))
     e:close()
     assert.equal("", (f:recvfrom()))
+  end)
+
+  it("with MSG_WAITALL goes on until all n bytes of a stream have come, or the time is over", function()
+    local e, f = net.tcp()
+    tasks.run(function()
+      local reader = loop.spawn(f.recvfrom, f, 6, "MSG_WAITALL")
+      e:send "abc"
+      tasks.settle()
+      e:send "def"
+      assert.equal("abcdef", tasks.join(reader))
+    end)
+    e:close()
+    assert.equal("", (f:recvfrom(6, "MSG_WAITALL")))
+    local name = helper.tmpdir() .. "/s"
+    local l <close> = assert(socket.listen(socket.address("AF_UNIX", name)))
+    local c <close> = assert(socket.connect(l:getsockname()))
+    local d <close> = l:accept()
+    d:send "abc"
+    local data, from = c:recvfrom(3, "MSG_WAITALL")
+    assert.same({ "abc", name }, { data, from.path })
+    c:settimeout(0.01)
+    d:send "abc"
+    data, from = c:recvfrom(6, "MSG_WAITALL")
+    assert.same({ "abc", name }, { data, from.path })
+    helper.fails("s:recvfrom", "timeout", c:recvfrom(6, "MSG_WAITALL"))
   end)
 
   it("says that nothing came", function()

@@ -408,8 +408,9 @@ function M.poller() end
 --- yield: `wait(object, events, timeout)`. `object:fileno()` is the descriptor; the object is a socket, a poller, or
 --- one that stands for a look-up, a `select` or a span of time. `events` is `"r"`, `"w"` or `"rw"`, `timeout` the
 --- seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false when the time is
---- over, or nil to have the call block its thread. An answer that comes early does no harm: the call tries, and waits on.
---- What it raises, the call raises.
+--- over, or nil to have the call block its thread. True in vain does no harm: the call tries, and waits on. After false
+--- it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits on, since schedulers count in
+--- ticks, and without a timeout it always does. What it raises, the call raises.
 ---
 --- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up. A
 --- scheduler forgets the descriptor then, and lets who waits for it go on: after this function has returned, since only
@@ -1430,7 +1431,8 @@ function Socket:sendmmsg(messages, flags) end
 --- ```
 ---
 --- Where memory runs out, descriptors and control data that came are lost, and closed. `MSG_WAITALL` is left to the
---- system, which keeps it where there is no timeout; `s:recv` always does.
+--- system, which keeps it where there is no timeout, no task and nothing read ahead; `s:recv`, `s:recvinto` and
+--- `s:recvfrom` always do.
 ---
 --- Errors:
 --- * `EAGAIN`: with a timeout of 0, nothing has arrived.
@@ -1642,7 +1644,7 @@ function Socket:setmaxline(n) end
 function Socket:pending() end
 
 --- Writes its arguments one after the other, all of them, in one system call where possible. Where messages
---- have bounds they are one message.
+--- have bounds they are one message. Numbers are written as `tostring` gives them: `3.0`, not the `3` of files.
 ---
 --- When it fails, the fourth value tells how many bytes of these arguments were taken (sent, or kept for the next
 --- flush); the others are not kept. Under `setvbuf "full"` or `"line"` it may be what was written earlier that

@@ -84,9 +84,10 @@ local function placeof(fd)
   return place
 end
 
---- Calls f when the loop has waited for so long.
+--- Calls f when so much time has gone by from now, and not from when the loop looked at the clock last.
 local function after(seconds, f)
   local timer = usable(table.remove(timers)) or assert(uv.new_timer())
+  uv.update_time()
   timer:start(math.ceil(seconds * 1000), 0, f)
   return timer
 end
@@ -117,7 +118,7 @@ function bridge.wait(object, events, timeout)
   place.handle:ref()
   if timeout then waiter.timer = after(timeout, function() resume(waiter, false) end) end
   coroutine.yield()
-  return waiter.ready or false -- somebody else may have resumed it
+  return waiter.ready ~= false -- nil: somebody else has resumed it
 end
 
 --- The handle must be stopped before its descriptor is closed. Whoever waits goes on in the loop's next turn, after

@@ -51,7 +51,8 @@ function Loop.run(f, ...) end
 --- Makes a task that runs `f`. It begins when the task that runs now waits; outside of every task, with the next
 --- `loop.run`.
 ---
---- An error in a task that nobody joins is written to stderr with its traceback, and ends that task alone.
+--- An error in a task that nobody joins is written to stderr with its traceback, and ends that task alone. It is
+--- told as soon as all others had their turn: who joins only later gets the error all the same.
 ---
 --- Errors:
 --- * raises: what is no function.
@@ -61,7 +62,7 @@ function Loop.run(f, ...) end
 function Loop.spawn(f, ...) end
 
 --- What `coroutine.wrap` is, for generators that wait: a wait inside `f` suspends the task that asked for the
---- next value. Outside of a task it blocks.
+--- next value. Outside of a task it is no different from `coroutine.wrap`.
 ---
 --- ```lua
 --- local loop = require "bsdsocket.loop"
@@ -107,7 +108,8 @@ function Loop.now() end
 ---
 --- Errors:
 --- * `timeout`: the time has passed first.
---- * raises: outside of every task; a time that is no number, or negative, or NaN; any error of `f`.
+--- * raises: outside of every task, or where Lua cannot yield; a time that is no number, or negative, or NaN; any
+---   error of `f`.
 ---@param seconds number `math.huge`: for ever
 ---@param f fun(...): any
 ---@param ... any arguments of `f`
