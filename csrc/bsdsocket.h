@@ -235,18 +235,21 @@ typedef struct bs_kind {
   void (*drop)(bs_op *op);
   /* Of an operation without a socket: gives op->fd, where its driver has to wait itself; NULL: has one, or none. */
   void (*descriptor)(bs_op *op);
+  /* Of an operation that has more than what it waits for now: is this descriptor, which is about to be closed, in it? It
+  ** has to look again then. NULL: there is no more. */
+  int (*concerns)(const bs_op *op, int fd);
 } bs_kind;
 
 #define BS_KIND(name, type, traits, step, finish)                                                  \
   BS_DROPKIND(name, type, traits, step, finish, NULL)
 
 #define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
-  BS_FULLKIND(name, type, traits, step, finish, drop, NULL)
+  BS_FULLKIND(name, type, traits, step, finish, drop, NULL, NULL)
 
-#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor)                            \
+#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor, concerns)                  \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor                     \
+      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor, concerns           \
   }
 
 /* traits */

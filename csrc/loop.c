@@ -221,9 +221,13 @@ void bs_leaveloop (bs_state *st, int fd) {
   if (loop == NULL)
     return;
   leaveplace(loop, fd);
-  /* without a place a select may have it all the same, and poll's poller has no descriptor */
-  while (loop->selecting.first != NULL)
-    bs_makeready(loop->selecting.first);
+  /* who waits elsewhere may have it all the same, and poll's poller has no descriptor */
+  for (bs_task *t = loop->selecting.first, *next; t != NULL; t = next) {
+    const bs_op *op = t->op;
+    next = t->next;
+    if (op->kind->concerns == NULL || op->kind->concerns(op, fd))
+      bs_makeready(t);
+  }
 }
 
 /* ==== operations of tasks ==== */
@@ -316,7 +320,7 @@ static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
     if (op->error != 0)
       return 0;
   }
-  if (op->kind->descriptor != NULL || (want == BS_REST && (op->kind->traits & BS_TIMED)))
+  if (op->kind->concerns != NULL || (want == BS_REST && (op->kind->traits & BS_TIMED)))
     bs_append(&t->loop->selecting, t);
   if (op->rest > 0) {
     bs_time rested = bs_now() + op->rest;

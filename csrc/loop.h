@@ -89,7 +89,7 @@ struct bs_loop {
   struct place *places; /* by descriptor; loop.c knows what they are */
   int size;
   bs_list ready;
-  bs_list selecting; /* waiting for several descriptors at once: to look again when one is closed */
+  bs_list selecting; /* have several descriptors: to look again when one is closed */
   bs_list silent;    /* ended by errors that nobody has been told of */
   bs_task *current;  /* the one that runs */
   bs_task *first;    /* that of loop.run's function */

@@ -144,6 +144,14 @@ static void select_descriptor (bs_op *op) {
       o->entries[i].sock->flags |= BS_WAITED; /* who closes it is to tell: the engine will not */
 }
 
+static int select_concerns (const bs_op *op, int fd) {
+  const select_op *o = (const select_op *)op;
+  for (int i = 0; i < o->nfds; i++)
+    if (o->fds[i].fd == fd)
+      return 1;
+  return 0;
+}
+
 static int select_finish (lua_State *L, bs_op *op) {
   const select_op *o = (const select_op *)op;
   select_drop(op);
@@ -155,8 +163,9 @@ static int select_finish (lua_State *L, bs_op *op) {
   return 2;
 }
 
-static const bs_kind select_kind = BS_FULLKIND("select", select_op, BS_TIMED, select_step,
-                                               select_finish, select_drop, select_descriptor);
+static const bs_kind select_kind =
+  BS_FULLKIND("select", select_op, BS_TIMED, select_step, select_finish, select_drop,
+              select_descriptor, select_concerns);
 
 /* Raw, here and below: a list that runs code or lies about its length is worth no trouble. */
 static int checklist (lua_State *L, int arg) {

@@ -206,6 +206,7 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
 static int waitforsource (sendfile_op *op) {
   int unsent = 0; /* why it could not be sent, its next sending call will tell */
   op->op.sock = op->from;
+  op->to->flags |= BS_WAITED; /* who closes it is to tell: the source will not */
   switch (bs_flush(op->from, BS_NEVER, &unsent)) {
     case BS_DONE: return BS_READ;
     case BS_WRITE: return BS_READ | BS_WRITE;
@@ -258,9 +259,14 @@ static int sendfile_finish (lua_State *L, bs_op *o) {
   return n + 1;
 }
 
+static int sendfile_concerns (const bs_op *o, int fd) {
+  return ((const sendfile_op *)o)->to->fd == fd;
+}
+
 /* What write() left is sent by the step, as op.sock may be the source. */
 static const bs_kind sendfile_kind =
-  BS_KIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS, sendfile_step, sendfile_finish);
+  BS_FULLKIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS, sendfile_step, sendfile_finish,
+              NULL, NULL, sendfile_concerns);
 
 /* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. It is closed with the
 ** call, however that ends. */

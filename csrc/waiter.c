@@ -96,7 +96,8 @@ typedef struct waited {
 #define EARLY                                                                                      \
   0.02 /* seconds: a scheduler whose clock has ticks may say so much before its time that it is over */
 
-/* A select waits, or does no more: the DESCRIPTOR on the top is in a table by itself, or in none. */
+/* What has several descriptors waits, or does no more: the object on the top, which it waits for, is in a table by
+** itself, or in none. */
 static void noteselect (lua_State *L, const bs_state *st, int waits) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting) == LUA_TNIL) {
     lua_pop(L, 1);
@@ -105,6 +106,10 @@ static void noteselect (lua_State *L, const bs_state *st, int waits) {
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &st->selecting);
+    lua_createtable(L, 0, 1); /* a coroutine may be forgotten while it waits for a socket */
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
   }
   lua_pushvalue(L, -2);
   if (waits)
@@ -206,6 +211,8 @@ static int pushobject (lua_State *L, int at, int want) {
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
       pushsocket(L, at, op->sock);
+      if (op->kind->concerns != NULL)
+        noteselect(L, op->st, 1);
     }
     else
       lua_pushvalue(L, 1);
@@ -248,6 +255,11 @@ static int answered (lua_State *L, int at, int want) {
   int over = !ready && !lua_isnil(L, -1) && !rested;
   if (lua_isnil(L, -1))
     block(w, want);
+  if (op->sock != NULL && op->kind->concerns != NULL) {
+    pushsocket(L, at, op->sock);
+    noteselect(L, op->st, 0);
+    lua_pop(L, 1);
+  }
   if (!ready)
     bs_checkhooks(L, op->st, &w->known);
   if (w->job != NULL) {
@@ -364,7 +376,7 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   return await(L, at, want);
 }
 
-/* The engine does not tell a select that one of its descriptors is closed: it has to look again. */
+/* The engine does not tell who waits elsewhere that this descriptor is closed: it has to look again. */
 static int wakeselects (lua_State *L) {
   const bs_state *st = (const bs_state *)lua_touserdata(L, 1);
   lua_newtable(L); /* a copy, as anything may happen meanwhile */

@@ -371,10 +371,13 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
     local server = assert(socket.listen("127.0.0.1", 0))
     local p = assert(socket.poller())
     local c, d = assert(socket.socketpair())
+    local from, silent = assert(socket.socketpair())
+    local to = assert(socket.socketpair())
     local ended = 0
     for _, wait in ipairs {
       function() return a:recv() end, function() return a:recv() end, function() return server:accept() end,
       function() return p:wait() end, function() return socket.select({c, d}, nil) end,
+      function() return to:sendfile(from) end,
     } do
       e.spawn(function()
         fails("EBADF", wait())
@@ -388,6 +391,7 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
       close(server)
       close(d)
       p:close()
+      close(to)
       equal(0, ended)
       local pairs_of = {}
       for i = 1, 4 do
@@ -399,14 +403,15 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
           end)
         end
       end
-      while ended < 5 do turn() end
+      while ended < 6 do turn() end
       for _, pair in ipairs(pairs_of) do
         pair[1]:send "y"
         pair[2]:send "y"
       end
     end)
     e.run()
-    equal(13, ended)
+    equal(14, ended)
+    silent:close()
     b:close()
   end
 end)

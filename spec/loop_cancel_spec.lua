@@ -422,6 +422,29 @@ describe("closing a socket", function()
     end)
   end)
 
+  it("that sendfile sends to wakes it, while it waits for a socket or a pipe #process", function()
+    tasks.run(function()
+      local source, other = net.pair()
+      local child, keeper = net.pair()
+      assert(child:setinheritable(true))
+      local pipe <close> = assert(io.popen(helper.command("-e", -- says nothing, and ends with us
+        ("require 'bsdsocket'.fromfd(%d):recv()"):format(child:fileno()))))
+      local _ <close> = keeper
+      child:close()
+      for _, from in ipairs { source, pipe } do
+        local a, b = net.pair()
+        local sender = loop.spawn(a.sendfile, a, from)
+        tasks.settle()
+        b:close() -- not what it waits for
+        tasks.settle()
+        a:close()
+        helper.fails("s:sendfile", "EBADF", tasks.join(sender))
+      end
+      other:send "kept"
+      assert.equal("kept", source:recv())
+    end)
+  end)
+
   it("when it is a poller wakes who waits for it, at once", function()
     tasks.run(function()
       net.sometime(function()

@@ -538,8 +538,10 @@ describe("setwaiter", function()
       a:settimeout(60)
       helper.fails("s:recv", "timeout", inside(a.recv, a))
       assert.equal(1, count)
-      assert.same({{}, {}}, {inside(socket.select, {a}, nil, 60)})
-      assert.equal(2, count)
+      if helper.engine() ~= "poll" then -- there a select only has rests
+        assert.same({{}, {}}, {inside(socket.select, {a}, nil, 60)})
+        assert.equal(2, count)
+      end
       socket.setwaiter(function()
         b:sendall "x"
         return false
