@@ -3,7 +3,8 @@
 --   process.start(script, ...)   a Lua script on this checkout; has line(), wait(), kill(signal) of examples/child.lua
 --   process.shell(command)       the same for a shell command
 --   process.rest(child)          all lines until it ends, as one string, and its exit status
---   process.blocked(pid)         returns when that process waits for something; skips where nobody can tell
+--   process.blocked(pid)         returns when that process waits for something, and so do its helper threads; skips where
+--                                nobody can tell
 --   process.glimpsed(pid)        false where its wait was over before
 --   process.interrupted(script, signal)  starts it, sends it that signal (INT unless told) once it has said "now" and
 --                                waits for something: what it says then, and its status
@@ -50,9 +51,19 @@ function process.rest(program)
   return table.concat(lines), program:wait()
 end
 
+--- "S" where all threads of the process wait.
 local function state(pid)
   local file <close> = io.open(("/proc/%s/stat"):format(pid))
-  return file and file:read "a":match "%) (%a)" or "gone"
+  local fields = {}
+  for field in (file and file:read "a" or ""):gsub("^.*%) ", ""):gmatch "%S+" do fields[#fields + 1] = field end
+  local main, threads = fields[1] or "gone", fields[18]
+  if main ~= "S" or threads == "1" then return main end
+  local pipe <close> = assert(io.popen(("cat /proc/%s/task/*/stat 2>/dev/null"):format(pid)))
+  for line in pipe:lines() do
+    local one = line:match "%) (%a)"
+    if one ~= "S" then return one end
+  end
+  return main
 end
 
 local function blocked(pid)
