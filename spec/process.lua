@@ -3,8 +3,8 @@
 --   process.start(script, ...)   a Lua script on this checkout; has line(), wait(), kill(signal) of examples/child.lua
 --   process.shell(command)       the same for a shell command
 --   process.rest(child)          all lines until it ends, as one string, and its exit status
---   process.blocked(pid)         returns when that process waits for something, and so do its helper threads; skips where
---                                nobody can tell
+--   process.blocked(pid)         returns when that process waits for something, and so do its helper threads; skips
+--                                where nobody can tell
 --   process.glimpsed(pid)        false where its wait was over before
 --   process.interrupted(script, signal)  starts it, sends it that signal (INT unless told) once it has said "now" and
 --                                waits for something: what it says then, and its status
