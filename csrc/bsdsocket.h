@@ -567,7 +567,11 @@ int bs_makeroom(bs_receive *r, size_t *n,
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
 int bs_notsent(bs_op *op);
 void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */
-void bs_handedover(const bs_receive *r);
+/* So many wait in the chunk, with those that the call gives. */
+static BS_STRAIGHT size_t bs_waiting (const bs_receive *r) {
+  return r->chunk->end - r->chunk->start;
+}
+void bs_handedover(const bs_receive *r, size_t n); /* they do; so many had waited before */
 #define bs_dontwait(patience) ((patience) == BS_NEVER ? MSG_DONTWAIT : 0)
 void bs_opentransfer(lua_State *L);
 
@@ -657,6 +661,15 @@ static inline void bs_consume (bs_socket *s, size_t n) {
     c->start += n;
   else
     bs_dropheld(s);
+}
+
+/* Of n that waited, the first `used` are. Making the values may have run a finalizer that reads from this very socket:
+** what it got, too, is gone already, and what comes next is nobody's yet. */
+static BS_STRAIGHT void bs_consumed (bs_socket *s, size_t n, size_t used) {
+  const bs_chunk *c = bs_chunkof(s);
+  size_t left = c != NULL ? c->end - c->start : 0, gone = left < n ? n - left : 0;
+  if (BS_LIKELY(gone < used))
+    bs_consume(s, used - gone);
 }
 
 typedef struct bs_buffer {

@@ -207,6 +207,11 @@ static void forgetplace (bs_loop *loop, int fd) {
   p->sock = NULL;
 }
 
+/* Has somebody closed its coroutine? What its operation points to is gone then. */
+static int isgone (const bs_task *t) {
+  return lua_status(t->at) != LUA_YIELD;
+}
+
 /* The descriptor is about to be closed or given up. */
 static void leaveplace (bs_loop *loop, int fd) {
   if (fd < 0 || fd >= loop->size)
@@ -225,7 +230,7 @@ void bs_leaveloop (bs_state *st, int fd) {
   for (bs_task *t = loop->selecting.first, *next; t != NULL; t = next) {
     const bs_op *op = t->op;
     next = t->next;
-    if (op->kind->concerns == NULL || op->kind->concerns(op, fd))
+    if (op->kind->concerns == NULL || isgone(t) || op->kind->concerns(op, fd))
       bs_makeready(t);
   }
 }
@@ -363,7 +368,7 @@ static void late (bs_task *t) {
     leavejob(t);
     bs_abandon(t->job);
   }
-  else if ((op->kind->traits & BS_TIMED) && op->fd < 0 && lua_status(t->at) == LUA_YIELD &&
+  else if ((op->kind->traits & BS_TIMED) && op->fd < 0 && !isgone(t) &&
            op->kind->step(op, BS_NEVER) == BS_DONE)
     return;
   op->error = BS_ETIMEOUT;
@@ -373,7 +378,7 @@ static void late (bs_task *t) {
 static int advance (lua_State *L, bs_task *t) {
   bs_op *op = t->op;
   int want = BS_READ;
-  if (lua_status(t->at) != LUA_YIELD) { /* somebody has closed it: what the operation has is gone */
+  if (isgone(t)) {
     bs_forget(t);
     return 1;
   }

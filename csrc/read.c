@@ -415,15 +415,6 @@ static int read_step (bs_op *o, bs_time patience) {
   return found == FOUND || found == TOOLONG ? BS_DONE : BS_AGAIN;
 }
 
-/* The values that took the first `used` of n bytes exist. Making them may have run a finalizer that reads from this very
-** socket: what it got, too, is gone already, and what comes next is nobody's yet. */
-static BS_STRAIGHT void consumed (bs_socket *s, size_t n, size_t used) {
-  const bs_chunk *c = bs_chunkof(s);
-  size_t left = c != NULL ? c->end - c->start : 0, gone = left < n ? n - left : 0;
-  if (BS_LIKELY(gone < used))
-    bs_consume(s, used - gone);
-}
-
 /* Pushes the values, and gives their number. Making one may run the collector, and so anything: where the bytes are is
 ** asked anew for each. */
 static int pushvalues (lua_State *L, read_op *r) {
@@ -444,7 +435,7 @@ static int pushvalues (lua_State *L, read_op *r) {
     else
       it->push(L, it, n > 0 ? bytes(&v) : "");
   }
-  consumed(s, n, r->used);
+  bs_consumed(s, n, r->used);
   return r->made;
 }
 
@@ -511,7 +502,7 @@ static BS_STRAIGHT int nextline (lua_State *L, int keep) {
   if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) &&
                 findline(&line, &v) == FOUND)) {
     lua_pushlstring(L, bytes(&v) + line.from, line.len);
-    consumed(s, v.n, v.at);
+    bs_consumed(s, v.n, v.at);
     return 1;
   }
   lua_settop(L, 0);

@@ -339,6 +339,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
     return bs_failop(L, o, NULL);
   if (r->chunk != NULL)
     bs_mark(r); /* before anything can fail */
+  size_t n = r->chunk != NULL ? bs_waiting(r) : 0;
   luaL_checkstack(L, 8, NULL);
   pushhere(L, r);
   lua_createtable(L, 0, 6);
@@ -348,7 +349,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   pushcontrol(L, m->box);
   lua_setfield(L, -2, "control");
   if (r->chunk != NULL)
-    bs_handedover(r);
+    bs_handedover(r, n);
   return 1;
 }
 
@@ -591,6 +592,7 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   int here = m->hold->block == NULL && m->got > 0;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
+  size_t n = r->chunk != NULL ? bs_waiting(r) : 0;
   luaL_checkstack(L, 8, NULL);
   if (here)
     pushhere(L, r);
@@ -606,7 +608,7 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   else if (m->hold->block != NULL)
     setmessages(L, idx, m);
   if (r->chunk != NULL)
-    bs_handedover(r);
+    bs_handedover(r, n);
   giveback(m->hold);
   trim(L, idx, m->got);
   lua_pushvalue(L, idx);

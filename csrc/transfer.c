@@ -358,16 +358,16 @@ static BS_STRAIGHT int recvfrom_step (bs_op *o, bs_time patience) {
   return receive(o, patience, 1);
 }
 
-static BS_ASIDE void handedpart (const receive_op *r) {
+static BS_ASIDE void handedpart (const receive_op *r, size_t n) {
   if (r->message)
     bs_dropheld(r->op.sock);
   else
-    bs_consume(r->op.sock, r->got);
+    bs_consumed(r->op.sock, n, r->got);
 }
 
-/* The values exist. Pushing them may have run the collector, and so anything: the chunk may have moved to
-** its owner, or be gone. (A finalizer that received from this very socket got these bytes, too.) */
-static BS_STRAIGHT void handedover (const receive_op *r) {
+/* The values exist, and n bytes waited before. Pushing them may have run the collector, and so anything: the chunk may
+** have moved to its owner, or be gone. (A finalizer that received from this very socket got these bytes, too.) */
+static BS_STRAIGHT void handedover (const receive_op *r, size_t n) {
   bs_chunk *c = r->chunk;
   if (!consumes(r))
     return;
@@ -375,15 +375,15 @@ static BS_STRAIGHT void handedover (const receive_op *r) {
                 c->size <= MOSTATONCE))
     setfree(c);
   else
-    handedpart(r);
+    handedpart(r, n);
 }
 
 void bs_mark (const bs_receive *r) {
   mark(r);
 }
 
-void bs_handedover (const bs_receive *r) {
-  handedover(r);
+void bs_handedover (const bs_receive *r, size_t n) {
+  handedover(r, n);
 }
 
 static int pushcut (lua_State *L, const receive_op *r) {
@@ -397,8 +397,9 @@ static BS_STRAIGHT int recv_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
+  size_t n = bs_waiting(r);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
-  handedover(r);
+  handedover(r, n);
   return 1 + pushcut(L, r);
 }
 
@@ -409,7 +410,7 @@ static BS_STRAIGHT int chunks_finish (lua_State *L, bs_op *o) {
     return bs_raiseop(L, o);
   if (r->got > 0)
     return recv_finish(L, o);
-  handedover(r);
+  handedover(r, 0);
   lua_pushnil(L);
   return 1;
 }
@@ -418,9 +419,10 @@ static BS_STRAIGHT int recvfrom_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
     return bs_failop(L, o, NULL);
+  size_t n = bs_waiting(r);
   lua_pushlstring(L, r->chunk->data + r->chunk->start, r->got);
   bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
-  handedover(r);
+  handedover(r, n);
   return 2 + pushcut(L, r);
 }
 
@@ -429,7 +431,7 @@ static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   if (r->chunk != NULL)
-    handedover(r);
+    handedover(r, bs_waiting(r));
   lua_pushinteger(L, (lua_Integer)r->got);
   return 1 + pushcut(L, r);
 }
@@ -487,7 +489,7 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   if (r->from)
     bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   if (c != NULL)
-    handedover(r);
+    handedover(r, have);
   return 1 + r->from;
 }
 

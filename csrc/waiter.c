@@ -208,6 +208,8 @@ static int pushobject (lua_State *L, int at, int want) {
     return can;
   }
   if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, 1))) {
+    if (descriptorof(w) < 0)
+      return 0;
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
       pushsocket(L, at, op->sock);
@@ -216,7 +218,7 @@ static int pushobject (lua_State *L, int at, int want) {
     }
     else
       lua_pushvalue(L, 1);
-    return descriptorof(w) >= 0;
+    return 1;
   }
   if (lua_getiuservalue(L, at, OBJECT) != LUA_TNIL)
     return 1;
@@ -376,18 +378,20 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   return await(L, at, want);
 }
 
-/* The engine does not tell who waits elsewhere that this descriptor is closed: it has to look again. */
+/* The engine does not tell who waits elsewhere that the descriptor of the object at 2 is closed: it has to look
+** again. Who waits for this very one has been told. */
 static int wakeselects (lua_State *L) {
   const bs_state *st = (const bs_state *)lua_touserdata(L, 1);
+  noteselect(L, st, 0);
   lua_newtable(L); /* a copy, as anything may happen meanwhile */
   int n = 0;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     lua_pushvalue(L, -2);
-    lua_rawseti(L, 2, ++n);
+    lua_rawseti(L, 3, ++n);
   }
   for (int i = 1; i <= n; i++) {
-    lua_rawgeti(L, 2, i);
+    lua_rawgeti(L, 3, i);
     wake(L, st, -1);
     lua_pop(L, 1);
   }
@@ -411,7 +415,8 @@ void bs_wake (lua_State *L, const bs_state *st, int arg) {
       lua_pop(L, 2);
       lua_pushcfunction(L, wakeselects);
       lua_pushlightuserdata(L, (void *)(uintptr_t)st);
-      if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+      lua_pushvalue(L, arg);
+      if (lua_pcall(L, 2, 0, 0) != LUA_OK)
         lua_pop(L, 1);
     }
   }

@@ -200,18 +200,21 @@ static int buffered (lua_State *L, bs_socket *s, const struct iovec *pieces, int
   return 1;
 }
 
+static enum bs_vbuf modeof (const bs_socket *s) {
+  return s->face != NULL ? s->face->mode : BS_UNBUFFERED;
+}
+
 /* s:write(...) */
 static int write_write (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   write_op w;
   int top = lua_gettop(L), newline = 0;
-  enum bs_vbuf mode = s->face != NULL ? s->face->mode : BS_UNBUFFERED;
   w.pieces = NULL;
   w.n = top; /* with the free one */
   if (w.n > FEWPIECES)
     w.pieces = (struct iovec *)lua_newuserdatauv(L, (size_t)w.n * sizeof(struct iovec), 0);
   struct iovec *pieces = w.pieces != NULL ? w.pieces : w.few;
-  size_t total = gather(L, top, pieces, mode == BS_LINE ? &newline : NULL);
+  size_t total = gather(L, top, pieces, modeof(s) == BS_LINE ? &newline : NULL);
   w.whole = s->type != SOCK_STREAM;
   if (w.whole && w.n - 1 > IOV_MAX)
     join(L, &w, pieces, total);
@@ -222,8 +225,9 @@ static int write_write (lua_State *L) {
     w.op.error = EBADF;
     return write_finish(L, &w.op);
   }
+  /* asked anew: a finalizer may have closed it, and given it another descriptor */
   if (w.n == 1 || (total == 0 && !w.whole) ||
-      (mode != BS_UNBUFFERED && !newline && buffered(L, s, pieces, w.n, total))) {
+      (modeof(s) != BS_UNBUFFERED && !newline && buffered(L, s, pieces, w.n, total))) {
     lua_settop(L, 1);
     return 1;
   }

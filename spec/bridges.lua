@@ -416,6 +416,25 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
   end
 end)
 
+scenario("who waits for a number that was another's keeps the loop, when that other has gone", function(e)
+  local a, b = assert(socket.socketpair())
+  local number, got = a:fileno(), nil
+  e.spawn(function() fails("EBADF", a:recv()) end)
+  e.spawn(function()
+    a:close()
+    local c, d = assert(socket.socketpair())
+    equal(number, c:fileno())
+    e.spawn(function()
+      turn()
+      d:send "x"
+    end)
+    got = c:recv()
+  end)
+  e.run()
+  equal("x", got)
+  b:close()
+end)
+
 scenario("what was waited for once, closed later, leaves nothing behind", function(e)
   for _ = 1, 50 do
     both(e, function()

@@ -201,6 +201,26 @@ describe("a select in a task", function()
     end)
   end)
 
+  it("is gone when something else has closed its coroutine, and is not asked any more #process", function()
+    local output, status = script [[
+      local a, b = socket.socketpair()
+      loop.run(function()
+        local co
+        local task = loop.spawn(function()
+          co = coroutine.running()
+          local many = {}
+          for i = 1, 50000 do many[i] = a end -- so much memory goes back to the system
+          socket.select(many, nil)
+        end)
+        loop.sleep(0)
+        coroutine.close(co)
+        collectgarbage()
+        b:close()
+        print(task:join())
+      end)]]
+    assert.same({"false\tcannot resume dead coroutine\n", 0}, {output, status})
+  end)
+
   it("waits also where it is the turn of others before", function()
     local a = net.pair()
     local c, d = net.pair()

@@ -399,8 +399,9 @@ describe("read", function()
     end
   end)
 
-  it("loses no line to a finalizer that reads from the socket meanwhile", function()
-    for _, name in ipairs {"read", "lines", "readuntil"} do
+  it("loses no line to a finalizer that reads from the socket meanwhile, nor does recv", function()
+    local n = #line + 1
+    for _, name in ipairs {"read", "lines", "readuntil", "recv", "recvfrom", "MSG_WAITALL"} do
       local c, d = net.pair()
       c:send("first\n" .. line .. "\nlast\n")
       d:settimeout(5)
@@ -408,6 +409,8 @@ describe("read", function()
       local calls = {
         read = function() return d:read "L" end, lines = d:lines "L",
         readuntil = function() return d:readuntil "\n" end,
+        recv = function() return d:recv(n) end, recvfrom = function() return (d:recvfrom(n)) end,
+        MSG_WAITALL = function() return d:recv(n, "MSG_WAITALL") end,
       }
       local read
       gives({true, line .. "\n"}, finalizing(function() read = d:read() end, calls[name]))

@@ -255,6 +255,31 @@ describe("write", function()
     child:signal "INT"
     assert.match("^false\t[^\n]*interrupted!\nmore\n$", (child:rest()))
   end)
+
+  it("is not harmed by a finalizer that closes the socket and gives it another descriptor #process", function()
+    local output, status = helper.lua("-e", [[
+      local socket = require "bsdsocket"
+      local a, b = socket.socketpair()
+      local c, d = socket.socketpair()
+      local fd, met = c:detach(), false
+      a:setvbuf "full"
+      setmetatable({}, {__gc = function()
+        met = true
+        a:close()
+        a:setfd(fd)
+      end})
+      repeat
+        local args = {}
+        for i = 1, 100 do args[i] = i end
+        assert(a:flush())
+        b:settimeout(0):recv()
+        assert(a:write(table.unpack(args)))
+      until met
+      d:settimeout(0)
+      print(a:fileno() == fd, a:write "x" == a, (d:recv(1 << 20) or ""):sub(-1))
+    ]])
+    assert.same({"true\ttrue\tx\n", 0}, {output, status})
+  end)
 end)
 
 describe("setvbuf", function()

@@ -444,6 +444,17 @@ describe("setwaiter", function()
       end
     end)
 
+    it("that is told once of what a sendfile has waited for, however that ended", function()
+      local told = {}
+      socket.setwaiter(coroutine.yield, function(object) told[#told + 1] = object:fileno() or "closed" end)
+      local from = net.pair()
+      local fds = {from:fileno(), a:fileno(), b:fileno()}
+      assert(coroutine.close(s.spawn(function() a:sendfile(from) end)))
+      assert(coroutine.close(s.spawn(function() b:recv() end)))
+      for _, each in ipairs {from, a, b} do assert(each:close()) end
+      assert.same(fds, told)
+    end)
+
     it("whose errors are warnings", function()
       local said = {}
       local output = helper.lua("-W", "-e", [[

@@ -98,13 +98,15 @@ local function release(timer)
 end
 
 local waiter_meta = {
-  --- However the waiting has ended.
+  --- However the waiting has ended. After `wake` there is no place: the handle may be the next descriptor's.
   __close = function(self)
     local place = self.place
-    for i = #place, 1, -1 do
-      if place[i] == self then table.remove(place, i) end
+    if place then
+      for i = #place, 1, -1 do
+        if place[i] == self then table.remove(place, i) end
+      end
+      if not place[1] then place.handle:unref() end
     end
-    if not place[1] then place.handle:unref() end
     if self.timer then release(self.timer) end
     self.thread = nil -- the timer remembers its last function
   end,
@@ -129,7 +131,7 @@ function bridge.wake(object)
   if not place or place.over then return end
   places[fd] = nil
   local list = table.move(place, 1, #place, 1, {})
-  for i = 1, #list do place[i] = nil end
+  for i, waiter in ipairs(list) do place[i], waiter.place = nil, nil end
   ask(place)
   if not list[1] then return end
   local timer
