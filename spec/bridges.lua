@@ -286,7 +286,8 @@ end)
 scenario("deadlines: never early, and at most 20 ms late", function(e)
   local slack = tonumber(os.getenv "SLACK") or 0.02
   local least = math.huge
-  for _ = 1, 8 do -- others may need the machine
+  for try = 1, 8 do -- others may need the machine, and for a while
+    if try > 1 then socket.select(nil, nil, math.min(0.03 * 2 ^ try, 1)) end
     local late = 0
     for i = 1, 5 do
       e.spawn(function()

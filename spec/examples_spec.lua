@@ -1,6 +1,7 @@
 -- The examples as their readers run them: each alone, the server and the client against each other, the demo.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local net = require "spec.net"
 local process = require "spec.process"
 local namespace = require "spec.namespace"
 
@@ -105,16 +106,19 @@ end)
 
 describe("the client #process", function()
   it("rests a second between rounds where it goes on for ever, and not where it was told how many", function()
-    local program <close>, _, port = server(4)
-    local before = socket.monotime()
-    local client <close> = process.start("examples/02_client.lua", HOST, port, 2)
-    assert.equal(0, (select(2, process.rest(client))))
-    assert.is_true(socket.monotime() - before < 1)
+    local program <close>, _, port = server(100)
+    net.sometime(function()
+      local before = socket.monotime()
+      local client <close> = process.start("examples/02_client.lua", HOST, port, 2)
+      assert.equal(0, (select(2, process.rest(client))))
+      local took = socket.monotime() - before
+      return took < 1, took
+    end)
+    local before = socket.monotime() -- of when it says "close" we may hear late
     local forever <close> = process.start("examples/02_client.lua", HOST, port)
     repeat local line = process.line(forever) until line == "close"
-    before = socket.monotime()
     assert.equal("socket", process.line(forever))
-    assert.is_true(socket.monotime() - before > 0.9)
+    assert.is_true(socket.monotime() - before > 1)
     forever:kill "INT"
     process.rest(forever)
     program:kill()
@@ -262,18 +266,23 @@ describe("the examples #process", function()
   end)
 
   it("have no server left behind where one hangs", function()
-    local dir = copy { ["run.lua"] = function(text) return (text:gsub("SECONDS = 60", "SECONDS = 0.3")) end }
-    helper.save(dir .. "/00_hangs.lua", [[
-      -- it says so, and then waits for ever
-      local server = require "bsdsocket".listen("127.0.0.1", 0)
-      io.stdout:setvbuf "line"
-      print(server:getsockname().port)
-      server:accept()
+    local port
+    for _, seconds in ipairs { "0.3", "3", "15" } do -- it may be slow to begin
+      local dir = copy { ["run.lua"] = function(text) return (text:gsub("SECONDS = 60", "SECONDS = " .. seconds)) end }
+      helper.save(dir .. "/00_hangs.lua", [[
+        -- it says so, and then waits for ever
+        local server = require "bsdsocket".listen("127.0.0.1", 0)
+        io.stdout:setvbuf "line"
+        print(server:getsockname().port)
+        server:accept()
 ]], "-- run:\n")
-    local program <close> = process.start(dir .. "/run.lua")
-    local output, status = process.rest(program)
-    assert.equal(1, status)
-    local port = output:match "^== 00_hangs.lua\n(%d+)\n00_hangs.lua did not end within 0.3 s\n$"
+      local program <close> = process.start(dir .. "/run.lua")
+      local output, status = process.rest(program)
+      assert.equal(1, status)
+      port = output:match("^== 00_hangs.lua\n(%d*)\n?00_hangs.lua did not end within " .. seconds .. " s\n$")
+      assert.truthy(port, output)
+      if port ~= "" then break end
+    end
     helper.fails("socket.connect", "ECONNREFUSED", socket.connect(HOST, math.tointeger(port)))
   end)
 
@@ -282,11 +291,15 @@ describe("the examples #process", function()
     -- the checkout as far as a user sees it; the build may have another name here
     local dir, build = helper.tmpdir(), os.getenv "BSDSOCKET_BUILD" or "build"
     if not build:find "^/" then build = helper.root .. "/" .. build end
-    assert.equal("", (helper.shell(("cd %s && ln -s %s/examples %s/lua . && ln -s %s build"):format(
-      dir, helper.root, helper.root, build))))
+    -- no port of this machine that another program has just now is to be called
+    local examples = copy { ["21_scan.lua"] = function(text) return (text:gsub("1 65535\n", "1 1023\n")) end }
+    assert.equal("", (helper.shell(("cd %s && ln -s %s examples && ln -s %s/lua . && ln -s %s build"):format(
+      dir, examples, helper.root, build))))
     local lua = helper.lua("-e", "print(arg[0])"):match "%C+"
-    local output, status = helper.shell(("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
-      :format(dir, helper.quote(lua), "examples/run.lua"))
+    -- and others' traffic may be more than a packet socket has room for
+    local output, status = helper.shell(namespace.ifany(
+      ("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
+        :format(dir, helper.quote(lua), "examples/run.lua")))
     assert.equal(0, status, output)
     assert.match("5 rounds, and every answer came back right\n", output)
     local ran = {}

@@ -271,17 +271,17 @@ describe("a select in a task for which there is no descriptor left #process", fu
         local readers, writers = socket.select({ c, a }, nil)
         return #readers == 1 and readers[1] == a and #writers == 0
       end)
-      loop.sleep(0.05)
-      local others = counted() - before > 3
+      repeat loop.sleep(0.01) until counted() - before > 3
       b:send "x"
-      print(others, select(2, task:join()))
+      print(task:join())
     ]])
   end)
 
   it("ends at its timeout, not early and not late", function()
     assert.equal("0\t0\tfalse\ttrue\n", exhausted [[
       local early, least, n = false, math.huge
-      for _ = 1, 8 do
+      for _ = 1, 100 do -- others may need the machine
+        if least <= 0.05 then break end
         local start = socket.monotime()
         local readers, writers = socket.select({ a, c }, nil, 0.03)
         local took = socket.monotime() - start

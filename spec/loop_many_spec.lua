@@ -112,7 +112,7 @@ describe("a hundred clients of one line each, one after the other", function()
         assert(s:write("line ", i, "\n"))
         assert.equal("line " .. i, s:read())
       end
-      tasks.sometime(function()
+      net.sometime(function()
         loop.sleep(0.01)
         return helper.descriptors() == before, helper.descriptors() - before
       end)
@@ -134,20 +134,21 @@ describe("a flood", function()
         repeat
           if not receive() then break end
           received = received + 1
-        until stop or socket.monotime() - start > 10
+        until stop or socket.monotime() - start > 50
       end)
       local answering = loop.spawn(function()
         for data in b:chunks() do b:sendall(data) end
       end)
+      while received <= 100 do loop.sleep(0.001) end -- what sends has begun
       local least = math.huge
       for _ = 1, 3 do -- others may need the machine
         local worst = 0
         for _ = 1, 4 do
-          local before = socket.monotime()
+          local before, heldup = socket.monotime(), net.heldup()
           loop.sleep(0.01)
           a:send "x"
           assert.equal("x", a:recv())
-          worst = math.max(worst, socket.monotime() - before)
+          worst = math.max(worst, socket.monotime() - before - (net.heldup() - heldup))
         end
         least = math.min(least, worst)
       end
@@ -155,7 +156,6 @@ describe("a flood", function()
       tasks.join(flooded)
       a:close()
       tasks.join(answering)
-      assert.is_true(received > 100, received)
       assert.is_true(least < (net.slow and 2 or 0.21), least)
     end)
   end

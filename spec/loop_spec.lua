@@ -428,8 +428,9 @@ end)
 describe("task:join", function()
   it("waits for the end, again and again, of as many as want to know", function()
     tasks.run(function()
+      local go = false
       local task = loop.spawn(function()
-        loop.sleep(0.005)
+        while not go do loop.sleep(0) end
         return "a", "b"
       end)
       local joined = 0
@@ -440,6 +441,7 @@ describe("task:join", function()
       tasks.all(join, join, join, function()
         tasks.settle()
         assert.equal(0, joined)
+        go = true
       end)
       join()
       join()
@@ -520,14 +522,16 @@ describe("task:join", function()
 
   it("can be cancelled, and given up; the task goes on", function()
     tasks.run(function()
+      local go = false
       local task = loop.spawn(function()
-        loop.sleep(0.01)
+        while not go do loop.sleep(0) end
         return "x"
       end)
       local joiner = loop.spawn(task.join, task)
       tasks.settle()
       assert.is_true(joiner:cancel())
       helper.fails("loop.timeout", "timeout", loop.timeout(0.001, task.join, task))
+      go = true
       assert.same({ true, "x" }, { task:join() })
     end)
   end)

@@ -149,8 +149,8 @@ describe("ten thousand deadlines", function()
   end
 
   it("are kept in their order, none early, and none later than 20 ms", function()
-    tasks.sometime(function()
-      local worst, order = 0, {}
+    net.sometime(function()
+      local worst, order, heldup = 0, {}, net.heldup()
       tasks.run(function()
         local list = {}
         for i, seconds in ipairs(shuffled(COUNT, 0.2)) do
@@ -166,6 +166,7 @@ describe("ten thousand deadlines", function()
         for _, task in ipairs(list) do tasks.join(task) end
       end)
       assert.equal(COUNT, #order)
+      worst = worst - (net.heldup() - heldup)
       local disorder = 0 -- the machine may take its time between our reading of the clock and the loop's
       for i = 2, COUNT do disorder = math.max(disorder, order[i - 1] - order[i]) end
       return worst <= LATE and disorder < 0.001, ("%f s late, %f s out of order"):format(worst, disorder)
@@ -173,8 +174,8 @@ describe("ten thousand deadlines", function()
   end)
 
   it("of which any may be taken away at any time leave the others as they were", function()
-    tasks.sometime(function()
-      local list, woken, count, worst = {}, {}, 2000, 0
+    net.sometime(function()
+      local list, woken, count, worst, heldup = {}, {}, 2000, 0, net.heldup()
       tasks.run(function()
         for i, seconds in ipairs(shuffled(count, 0.3)) do
           list[i] = loop.spawn(function()
@@ -200,6 +201,7 @@ describe("ten thousand deadlines", function()
         assert.truthy(next(cancelled))
         assert.truthy(next(woken))
       end)
+      worst = worst - (net.heldup() - heldup)
       return worst <= LATE, worst
     end)
   end)
@@ -231,8 +233,8 @@ describe("ten thousand deadlines", function()
 
   it("of sockets are kept, too", function()
     local count = 200
-    tasks.sometime(function()
-      local worst = 0
+    net.sometime(function()
+      local worst, heldup = 0, net.heldup()
       tasks.run(function()
         local list, sockets = {}, {}
         for i, seconds in ipairs(shuffled(count, 0.05)) do
@@ -249,6 +251,7 @@ describe("ten thousand deadlines", function()
         for _, task in ipairs(list) do tasks.join(task) end
         for _, s in ipairs(sockets) do s:close() end
       end)
+      worst = worst - (net.heldup() - heldup)
       return worst <= LATE, worst
     end)
   end)
@@ -426,7 +429,7 @@ describe("loop.timeout", function()
         else
           assert.match("overflow", result)
         end
-        assert.equal("fine", loop.timeout(1, function()
+        assert.equal("fine", loop.timeout(60, function()
           loop.sleep(0)
           return "fine"
         end))
@@ -443,7 +446,7 @@ describe("loop.timeout", function()
         loop.spawn(loop.timeout, 0.003, loop.sleep, 60):cancel()
       end
       loop.sleep(0.01)
-      assert.equal("x", loop.timeout(1, function()
+      assert.equal("x", loop.timeout(60, function()
         loop.sleep(0.005)
         return "x"
       end))
@@ -455,7 +458,7 @@ describe("loop.timeout", function()
       local generator = loop.wrap(function()
         local code = select(3, loop.timeout(0.001, loop.sleep, 60))
         coroutine.yield(code)
-        loop.timeout(1, loop.sleep, 0.001)
+        loop.timeout(60, loop.sleep, 0.001)
         return "end"
       end)
       assert.equal("timeout", generator())

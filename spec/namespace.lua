@@ -2,6 +2,10 @@
 --
 --   it("does this", namespace.inside(function(skip) ... end))
 --
+--   namespace.words()           the words of a shell command that run the command after them there; skips where it
+--                               cannot be had
+--   namespace.ifany(command)    the shell command that runs this one there, if it can be had
+--
 -- The function runs in a Lua of its own. Of the file around it there are only `socket`, the library, and `netlink`,
 -- spec/netlink.lua; `assert` is that of all specs. `skip(reason)` is helper.skip. What follows the function in the
 -- call of `inside` comes after `skip`, as strings.
@@ -42,6 +46,14 @@ end
 function namespace.words()
   if way == nil then way = find() end
   return way or helper.skip "no network namespace can be made here"
+end
+
+--- The shell command that runs `command` there, with loopback up; `command` itself where that cannot be had.
+function namespace.ifany(command)
+  if way == nil then way = find() end
+  if not way then return command end
+  local up = "env " .. helper.command("-e", "assert(require 'spec.netlink'.up(1))")
+  return ("%s sh -c %s"):format(way, helper.quote(up .. " && " .. command))
 end
 
 function namespace.inside(f, ...)

@@ -3,7 +3,9 @@
 --   process.start(script, ...)   a Lua script on this checkout; has line(), wait(), kill(signal) of examples/child.lua
 --   process.shell(command)       the same for a shell command
 --   process.rest(child)          all lines until it ends, as one string, and its exit status
---   process.blocked(pid)         returns when that process waits for something; skips where nobody can tell
+--   process.blocked(pid)         returns when that process waits for something, and so do its helper threads; skips
+--                                where nobody can tell
+--   process.glimpsed(pid)        false where its wait was over before
 --   process.interrupted(script, signal)  starts it, sends it that signal (INT unless told) once it has said "now" and
 --                                waits for something: what it says then, and its status
 --   process.confined(limit, code)  what this code says in a Lua of its own that may open so many descriptors, and its
@@ -49,24 +51,46 @@ function process.rest(program)
   return table.concat(lines), program:wait()
 end
 
+--- "S" where all threads of the process wait.
 local function state(pid)
-  local file <close> = io.open(("/proc/%d/stat"):format(pid))
-  return file and file:read "a":match "%) (%a)" or "gone"
+  local file <close> = io.open(("/proc/%s/stat"):format(pid))
+  local fields = {}
+  for field in (file and file:read "a" or ""):gsub("^.*%) ", ""):gmatch "%S+" do fields[#fields + 1] = field end
+  local main, threads = fields[1] or "gone", fields[18]
+  if main ~= "S" or threads == "1" then return main end
+  local pipe <close> = assert(io.popen(("cat /proc/%s/task/*/stat 2>/dev/null"):format(pid)))
+  for line in pipe:lines() do
+    local one = line:match "%) (%a)"
+    if one ~= "S" then return one end
+  end
+  return main
 end
 
---- It has to have said that nothing comes before the call that it shall wait in.
-function process.blocked(pid)
-  if not io.open("/proc/self/stat", "r") then helper.skip "no /proc tells whether a process waits" end
-  collectgarbage() -- closes the file of the line above
+local function blocked(pid)
+  if state "self" == "gone" then helper.skip "no /proc tells whether a process waits" end
   local deadline, times = process.deadline(), 0
   while times < 3 do
     local last = state(pid)
     times = last == "S" and times + 1 or 0
-    if last == "gone" or socket.monotime() > deadline then
-      error(("process %d does not wait: its state is %s"):format(pid, last), 2)
-    end
+    if last == "gone" or last == "Z" or socket.monotime() > deadline then return false, last end
     socket.select(nil, nil, 0.001)
   end
+  return true
+end
+
+--- It has to have said that nothing comes before the call that it shall wait in.
+function process.blocked(pid)
+  local waits, last = blocked(pid)
+  if not waits then error(("process %d does not wait: its state is %s"):format(pid, last), 2) end
+end
+
+--- The same where it waits for a short time: false if that was over before it was seen.
+function process.glimpsed(pid)
+  local waits, last = blocked(pid)
+  if not waits and last ~= "gone" and last ~= "Z" then
+    error(("process %d does not wait: its state is %s"):format(pid, last), 2)
+  end
+  return waits
 end
 
 function process.interrupted(script, signal)

@@ -491,9 +491,10 @@ describe("sendfile from a socket", function()
     assert.same({ "timeout", 0 }, { select(3, net.takes(0.02, a.sendfile, a, source)) })
     a:settimeout(0)
     assert.same({ "EAGAIN", 0 }, { select(3, net.atonce(a.sendfile, a, source)) })
-    local late, child = net.peer "socket.select(nil, nil, 0.4) s:sendall 'hello'"
+    local late, child = net.peer "s:recv() socket.select(nil, nil, 0.4) s:sendall 'hello'"
     late:settimeout(0.25)
     helper.fails("s:recv", "timeout", late:recv())
+    assert(late:send "?")
     a:settimeout(nil)
     assert.equal(5, a:sendfile(late))
     assert.same({ "", 0 }, { child:rest() })
@@ -863,14 +864,23 @@ describe("sendfile under signals #process", function()
   end)
 end)
 
---- The sources of a file's content, in a task or with another scheduler.
+local function exists(name)
+  local f = io.open(name)
+  return f and f:close()
+end
+
+--- The sources of a file's content, in a task or with another scheduler. From a pipe or a socket nothing comes before
+--- there is a file of the name `go`, if that is given.
 local sources = {
   file = function(name) return net.keep(assert(io.open(name, "rb"))) end,
-  pipe = function(name) return piped("sleep 0.02; cat " .. name) end,
-  socket = function(name)
+  pipe = function(name, go)
+    return piped((go and ("until [ -e %s ]; do sleep 0.01; done; cat "):format(go) or "sleep 0.02; cat ") .. name)
+  end,
+  socket = function(name, go)
     local source, other = net.pair()
     loop.spawn(function()
       loop.sleep(0.02)
+      while go and not exists(go) do loop.sleep(0.001) end
       local f <close> = io.open(name, "rb")
       assert(other:sendfile(f))
       other:close()
@@ -884,7 +894,7 @@ describe("sendfile in a task", function()
     for name, connect in pairs(connections) do
       it(("suspends only that task, from a %s over %s"):format(what, name), function()
         local data = content(1500000)
-        local saved_name, turns, pieces = saved(data), 0, {}
+        local saved_name, pieces, turns, go = saved(data), {}, 0, helper.tmpname()
         local sent = loop.run(function()
           local a, b = connect()
           local reader = loop.spawn(function()
@@ -893,10 +903,11 @@ describe("sendfile in a task", function()
           local ticker = loop.spawn(function()
             while true do
               turns = turns + 1
+              if turns == 6 then helper.save(go) end
               loop.sleep(0.001)
             end
           end)
-          local n = assert(a:sendfile(open(saved_name)))
+          local n = assert(a:sendfile(open(saved_name, go)))
           a:close()
           reader:join()
           ticker:cancel()
@@ -904,7 +915,7 @@ describe("sendfile in a task", function()
         end)
         assert.equal(#data, sent)
         assert.is_true(table.concat(pieces) == data)
-        if what ~= "file" then assert.is_true(turns > 5, turns) end
+        if what ~= "file" then assert.is_true(turns > 5, turns) end -- or nothing would have come
       end)
     end
 
@@ -936,7 +947,8 @@ describe("sendfile in a task", function()
     for what, open in pairs { file = sources.file, pipe = sources.pipe } do
       loop.run(function()
         local a, b = net.pair()
-        local source = open(saved(data))
+        local go = helper.tmpname()
+        local source = open(saved(data), go)
         local free = helper.descriptors()
         local task = loop.spawn(function() a:sendfile(source) end)
         loop.sleep(0.01)
@@ -944,6 +956,7 @@ describe("sendfile in a task", function()
         assert.is_true(task:cancel())
         assert.equal(free, helper.descriptors())
         a:close()
+        helper.save(go)
         local got = b:read "a"
         assert.is_true(got .. source:read "a" == data, what)
       end)

@@ -574,9 +574,11 @@ describe("s:dup", function()
       local pause = socket.socket "AF_UNIX"
       local function wait(seconds) socket.select({}, {}, seconds) end
       local c = socket.socket():connect("127.0.0.1", %d)
-      wait(0.5)
+      c:recv()
+      wait(0.3)
       c:send "late"
-      wait(0.2)
+      c:recv()
+      wait(0.05)
       socket.socket():connect("127.0.0.1", %d)
     ]]):format(l:getsockname().port, l:getsockname().port))))
     local conn <close> = assert(l:accept())
@@ -584,11 +586,13 @@ describe("s:dup", function()
     helper.fails("s:recv", "timeout", conn:recv())
     local twin <close> = assert(conn:dup())
     twin:settimeout(nil)
+    conn:send "?"
     assert.equal("late", twin:recv())
     local ltwin <close> = assert(l:dup())
     ltwin:settimeout(0.001)
     helper.fails("s:accept", "timeout", ltwin:accept())
     assert.is_true(nonblocking(l))
+    conn:send "?"
     assert(assert(l:accept()):close()) -- though it is told not to block
     child:read "a"
   end)

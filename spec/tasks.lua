@@ -1,11 +1,10 @@
 -- What specs of bsdsocket.loop need: tasks whose failures are the spec's own, and marks of what ran when.
 local loop = require "bsdsocket.loop"
-local socket = require "bsdsocket"
 local helper = require "spec.helper"
 
 local tasks = {}
 
-local SECONDS = helper.instrumented and 60 or 10 -- what takes longer hangs
+local SECONDS = 60 -- what takes longer hangs
 
 --- loop.run(f, ...), which fails when it hangs.
 function tasks.run(f, ...)
@@ -68,18 +67,5 @@ end
 function tasks.lua(code, ...)
   return helper.lua(helper.saved("local socket, loop = require 'bsdsocket', require 'bsdsocket.loop'\n", code), ...)
 end
-
---- How often f had to be tried until it returned true; others may need the machine meanwhile.
-function tasks.sometime(f, tries)
-  local why
-  for i = 1, tries or 8 do
-    local ok
-    ok, why = f()
-    if ok then return i end
-  end
-  error("not once: " .. tostring(why), 2)
-end
-
-tasks.now = socket.monotime
 
 return tasks

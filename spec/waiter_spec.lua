@@ -303,12 +303,15 @@ describe("setwaiter", function()
     it("and the call ends with 'timeout', not early, and not late", function()
       socket.setwaiter(s.wait, s.wake)
       a:settimeout(0.05)
-      net.takes(0.05, function()
-        s.spawn(function() helper.fails("s:recv", "timeout", a:recv()) end)
-        s.run()
+      net.sometime(function()
+        net.takes(0.05, function()
+          s.spawn(function() helper.fails("s:recv", "timeout", a:recv()) end)
+          s.run()
+        end)
+        local timeout = s.asked[#s.asked].timeout
+        assert(timeout <= 0.05, timeout)
+        return timeout > 0.04, timeout
       end)
-      local timeout = s.asked[#s.asked].timeout
-      assert(timeout > 0.04 and timeout <= 0.05, timeout)
       b:sendall "x"
       assert.equal("x", inside(a.recv, a))
     end)
@@ -316,12 +319,15 @@ describe("setwaiter", function()
     it("in one call that waits several times, too", function()
       socket.setwaiter(s.wait, s.wake)
       a:settimeout(0.05)
-      s.spawn(function() helper.fails("s:read", "timeout", a:read(100)) end)
-      b:sendall "x"
-      s.run()
-      assert(#s.asked >= 2)
+      net.sometime(function()
+        s.asked = {}
+        s.spawn(function() helper.fails("s:read", "timeout", a:read(a:pending() + 100)) end)
+        b:sendall "x"
+        s.run()
+        return #s.asked >= 2
+      end)
       for i = 2, #s.asked do assert(s.asked[i].timeout < s.asked[i - 1].timeout) end
-      assert.equal("x", inside(a.recv, a))
+      assert.match("^x+$", inside(a.recv, a))
     end)
 
     it("until a select that there is no descriptor left for looks again", function()
@@ -518,6 +524,9 @@ describe("setwaiter", function()
       socket.setwaiter(function() asked = asked + 1 end)
       a:settimeout(0.05)
       net.takes(0.05, function() helper.fails("s:recv", "timeout", inside(a.recv, a)) end)
+      server:settimeout(0.01)
+      helper.fails("s:accept", "timeout", inside(server.accept, server))
+      server:settimeout(nil)
       a:settimeout(nil)
       local child = net.child([[
         assert(socket.connect("127.0.0.1", tonumber(arg[1]))):sendall "x"
@@ -527,7 +536,7 @@ describe("setwaiter", function()
       local start = socket.monotime()
       assert.same({{}, {}}, {inside(socket.select, {a}, nil, 0.01)})
       assert(socket.monotime() - start >= 0.01)
-      assert(asked >= 4, asked)
+      assert(asked >= 3, asked) -- who comes, and the name, may have been there before
       child:close()
     end)
 

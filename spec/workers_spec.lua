@@ -125,13 +125,12 @@ describe("24_workers.lua #process", function()
   end)
 
   it("starts a worker that dies at once no more than once a second", function()
+    local before = socket.monotime() -- of the first end we may hear late
     local parent <close> = process.start(changed("local loop = require", "os.exit(3)\n%0") .. "/24_workers.lua",
       "127.0.0.1", 0, 1)
     assert.match("^workers\t1 at ", process.line(parent))
-    assert.equal("worker 1\thas ended: exit 3", process.line(parent))
-    local first = socket.monotime()
-    assert.equal("worker 1\thas ended: exit 3", process.line(parent))
-    assert.is_true(socket.monotime() - first > 0.9)
+    for _ = 1, 3 do assert.equal("worker 1\thas ended: exit 3", process.line(parent)) end
+    assert.is_true(socket.monotime() - before > 2)
     parent:kill "INT"
     assert.same({ "", 130 }, { process.rest(parent) })
   end)
