@@ -454,6 +454,28 @@ describe("socket.connect in a network #process", function()
     end
   end)
 
+  it("for which no socket can be had goes on with the next address at once", function()
+    local output, status = within("2001:db8::1 both\n2001:db8::2 both\n127.0.0.1 both\n", [[
+      ip -6 addr add 2001:db8:1::1/128 dev lo || exit 99
+      ip -6 route add 2001:db8::/32 dev lo || exit 99
+    ]], [[
+      local core = require "bsdsocket.core"
+      local make = core.socket
+      sometime(function()
+        local times = {}
+        function core.socket(...)
+          times[#times + 1] = socket.monotime()
+          if #times == 2 then return nil, "", "EMFILE" end
+          return make(...)
+        end
+        local _, message, code = socket.connect("both", 8001, { timeout = 0.45 })
+        assert(code == "timeout", message)
+        return times[3] and times[3] - times[2] < 0.1
+      end)
+    ]])
+    assert.same({ "", 0 }, { output, status })
+  end)
+
   it("that is not there fails at once, and says so for each address", function()
     local output = within("2001:db8::1 both\n192.0.2.1 both\n", "", [[
       sometime(function()

@@ -189,12 +189,16 @@ local function race(addresses, opts, deadline)
     return deadline and math.max(deadline - core.monotime(), opts.timeout > 0 and 1e-9 or 0)
   end
 
+  local function failed(address, code)
+    failures[#failures + 1] = {address = address, code = code}
+    stagger = 0 -- no reason to wait with the next one
+  end
+
   local function outcome(s, ok, code)
     if ok then return remove(attempts, s) end
     if code ~= "EINPROGRESS" and code ~= "EAGAIN" then
-      failures[#failures + 1] = {address = attempts.address[s], code = code}
+      failed(attempts.address[s], code)
       remove(attempts, s):close()
-      stagger = 0 -- no reason to wait with the next one
     end
   end
 
@@ -203,12 +207,8 @@ local function race(addresses, opts, deadline)
     if #attempts == 0 and started == #addresses then
       return nil, failures, failures[#failures].code
     elseif deadline and now >= deadline and started > 0 then -- one try is made even under timeout 0
-      for _, s in ipairs(attempts) do
-        failures[#failures + 1] = {address = attempts.address[s], code = "timeout"}
-      end
-      if #attempts == 0 then -- the next one's turn has not come
-        failures[#failures + 1] = {address = addresses[started + 1], code = "timeout"}
-      end
+      for _, s in ipairs(attempts) do failed(attempts.address[s], "timeout") end
+      if #attempts == 0 then failed(addresses[started + 1], "timeout") end -- its turn has not come
       return nil, failures, "timeout"
     end
     if started < #addresses and (#attempts == 0 or now >= stagger) then
@@ -223,7 +223,7 @@ local function race(addresses, opts, deadline)
         local ok, _, why = s:connect(address)
         if outcome(s, ok, why) then return s end
       else
-        failures[#failures + 1] = {address = address, code = code}
+        failed(address, code)
       end
     else
       local wait = started < #addresses and stagger - now or nil
