@@ -91,6 +91,7 @@ typedef struct bs_chunk bs_chunk;
 typedef struct bs_block bs_block;
 typedef struct bs_face bs_face;
 typedef struct bs_reg bs_reg;
+typedef struct bs_poller bs_poller;
 typedef struct bs_op bs_op;
 typedef struct bs_pool bs_pool;
 typedef struct bs_job bs_job;
@@ -138,8 +139,9 @@ struct bs_state {
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake, never,
-    selecting; /* and what waiter.c keeps besides, by the addresses of these */
-  int closing; /* <close> variables of something cancelled are running: nobody may wait */
+    selecting;    /* and what waiter.c keeps besides, by the addresses of these */
+  unsigned walks; /* of poller.c, through pollers that are in each other */
+  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
   bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
@@ -830,6 +832,9 @@ void bs_openselect(lua_State *L);
 void bs_openpoller(lua_State *L);
 int bs_markpoller(lua_State *L, int arg); /* a poller? It is waited for by another scheduler */
 void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or given up */
+/* Calls for the descriptor of each poller that is readable when `s` is: it is in them, or in one inside them, to be
+** read. May call for one twice. `call` may not run Lua. */
+void bs_wakepollers(const bs_socket *s, void (*call)(void *ud, int fd), void *ud);
 
 /* ---- core.c ---- */
 

@@ -9,9 +9,10 @@
 ** list; the loop takes them off. Whoever leaves the poller leaves that list, so that nothing removed
 ** is reported any more.
 **
-** A socket knows its places, too (s->regs), so that closing it can empty them. That happens with no
-** Lua state at hand, so such a place is *dead* until the poller's next method clears its two fields.
-** Poller and sockets may be finalized in any order: each unties itself from the other.
+** A socket knows its places, too (s->regs), so that closing it can empty them; and so does a poller that is in
+** other pollers (its `outer`). That happens with no Lua state at hand, so such a place is *dead* until
+** the poller's next method clears its two fields. Poller and sockets may be finalized in any order: each unties itself
+** from the other.
 */
 #include "prefix.h"
 
@@ -22,12 +23,11 @@
 
 #include "bsdsocket.h"
 
-typedef struct bs_poller bs_poller;
-
 struct bs_reg {
   bs_poller *poller;
-  bs_socket *sock; /* NULL: an integer or another library's object */
-  bs_reg *next;    /* the socket's place in another poller */
+  bs_socket *sock;  /* NULL: a poller, an integer or another library's object */
+  bs_poller *inner; /* NULL: no poller */
+  bs_reg *next;     /* the place of the same socket or poller in another poller */
   int fd;
   int chain;           /* the next place with the same hash */
   int before, after;   /* in the list of ready ones; `after` in those of free and dead ones */
@@ -46,6 +46,9 @@ struct bs_poller {
   int count;  /* places taken */
   int free, dead;
   int first, last; /* the ready ones */
+  bs_reg *outer;   /* its places in other pollers */
+  unsigned walk;   /* the last walk that came by (eachplace), */
+  bs_poller *then; /* and where that goes on */
 };
 
 #define NONE (-1)
@@ -95,18 +98,33 @@ static void unready (bs_poller *p, int i) {
   r->ready = 0;
 }
 
+/* Where the list of places begins that what is in this one has; NULL: it has no list. */
+static bs_reg **listof (const bs_reg *r) {
+  return r->sock != NULL ? &r->sock->regs : r->inner != NULL ? &r->inner->outer : NULL;
+}
+
+/* Where that list points to `r`. */
+static bs_reg **linkto (const bs_reg *r) {
+  bs_reg **l = listof(r);
+  while (l != NULL && *l != r)
+    l = &(*l)->next;
+  return l;
+}
+
 /* Takes a place that is on no list. */
-static void settle (bs_poller *p, int i, int fd, bs_socket *s, int asked) {
+static void settle (bs_poller *p, int i, int fd, bs_socket *s, bs_poller *inner, int asked) {
   bs_reg *r = &p->regs[i];
   int *head = headof(p, fd);
   r->fd = fd;
   r->sock = s;
+  r->inner = inner;
   r->asked = (unsigned char)asked;
   r->chain = *head;
   *head = i;
-  if (s != NULL) {
-    r->next = s->regs;
-    s->regs = r;
+  bs_reg **list = listof(r);
+  if (list != NULL) {
+    r->next = *list;
+    *list = r;
   }
   p->count++;
 }
@@ -119,13 +137,11 @@ static void vacate (bs_poller *p, int i) {
   while (*link != i)
     link = &p->regs[*link].chain;
   *link = r->chain;
-  if (r->sock != NULL) {
-    bs_reg **l = &r->sock->regs;
-    while (*l != r)
-      l = &(*l)->next;
+  bs_reg **l = linkto(r);
+  if (l != NULL)
     *l = r->next;
-    r->sock = NULL;
-  }
+  r->sock = NULL;
+  r->inner = NULL;
   r->asked = 0;
   p->count--;
 }
@@ -213,12 +229,9 @@ static void move (lua_State *L, bs_poller *p, int size) {
     head = headof(p, regs[i].fd);
     regs[i].chain = *head;
     *head = i;
-    if (regs[i].sock != NULL) {
-      bs_reg **l = &regs[i].sock->regs;
-      while (*l != &old[i])
-        l = &(*l)->next;
+    bs_reg **l = linkto(&old[i]);
+    if (l != NULL)
       *l = &regs[i];
-    }
   }
   lua_setiuservalue(L, 1, ARRAY);
   lua_setiuservalue(L, 1, TABLE);
@@ -258,10 +271,25 @@ static int poller_poller (lua_State *L) {
   return 1;
 }
 
+/* Out of every poller that it is in, before its descriptor is closed or given up. */
+static void leaveall (bs_reg **list) {
+  while (*list != NULL) {
+    bs_poller *p = (*list)->poller;
+    int i = (int)(*list - p->regs);
+    (void)bs_engineremove(&p->engine, i, p->regs[i].fd);
+    abandon(p, i);
+  }
+}
+
+void bs_leavepollers (bs_socket *s) {
+  leaveall(&s->regs);
+}
+
 /* What close, <close> and the collector share. */
 static void shut (lua_State *L, bs_poller *p) {
   if (p->open && p->waited)
     bs_wake(L, p->st, 1);
+  leaveall(&p->outer);
   if (p->open && p->st->loop != NULL)
     bs_leaveloop(p->st, p->engine.fd);
   for (int i = 0; i < p->size; i++)
@@ -333,7 +361,7 @@ static int poller_add (lua_State *L) {
     vacate(p, i); /* had been closed behind our back */
   else
     p->free = p->regs[i].after;
-  settle(p, i, fd, s, asked);
+  settle(p, i, fd, s, (bs_poller *)bs_testobject(L, 2, BS_UP_POLLER), asked);
   setfield(L, WHAT(i), lua_isnil(L, 4) ? 2 : 4);
   setfield(L, OBJECT(i), 2);
   lua_settop(L, 1);
@@ -410,15 +438,6 @@ int bs_markpoller (lua_State *L, int arg) {
   return 1;
 }
 
-void bs_leavepollers (bs_socket *s) {
-  while (s->regs != NULL) {
-    bs_poller *p = s->regs->poller;
-    int i = (int)(s->regs - p->regs);
-    (void)bs_engineremove(&p->engine, i, p->regs[i].fd);
-    abandon(p, i);
-  }
-}
-
 /* ---- waiting ---- */
 
 typedef struct wait_op {
@@ -426,12 +445,65 @@ typedef struct wait_op {
   bs_poller *p;
 } wait_op;
 
-/* A socket with bytes that wait in the library is readable. */
-static void markpending (void *ud, bs_socket *s) {
+/* Pollers that a walk has yet to come by. */
+typedef struct walk {
+  bs_poller *first, **last;
+  unsigned number;
+} walk;
+
+static void come (walk *w, bs_poller *p) {
+  if (p->walk == w->number)
+    return;
+  p->walk = w->number;
+  p->then = NULL;
+  *w->last = p;
+  w->last = &p->then;
+}
+
+/* What is in these places is readable: calls for each of them that asks for that, and for each of the pollers' own that
+** are so. Each poller is passed once, however they are in each other. Nothing called here may change a poller. */
+static void eachplace (bs_state *st, bs_reg *list, void (*call)(void *ud, bs_reg *r), void *ud) {
+  walk w = {NULL, &w.first, ++st->walks};
+  const bs_poller *p = NULL;
+  do {
+    for (bs_reg *r = list; r != NULL; r = r->next) {
+      if (r->asked & BS_READ) {
+        call(ud, r);
+        come(&w, r->poller);
+      }
+    }
+    p = p == NULL ? w.first : p->then;
+    list = p != NULL ? p->outer : NULL;
+  } while (p != NULL);
+}
+
+static void markplace (void *ud, bs_reg *r) {
   bs_poller *p = (bs_poller *)ud;
-  for (const bs_reg *r = s->regs; r != NULL; r = r->next)
-    if (r->poller == p)
-      markready(p, (int)(r - p->regs), BS_READ);
+  if (r->poller == p)
+    markready(p, (int)(r - p->regs), BS_READ);
+}
+
+/* A socket with bytes that wait in the library is readable, and so is a poller that it is in. */
+static void markpending (void *ud, bs_socket *s) {
+  if (s->regs != NULL)
+    eachplace(s->st, s->regs, markplace, ud);
+}
+
+typedef struct waker {
+  void (*call)(void *ud, int fd);
+  void *ud;
+} waker;
+
+static void wakeplace (void *ud, bs_reg *r) {
+  const waker *w = (const waker *)ud;
+  if (r->poller->engine.fd >= 0)
+    w->call(w->ud, r->poller->engine.fd);
+}
+
+void bs_wakepollers (const bs_socket *s, void (*call)(void *ud, int fd), void *ud) {
+  waker w = {call, ud};
+  if (s->regs != NULL)
+    eachplace(s->st, s->regs, wakeplace, &w);
 }
 
 static void told (void *ud, int i, int what) {

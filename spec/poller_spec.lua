@@ -150,6 +150,28 @@ describe("a poller", function()
       assert.equal("ello", a:recv())
       assert.same({ [c] = "rw" }, ready(p, 10))
     end)
+
+    it("a poller inside it as readable while bytes are read ahead in there, at any depth", function()
+      if not described then return end
+      local q <close> = assert(socket.poller())
+      local top <close> = assert(socket.poller())
+      assert(p:add(a, "r"))
+      assert(q:add(p, "rw"))
+      assert(top:add(q, "r"))
+      assert(b:send "hello")
+      assert.equal("h", a:read(1))
+      for _ = 1, 2 do
+        assert.same({ [p] = "r" }, ready(q, 10))
+        assert.same({ [q] = "r" }, ready(top, 10))
+      end
+      assert(p:modify(a, "w"))
+      assert.same({ [p] = "r" }, ready(q)) -- the kernel's own word
+      assert(p:remove(a))
+      assert.same({}, ready(top))
+      assert(p:add(a, "r"))
+      assert.equal("ello", a:recv())
+      assert.same({}, ready(top))
+    end)
   end)
 
   describe("takes", function()
@@ -589,6 +611,23 @@ describe("a poller", function()
       assert.same({}, ready(p))
       helper.fails("p:remove", "ENOENT", p:remove(fd))
       assert(p:add(fd, "w"):remove(fd))
+      closebare(fd)
+    end)
+
+    it("a poller that is closed", function()
+      if not described then return end
+      local inner = assert(socket.poller())
+      local other <close> = assert(socket.poller())
+      assert(p:add(inner, "r", "inner"))
+      assert(other:add(inner, "r"))
+      assert(inner:add(a, "w"))
+      assert.same({ inner = "r" }, ready(p))
+      local fd = inner:fileno()
+      assert(inner:close())
+      assert.same({}, ready(p))
+      assert.same({}, ready(other))
+      assert.equal(bare(b), fd) -- the lowest that is free
+      helper.fails("p:remove", "ENOENT", p:remove(fd))
       closebare(fd)
     end)
 
