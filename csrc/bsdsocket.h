@@ -67,6 +67,16 @@
 #define BS_UNREACHABLE ((void)0)
 #endif
 
+/* What always holds, unless there is a mistake in here. Looked at where mistakes are looked for: in builds with the
+** address sanitizer, and in those of the fault harness. */
+#if defined(BS_ASSERT) || defined(__SANITIZE_ADDRESS__)
+#undef NDEBUG
+#include <assert.h>
+#define bs_assert(c) assert(c)
+#else
+#define bs_assert(c) ((void)0)
+#endif
+
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
 #endif
@@ -659,6 +669,7 @@ void bs_dropheld(bs_socket *s); /* none of the bytes that wait for it is wanted 
 /* So many of them are in Lua now. */
 static inline void bs_consume (bs_socket *s, size_t n) {
   bs_chunk *c = bs_chunkof(s);
+  bs_assert(c == NULL || (c->owner == s && c->start <= c->end && c->end <= c->size));
   if (c != NULL && n < c->end - c->start)
     c->start += n;
   else

@@ -38,6 +38,7 @@ static void freechunk (bs_state *st, bs_chunk *c) {
 /* The chunk becomes its owner's own. */
 static void hold (bs_chunk *c) {
   bs_socket *s = c->owner;
+  bs_assert(s->held == NULL);
   s->held = c;
   c->next = s->st->held;
   c->link = &s->st->held;
@@ -47,6 +48,7 @@ static void hold (bs_chunk *c) {
 }
 
 static void unhold (bs_chunk *c) {
+  bs_assert(c->owner->held == c && *c->link == c);
   *c->link = c->next;
   if (c->next != NULL)
     c->next->link = c->link;
@@ -82,6 +84,7 @@ void bs_dropheld (bs_socket *s) {
 /* What waits in `c` goes to the beginning of `to`, with all that is known about it. */
 static void move (const bs_chunk *c, bs_chunk *to) {
   size_t n = c->end - c->start;
+  bs_assert(c->start <= c->end && c->end <= c->size && n <= to->size);
   to->owner = c->owner;
   to->searched = c->searched > c->start ? c->searched - c->start : 0;
   to->sought = c->sought;

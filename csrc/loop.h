@@ -107,6 +107,9 @@ static inline void bs_leavelist (bs_task *t) {
   bs_list *l = t->on;
   if (l == NULL)
     return;
+  bs_assert(l->n > 0);
+  bs_assert((t->before != NULL ? t->before->next : l->first) == t);
+  bs_assert((t->next != NULL ? t->next->before : l->last) == t);
   *(t->before != NULL ? &t->before->next : &l->first) = t->next;
   *(t->next != NULL ? &t->next->before : &l->last) = t->before;
   t->on = NULL;
@@ -124,6 +127,7 @@ static inline void bs_append (bs_list *l, bs_task *t) {
 }
 
 static inline void bs_makeready (bs_task *t) {
+  bs_assert(t->state != BS_ENDED || t->L != NULL); /* one that begins has not ended */
   t->state = BS_READY;
   bs_append(&t->loop->ready, t);
 }

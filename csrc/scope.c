@@ -63,6 +63,7 @@ static void leavescope (bs_scope *sc) {
   bs_task *t = sc->task;
   while (sc->task != NULL) {
     bs_scope *inner = t->scope;
+    bs_assert(inner != NULL && inner->task == t);
     t->scope = inner->outer;
     inner->task = NULL;
     inner->active = 0;

@@ -186,6 +186,7 @@ static void enqueue (bs_pool *p, request *r) {
 }
 
 static void unqueue (bs_pool *p, request *r) {
+  bs_assert(r->state == QUEUED && *r->link == r && p->queued > 0);
   *r->link = r->next;
   if (r->next != NULL)
     r->next->link = r->link;
@@ -198,6 +199,7 @@ static void unqueue (bs_pool *p, request *r) {
 
 /* One user less; unlocks it. */
 static void leave (bs_pool *p) {
+  bs_assert(p->users > 0);
   int last = --p->users == 0;
   pthread_mutex_unlock(&p->lock);
   if (last) {

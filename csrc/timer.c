@@ -34,6 +34,7 @@ static void down (bs_timers *ts, int i, bs_timer *t) {
 
 void bs_taketimer (bs_timers *ts, bs_timer *t) {
   int i = t->place;
+  bs_assert(i > 0 && i <= ts->n && at(ts, i) == t);
   bs_timer *last = at(ts, ts->n--);
   t->place = 0;
   if (last == t)
