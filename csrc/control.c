@@ -18,6 +18,7 @@
 /* ==== what is wrong with a table that was given ==== */
 
 int bs_mistake (lua_State *L, const bs_place *at, const char *what) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL); /* the place may be deep */
   if (at->part != NULL)
     what = lua_pushfstring(L, "field '%s': %s", at->part, what);
   if (at->item != 0)

@@ -422,14 +422,15 @@ static BS_STRAIGHT void resume (lua_State *L, bs_task *t) {
   loop->current = NULL;
   if (status == LUA_YIELD && t->state != BS_RUNNING)
     return;
-  if (status == LUA_YIELD) {
-    lua_pushliteral(t->L, BS_STRAY);
-    bs_endfailed(L, t);
-  }
-  else if (status == LUA_OK)
+  if (status == LUA_OK) {
     bs_endreturned(L, t, results);
+    return;
+  }
+  if (status == LUA_YIELD)
+    lua_pushliteral(L, BS_STRAY);
   else
-    bs_endfailed(L, t);
+    bs_pusherror(L, t->L);
+  bs_endfailed(L, t);
 }
 
 /* ==== calls in tasks ==== */

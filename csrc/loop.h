@@ -146,6 +146,16 @@ static inline void bs_freeroom (bs_task *t) {
   bs_initroom(t);
 }
 
+/* ---- the error that has ended a coroutine ---- */
+
+/* Pushes it on L. It stays on the top of the coroutine, where Lua looks for it when that is closed; but there is no
+** room for one more. */
+static inline void bs_pusherror (lua_State *L, lua_State *co) {
+  lua_xmove(co, L, 1);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, co, 1);
+}
+
 /* ---- which coroutine may wait ---- */
 
 /* The task whose coroutine is L, so that a wait here suspends it; NULL: there is none. */
@@ -171,7 +181,7 @@ void bs_forget(bs_task *t);                      /* nobody waits for its operati
 void bs_pushtasks(lua_State *L, const bs_state *st); /* that table: task as pointer -> task */
 /* Pushes a task that is ready: the function and its arguments are all that is on the stack from `f` on. */
 bs_task *bs_newtask(lua_State *L, int f);
-void bs_endfailed(lua_State *L, bs_task *t); /* by an error, on the top of its coroutine */
+void bs_endfailed(lua_State *L, bs_task *t); /* by the error on the top, which is popped */
 void bs_endreturned(lua_State *L, bs_task *t, int results); /* these are there */
 void bs_canceltask(lua_State *L, bs_task *t); /* one that has not ended and does not run */
 void bs_cancelall(lua_State *L, bs_loop *loop);
@@ -182,6 +192,8 @@ void bs_tellerrors(lua_State *L, bs_loop *loop, int which);
 /* Runs the <close> variables of a coroutine that will not go on; gives the status, and if it is none of
 ** success an error on its top. They cannot wait. */
 int bs_closethread(lua_State *L, bs_loop *loop, lua_State *co);
+/* The same for one that ended by the error on the top of L: that becomes one of theirs, if there is one. */
+void bs_closefailed(lua_State *L, bs_loop *loop, lua_State *co);
 int bs_refuse(lua_State *L, const char *call); /* raises: it has to wait where bs_misplaced */
 /* Raises: something else than the loop has resumed this coroutine, which waits. */
 int bs_wrongly(lua_State *L, const bs_loop *loop);

@@ -113,12 +113,10 @@ static int takeresults (lua_State *L, bs_scope *sc, int results) {
   return results;
 }
 
-/* An error of a scope goes on, after its <close> variables. */
+/* An error has ended its coroutine: it goes on, after the <close> variables. */
 static int passerror (lua_State *L, bs_scope *sc) {
-  lua_pushvalue(sc->co, -1);
-  lua_xmove(sc->co, L, 1);
-  if (bs_closethread(L, sc->loop, sc->co) != LUA_OK)
-    lua_xmove(sc->co, L, 1);
+  bs_pusherror(L, sc->co);
+  bs_closefailed(L, sc->loop, sc->co);
   return lua_error(L);
 }
 
@@ -136,13 +134,14 @@ static int wrap (lua_State *L, int arguments) {
     return lua_yieldk(L, 0, 0, wrapcontinue);
   if (status == LUA_OK || status == LUA_YIELD)
     return takeresults(L, sc, results);
-  if (lua_type(sc->co, -1) == LUA_TSTRING) { /* as coroutine.wrap: where it was called */
-    luaL_where(L, 1);
-    lua_xmove(sc->co, L, 1);
+  bs_pusherror(L, sc->co);
+  bs_closefailed(L, sc->loop, sc->co);
+  if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+    luaL_where(L, 1); /* as coroutine.wrap: where it was called */
+    lua_insert(L, -2);
     lua_concat(L, 2);
-    lua_xmove(L, sc->co, 1);
   }
-  return passerror(L, sc);
+  return lua_error(L);
 }
 
 static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
@@ -214,8 +213,9 @@ static int timeout (lua_State *L, int arguments) {
     case LUA_YIELD: /* to a generator around it */
       if (!generates(sc->loop->current)) {
         bs_stoptimer(&sc->loop->timers, &sc->timer);
-        lua_pushliteral(sc->co, BS_STRAY);
-        return passerror(L, sc);
+        lua_pushliteral(L, BS_STRAY);
+        bs_closefailed(L, sc->loop, sc->co);
+        return lua_error(L);
       }
       takeresults(L, sc, results);
       return lua_yieldk(L, results, 0, timeoutyielded);

@@ -315,9 +315,10 @@ static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
   h->msg_hdr.msg_controllen = b->len;
 }
 
-/* Pushes the batch and its table of anchors. */
+/* Pushes the batch and its table of anchors. Later there are at most so many slots more on the stack. */
 static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *kind, bs_socket *s,
                       size_t n) {
+  luaL_checkstack(L, LUA_MINSTACK + 10, NULL);
   bs_initop(&op->op, kind, s->st, s);
   op->n = n;
   op->sent = op->bytes = 0;

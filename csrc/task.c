@@ -28,6 +28,13 @@ int bs_closethread (lua_State *L, bs_loop *loop, lua_State *co) {
   return status;
 }
 
+void bs_closefailed (lua_State *L, bs_loop *loop, lua_State *co) {
+  if (bs_closethread(L, loop, co) != LUA_OK) { /* the same error again, or another */
+    lua_pop(L, 1);
+    lua_xmove(co, L, 1);
+  }
+}
+
 /* ==== which coroutine may wait ==== */
 
 int bs_refuse (lua_State *L, const char *call) {
@@ -134,20 +141,14 @@ static void endbadly (lua_State *L, bs_task *t, int told) {
   bs_append(&t->loop->silent, t);
 }
 
-/* An error, on the top of its coroutine, ended it. */
 void bs_endfailed (lua_State *L, bs_task *t) {
   lua_State *co = t->L;
   int told = t->joiners.first != NULL || t == t->loop->first;
-  lua_pushvalue(co, -1);
-  lua_xmove(co, L, 1);
   if (!told) {
     pushtext(L, co);
     lua_insert(L, -2);
   }
-  if (bs_closethread(L, t->loop, co) != LUA_OK) { /* the same, or that of a <close> variable */
-    lua_pop(L, 1);
-    lua_xmove(co, L, 1);
-  }
+  bs_closefailed(L, t->loop, co);
   endbadly(L, t, told);
 }
 
@@ -274,7 +275,6 @@ static int task_join (lua_State *L) {
 void bs_canceltask (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
   int top = lua_gettop(L);
-  lua_checkstack(L, 4);
   t->state = BS_RUNNING; /* nobody is to end it twice */
   bs_forget(t);
   for (int more = 1; more;) {

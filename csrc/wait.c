@@ -142,31 +142,34 @@ void bs_restoreflags (bs_socket *s) {
 
 /* ---- Lua's hooks ---- */
 
-static int nothing (lua_State *L) {
-  (void)L;
+/* Something for a hook to see: a call, and where it has not come for that an instruction and a line. */
+static int happen (lua_State *L) {
+  if (lua_gethook(L) != NULL && !(lua_gethookmask(L) & LUA_MASKCALL) &&
+      luaL_loadbufferx(L, "return", 6, "=bsdsocket", "t") == LUA_OK)
+    lua_call(L, 0, 0);
   return 0;
 }
 
-/* A signal handler of Lua's has set a hook: lua.c's raises "interrupted!". It wants a call to happen.
-** Set on the main thread, it would never see a coroutine that waits; so it moves here, and moves
-** back if all it did was to look. */
-static void runhook (lua_State *L, lua_State *from) {
-  lua_pushcfunction(L, nothing);
-  if (from == L) {
-    lua_call(L, 0, 0);
-    return;
-  }
+/* A signal handler of Lua's has set a hook: lua.c's raises "interrupted!". It wants something to happen.
+** Set on another coroutine, the main thread mostly, it would never see one that waits; so it moves here, and moves
+** back if all it did was to look. Gives a status, and if it is none of success the error on the top. */
+static int runhook (lua_State *L, lua_State *from) {
+  if (!lua_checkstack(L, 2))
+    return LUA_OK; /* the next time, then */
+  lua_pushcfunction(L, happen);
+  if (from == L)
+    return lua_pcall(L, 0, 0, 0);
   lua_Hook hook = lua_gethook(from), own = lua_gethook(L);
   int mask = lua_gethookmask(from), ownmask = lua_gethookmask(L);
   int count = lua_gethookcount(from), owncount = lua_gethookcount(L);
   lua_sethook(from, NULL, 0, 0);
   lua_sethook(L, hook, mask, count);
   int status = lua_pcall(L, 0, 0, 0);
+  int stays = lua_gethook(L) == hook;
   lua_sethook(L, own, ownmask, owncount);
-  if (status != LUA_OK)
-    lua_error(L);
-  if (lua_gethook(from) == NULL)
+  if (status == LUA_OK && stays && lua_gethook(from) == NULL)
     lua_sethook(from, hook, mask, count);
+  return status;
 }
 
 /* ---- the driver ---- */
@@ -282,25 +285,35 @@ void bs_restlonger (bs_op *op) {
   op->rest = op->rest == 0 ? SHORTREST : op->rest < LONGREST ? 2 * op->rest : op->rest;
 }
 
-void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
+/* The status of running what is new: if it is none of success, the error is on the top. */
+static int seehooks (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_Hook own = lua_gethook(L), mains = lua_gethook(st->main);
+  int status = LUA_OK;
   if (own != known->own && own != NULL)
-    runhook(L, L);
+    status = runhook(L, L);
   else if (st->main != L && mains != known->main && mains != NULL)
-    runhook(L, st->main);
+    status = runhook(L, st->main);
   *known = bs_knownhooks(L, st);
+  return status;
+}
+
+void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
+  if (seehooks(L, st, known) != LUA_OK)
+    lua_error(L);
 }
 
 /* A hook of the main thread that was there before the call began is left alone, unless it wants the very
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
 void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_State *mainthread = st->main;
-  if (lua_gethookcount(mainthread) == 1 && (L == mainthread || known->main != known->own) &&
-      lua_gethookmask(mainthread) == (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)) {
-    runhook(L, mainthread);
-    known->own = lua_gethook(L);
-    known->main = lua_gethook(mainthread);
-  }
+  if (lua_gethookcount(mainthread) != 1 || !(lua_gethookmask(mainthread) & LUA_MASKCOUNT) ||
+      (L != mainthread && known->main == known->own))
+    return;
+  int status = runhook(L, mainthread);
+  known->own = lua_gethook(L);
+  known->main = lua_gethook(mainthread);
+  if (status != LUA_OK)
+    lua_error(L);
 }
 
 /* Waits until `want` comes true, the deadline, or a signal: > 0, 0, -1. *vain counts how often in a row
@@ -346,12 +359,15 @@ static int awaitjob (lua_State *L, bs_op *op, bs_hooks *known) {
     op->error = BS_ETIMEOUT;
     return 1;
   }
+  luaL_checkstack(L, LUA_MINSTACK, NULL); /* the call may be deep in its arguments */
   bs_job *job = bs_startjob(L, op);
   if (job == NULL)
     return 0;
-  lua_toclose(L, -1); /* when the call is over: before, that could raise, and lose what was found */
   while (!bs_endjob(job, op)) {
-    bs_checkhooks(L, op->st, known);
+    if (seehooks(L, op->st, known) != LUA_OK) {
+      bs_abandon(job);
+      lua_error(L);
+    }
     int r = bs_waitfd(bs_jobfd(job), BS_READ, op->deadline);
     if (r == 0 && left(op->deadline) == 0)
       op->error = BS_ETIMEOUT;
@@ -360,6 +376,7 @@ static int awaitjob (lua_State *L, bs_op *op, bs_hooks *known) {
     if (op->error != 0)
       break;
   }
+  bs_abandon(job); /* if its time is over */
   return 1;
 }
 

@@ -31,6 +31,8 @@ static int descriptor_fileno (lua_State *L) {
 static int pushnever (lua_State *L, bs_state *st) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->never) != LUA_TNIL)
     return 1;
+  if (lua_touserdata(L, BS_UP_STATE) != st) /* an iterator, that has not what the object needs */
+    return 0;
   int fd = bs_syssocket(AF_UNIX, SOCK_DGRAM, 0);
   if (fd < 0)
     return 0;
@@ -77,19 +79,28 @@ static void wake (lua_State *L, const bs_state *st, int arg) {
 /* ==== operations that wait ==== */
 
 /* The operation itself follows. Its user values are the DESCRIPTOR that is waited for, if it is one, and the job's
-** anchor. The job is older, so that it is finalized later. */
+** anchor. The job is older, so that it is finalized later.
+** It is waited for by a C function of its own, `waiting`, whose to-be-closed slot it is: that is closed by the function's
+** return. To cut the stack below such a slot is no good, as Lua 5.4.3 and 5.4.4 then go on with a pointer to a stack
+** that may have moved. */
 typedef struct waited {
   bs_job *job;
   bs_hooks known;
-  size_t size;   /* of the operation; 0: it is over */
+  size_t size;   /* of the operation; 0: there is none any more */
   bs_time began; /* to wait, this time */
   int vain;      /* how often in a row it was ready at once, and the step could do nothing */
   unsigned char collected;
+  unsigned char ended; /* the operation has: finish will have it */
 } waited;
 
 #define operation(w) ((bs_op *)(void *)((w) + 1))
 #define OBJECT 1
 #define JOB 2
+
+/* on the stack of `waiting` */
+#define SOURCE 1 /* the socket or the poller that is waited for, if it is one of them */
+#define WAITER 2 /* the waited */
+
 #define MOSTOP 4096 /* the largest operation has less */
 #define MILLISECOND ((bs_time)1000000)
 #define BUDGET 64 /* tries in a row before other coroutines get their turn */
@@ -137,7 +148,7 @@ static void wakeobject (lua_State *L, int at) {
 /* By the collector, and when the coroutine is closed or an error goes through it. */
 static int waited_gc (lua_State *L) {
   waited *w = (waited *)lua_touserdata(L, 1);
-  if (w->size == 0)
+  if (w->size == 0 || w->ended)
     return 0;
   bs_op *op = operation(w);
   wakeobject(L, 1);
@@ -149,16 +160,13 @@ static int waited_gc (lua_State *L) {
   return 0;
 }
 
-/* The end: the results of finish. It gets a copy, as it may cut the stack. */
+/* The results of finish. It gets a copy, as it may cut the stack; the waited is at `at`, on the top. */
 static int finish (lua_State *L, int at) {
   waited *w = (waited *)lua_touserdata(L, at);
   union {
     bs_op op;
     char bytes[MOSTOP];
   } copy;
-  wakeobject(L, at);
-  if (w->job != NULL && !bs_endjob(w->job, operation(w)))
-    bs_abandon(w->job);
   memcpy(&copy, operation(w), w->size);
   w->size = 0;
   lua_settop(L, at - 1);
@@ -184,22 +192,14 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *part
   return want == BS_DONE ? BS_DONE : bs_wanted(op, want == BS_AGAIN ? BS_READ : want);
 }
 
-/* Mostly it is the method's self; but sendfile waits for its source, too. */
-static void pushsocket (lua_State *L, int at, const bs_socket *s) {
-  int i = at - 1;
-  while (i > 1 && lua_touserdata(L, i) != s)
-    i--;
-  lua_pushvalue(L, i);
-}
-
 static int descriptorof (waited *w) {
   const bs_op *op = operation(w);
   return w->job != NULL ? bs_jobfd(w->job) : op->sock != NULL ? op->sock->fd : op->fd;
 }
 
 /* Pushes what is to be waited for; false: there is nothing that could be. */
-static int pushobject (lua_State *L, int at, int want) {
-  waited *w = (waited *)lua_touserdata(L, at);
+static int pushobject (lua_State *L, int want) {
+  waited *w = (waited *)lua_touserdata(L, WAITER);
   bs_op *op = operation(w);
   if (want == BS_REST) {
     int can = pushnever(L, op->st);
@@ -207,20 +207,18 @@ static int pushobject (lua_State *L, int at, int want) {
       ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
     return can;
   }
-  if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, 1))) {
+  if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, SOURCE))) {
     if (descriptorof(w) < 0)
       return 0;
+    lua_pushvalue(L, SOURCE);
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
-      pushsocket(L, at, op->sock);
       if (op->kind->concerns != NULL)
         noteselect(L, op->st, 1);
     }
-    else
-      lua_pushvalue(L, 1);
     return 1;
   }
-  if (lua_getiuservalue(L, at, OBJECT) != LUA_TNIL)
+  if (lua_getiuservalue(L, WAITER, OBJECT) != LUA_TNIL)
     return 1;
   lua_pop(L, 1);
   if (w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
@@ -230,7 +228,7 @@ static int pushobject (lua_State *L, int at, int want) {
   *(int *)lua_newuserdatauv(L, sizeof(int), 0) = descriptorof(w);
   luaL_setmetatable(L, DESCRIPTOR);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, at, OBJECT);
+  lua_setiuservalue(L, WAITER, OBJECT);
   if (op->kind->descriptor != NULL)
     noteselect(L, op->st, 1);
   return 1;
@@ -250,22 +248,24 @@ static void block (waited *w, int want) {
 
 /* The scheduler's answer is on the top: true, false, or nil to have the thread blocked. Gives what is wanted
 ** now. */
-static int answered (lua_State *L, int at, int want) {
-  waited *w = (waited *)lua_touserdata(L, at);
+static int answered (lua_State *L, int want) {
+  waited *w = (waited *)lua_touserdata(L, WAITER);
   bs_op *op = operation(w);
   int ready = lua_toboolean(L, -1), rested = want == BS_REST, parts = 0;
   int over = !ready && !lua_isnil(L, -1) && !rested;
-  if (lua_isnil(L, -1))
+  if (lua_isnil(L, -1)) {
+    bs_checkhooks(L, op->st, &w->known);
     block(w, want);
+  }
   if (op->sock != NULL && op->kind->concerns != NULL) {
-    pushsocket(L, at, op->sock);
+    lua_pushvalue(L, SOURCE);
     noteselect(L, op->st, 0);
     lua_pop(L, 1);
   }
   if (!ready)
     bs_checkhooks(L, op->st, &w->known);
   if (w->job != NULL) {
-    wakeobject(L, at);
+    wakeobject(L, WAITER);
     want = bs_endjob(w->job, op) ? BS_DONE : BS_READ;
   }
   else
@@ -290,23 +290,21 @@ static int answered (lua_State *L, int at, int want) {
 
 static int called(lua_State *L, int status, lua_KContext ctx);
 
-#define WANTS 64 /* more than any of them */
-
 /* Calls the scheduler, again and again, until the operation has ended; it wants `want`. */
-static int await (lua_State *L, int at, int want) {
+static int await (lua_State *L, int want) {
   static const char *const names[] = {"r", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
-  waited *w = (waited *)lua_touserdata(L, at);
+  waited *w = (waited *)lua_touserdata(L, WAITER);
   bs_op *op = operation(w);
   while (want != BS_DONE) {
     (void)bs_fixdeadline(op);
-    lua_settop(L, at);
+    lua_settop(L, WAITER);
     int can = lua_rawgetp(L, LUA_REGISTRYINDEX, &op->st->wait) != LUA_TNIL;
-    if (can && !pushobject(L, at, want)) {
+    if (can && !pushobject(L, want)) {
       if (want == BS_REST)
         can = 0;
       else if (op->sock != NULL) {
         op->error = EBADF;
-        return finish(L, at);
+        break;
       }
       else { /* several, and no descriptor for them all: it looks now and then */
         bs_restlonger(op);
@@ -324,19 +322,58 @@ static int await (lua_State *L, int at, int want) {
       else
         lua_pushnumber(L, seconds);
       w->began = bs_now();
-      lua_callk(L, 3, 1, (lua_KContext)at * WANTS + want, called);
+      lua_callk(L, 3, 1, (lua_KContext)want, called);
     }
     else
       lua_pushnil(L); /* its last answer */
-    want = answered(L, at, want);
+    want = answered(L, want);
   }
-  return finish(L, at);
+  wakeobject(L, WAITER);
+  if (w->job != NULL && !bs_endjob(w->job, op))
+    bs_abandon(w->job);
+  w->ended = 1;
+  return 0;
 }
 
 static int called (lua_State *L, int status, lua_KContext ctx) {
-  int at = (int)(ctx / WANTS);
   (void)status;
-  return await(L, at, answered(L, at, (int)(ctx % WANTS)));
+  return await(L, answered(L, (int)ctx));
+}
+
+/* With SOURCE, the waited, and what the operation wants first. */
+static int waiting (lua_State *L) {
+  int want = (int)lua_tointeger(L, WAITER + 1);
+  lua_settop(L, WAITER);
+  lua_toclose(L, WAITER);
+  return await(L, want);
+}
+
+static int ended (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return finish(L, (int)ctx);
+}
+
+/* Mostly it is the method's self; but sendfile waits for its source, too. */
+static void pushsource (lua_State *L, const bs_socket *s) {
+  int i = lua_gettop(L);
+  while (i > 1 && (s == NULL || lua_touserdata(L, i) != s))
+    i--;
+  lua_pushvalue(L, i);
+}
+
+/* Pushes the waited; the job's anchor is on the top, and popped. */
+static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_hooks *known) {
+  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + op->kind->size, 2);
+  w->job = job;
+  w->known = *known;
+  w->vain = 0;
+  w->collected = w->ended = 0;
+  w->size = op->kind->size;
+  memcpy(operation(w), op, op->kind->size);
+  luaL_setmetatable(L, WAITED);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, JOB);
+  return w;
 }
 
 int bs_runwaiter (lua_State *L, bs_op *op) {
@@ -347,13 +384,15 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
     return -1;
   bs_hooks known = bs_knownhooks(L, op->st);
+  if (known.main != NULL)
+    bs_checkmainhook(L, op->st, &known);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
   int want = attempt(L, op, &collected, &parts);
   int helped =
     (kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0;
   if (want == BS_DONE && !helped)
     return kind->finish(L, op);
   op->error = 0;
-  luaL_checkstack(L, 8, NULL);
   bs_job *job = NULL;
   if (helped) {
     job = bs_startjob(L, op);
@@ -363,19 +402,14 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   }
   else
     lua_pushnil(L);
-  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + kind->size, 2);
-  w->job = job;
-  w->known = known;
-  w->vain = 0;
-  w->collected = collected;
-  w->size = kind->size;
-  memcpy(operation(w), op, kind->size);
-  luaL_setmetatable(L, WAITED);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, JOB);
+  pushwaited(L, op, job, &known)->collected = collected;
   int at = lua_gettop(L);
-  lua_toclose(L, at);
-  return await(L, at, want);
+  bs_pushfunction(L, waiting, 0);
+  pushsource(L, op->sock);
+  lua_pushvalue(L, at);
+  lua_pushinteger(L, want);
+  lua_callk(L, 3, 0, at, ended);
+  return finish(L, at);
 }
 
 /* The engine does not tell who waits elsewhere that the descriptor of the object at 2 is closed: it has to look
