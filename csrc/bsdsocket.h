@@ -726,11 +726,28 @@ void bs_opensendfile(lua_State *L);
 
 /* ---- option.c ---- */
 
-void bs_openoption(lua_State *L); /* setsockopt, getsockopt */
+int bs_toswitch(lua_State *L, int idx, int *value); /* true and false, 1 and 0: else it gives 0 */
+void bs_openoption(lua_State *L);                   /* setsockopt, getsockopt */
 
 /* ---- interface.c, util.c (byte order, inet_pton, checksum, clock) ---- */
 
 int bs_nametoindex(lua_State *L, const char *name, unsigned *index); /* 0 or an errno */
+/* A numeric address, as text or as an object. */
+typedef struct bs_ip {
+  union {
+    struct in_addr in;
+    struct in6_addr in6;
+  } u;
+  unsigned zone; /* the interface after its %, or its scope_id; 0: none */
+  int err;       /* an errno: there is no such zone */
+} bs_ip;
+
+int bs_toip(lua_State *L, int idx, int family, bs_ip *ip); /* false: none of that family is there */
+/* The interface at idx: a name, an index, "*" and unspecified addresses for any (0), an address that it has (of
+** `family`; AF_UNSPEC: of either), or an address with its zone. NULL, or what is wrong with it; *err is set if it is an
+** interface that cannot be found. Who can use an IPv4 address as it is gets it in *asip (NULL: cannot), and index 0. */
+const char *bs_tointerface(lua_State *L, int idx, int family, unsigned *index, struct in_addr *asip,
+                           int *err);
 void bs_openinterface(lua_State *L);
 void bs_openutil(lua_State *L);
 

@@ -34,9 +34,9 @@ typedef struct Group {
 
 static const Group groups[] = {
   GROUP(AF), GROUP(PF), GROUP(SOCK), GROUP(IPPROTO), GROUP(SOL), GROUP(SO), GROUP(TCP), GROUP(UDP),
-  GROUP(UDPLITE), GROUP(IP), GROUP(IPV6), GROUP(ICMP), GROUP(ICMP6), GROUP(MSG), GROUP(SHUT),
+  GROUP(UDPLITE), GROUP(IP), GROUP(IPV6), GROUP(IP6T), GROUP(ICMP), GROUP(ICMP6), GROUP(MSG), GROUP(SHUT),
   GROUP(AI), GROUP(NI), GROUP(EAI), GROUP(SCM), GROUP(IFF), GROUP(ETH_P), GROUP(PACKET), GROUP(NETLINK), GROUP(VMADDR), GROUP(TIPC),
-  GROUP(SCTP), {"SOMAXCONN", rows_SOMAXCONN}, {"E", rows_E}, /* errno only: not EAI_, not ETH_P_ */
+  GROUP(SCTP), GROUP(SOF), {"SOMAXCONN", rows_SOMAXCONN}, {"E", rows_E}, /* errno only: not EAI_, not ETH_P_ */
   {NULL, rows_none},
 };
 /* clang-format on */

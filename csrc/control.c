@@ -97,6 +97,7 @@ typedef union Datum {
   int i;
   uint16_t u16;
   uint32_t u32;
+  uint64_t u64;
   struct timeval time;
   struct timespec times[3];
   int64_t pair[2];
@@ -120,17 +121,29 @@ typedef struct Kind {
   int (*push)(lua_State *L, const unsigned char *data, size_t len);
 } Kind;
 
+/* Of a form that some system may have no kind for. */
+#if defined(__GNUC__)
+#define SPARE __attribute__((unused))
+#else
+#define SPARE
+#endif
+
 /* ---- integers ---- */
 
 static void int_check (lua_State *L, bs_place *at, int idx, Datum *d) {
   d->i = (int)bs_checkwithin(L, at, idx, INT_MIN, INT_MAX);
 }
 
-/* Some systems give TOS in a byte. */
+/* Some systems give TOS in a byte, and some kernels sizes in two. */
 static int int_push (lua_State *L, const unsigned char *data, size_t len) {
   int i;
+  uint16_t u16;
   if (len == 1)
     i = data[0];
+  else if (len == sizeof(u16)) {
+    memcpy(&u16, data, sizeof(u16));
+    i = u16;
+  }
   else if (len == sizeof(i))
     memcpy(&i, data, sizeof(i));
   else
@@ -139,14 +152,20 @@ static int int_push (lua_State *L, const unsigned char *data, size_t len) {
   return 1;
 }
 
-#if defined(UDP_SEGMENT)
-static void u16_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void switch_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  if (!bs_toswitch(L, idx, &d->i))
+    bs_unexpected(L, at, idx, "boolean");
+}
+
+SPARE static void u16_check (lua_State *L, bs_place *at, int idx, Datum *d) {
   d->u16 = (uint16_t)bs_checkwithin(L, at, idx, 0, UINT16_MAX);
 }
-#endif
 
-#if defined(SO_RXQ_OVFL)
-static int u32_push (lua_State *L, const unsigned char *data, size_t len) {
+SPARE static void u32_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  d->u32 = (uint32_t)bs_checkwithin(L, at, idx, 0, UINT32_MAX);
+}
+
+SPARE static int u32_push (lua_State *L, const unsigned char *data, size_t len) {
   uint32_t u;
   if (len != sizeof(u))
     return 0;
@@ -154,7 +173,42 @@ static int u32_push (lua_State *L, const unsigned char *data, size_t len) {
   lua_pushinteger(L, (lua_Integer)u);
   return 1;
 }
-#endif
+
+/* As in addresses, in the machine's own byte order. */
+SPARE static void flow_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  u32_check(L, at, idx, d);
+  d->u32 = htonl(d->u32);
+}
+
+SPARE static int flow_push (lua_State *L, const unsigned char *data, size_t len) {
+  uint32_t u;
+  if (len != sizeof(u))
+    return 0;
+  memcpy(&u, data, sizeof(u));
+  lua_pushinteger(L, (lua_Integer)ntohl(u));
+  return 1;
+}
+
+SPARE static void u64_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+  d->u64 = (uint64_t)bs_checkwithin(L, at, idx, 0, LUA_MAXINTEGER);
+}
+
+SPARE static int text_push (lua_State *L, const unsigned char *data, size_t len) {
+  lua_pushlstring(L, (const char *)data, len > 0 && data[len - 1] == '\0' ? len - 1 : len);
+  return 1;
+}
+
+/* ---- addresses ---- */
+
+SPARE static int address_push (lua_State *L, const unsigned char *data, size_t len) {
+  bs_address a;
+  if (len < offsetof(struct sockaddr, sa_data) || len > sizeof(a.u))
+    return 0;
+  memset(&a, 0, sizeof(a));
+  memcpy(&a.u, data, len);
+  bs_pushaddress(L, &a.u.sa, (socklen_t)len, a.u.sa.sa_family);
+  return 1;
+}
 
 /* ---- times: seconds ---- */
 
@@ -224,32 +278,49 @@ static int cred_push (lua_State *L, const unsigned char *data, size_t len) {
 #endif
 
 #if defined(IP_PKTINFO) || defined(IPV6_PKTINFO)
-/* ifindex, and into `ip` the address: an object of the family, or its host as text */
+/* The number of the interface at idx. Where there is none the kernel is to say so: this is nobody's. */
+static lua_Integer checkifindex (lua_State *L, bs_place *at, int idx, int family) {
+  unsigned index;
+  int err = 0;
+  at->part = "ifindex";
+  const char *wrong = bs_tointerface(L, idx, family, &index, NULL, &err);
+  if (wrong != NULL)
+    bs_mistake(L, at, wrong);
+  return err != 0 ? INT_MAX : (lua_Integer)index;
+}
+
+/* An object of the family, its host as text, or "*" */
+static bs_ip checkhost (lua_State *L, bs_place *at, int idx, int family) {
+  bs_ip ip;
+  at->part = "address";
+  if (bs_toip(L, idx, family, &ip))
+    return ip;
+  if (lua_type(L, idx) != LUA_TSTRING)
+    bs_unexpected(L, at, idx, family == AF_INET ? "AF_INET address" : "AF_INET6 address");
+  if (strcmp(lua_tostring(L, idx), "*") != 0)
+    bs_mistake(L, at, "a numeric host of the socket's family expected");
+  return ip;
+}
+
+/* ifindex, or the zone of the address, and into `ip` the address */
 static lua_Integer checkinfo (lua_State *L, bs_place *at, int idx, int family, void *ip,
                               size_t size) {
   static const char *const names[] = {"ifindex", "address", NULL};
-  lua_Integer ifindex = 0;
+  lua_Integer ifindex = 0, zone = 0;
+  int top = lua_gettop(L);
   bs_checkfields(L, at, idx, names);
   memset(ip, 0, size);
-  at->part = "ifindex";
-  if (lua_getfield(L, idx, "ifindex") != LUA_TNIL)
-    ifindex = bs_checkwithin(L, at, -1, 0, INT_MAX);
-  at->part = "address";
-  if (lua_getfield(L, idx, "address") == LUA_TSTRING) {
-    if (inet_pton(family, lua_tostring(L, -1), ip) != 1 ||
-        strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-      bs_mistake(L, at, "a numeric host of the socket's family expected");
+  if (lua_getfield(L, idx, "address") != LUA_TNIL) {
+    bs_ip host = checkhost(L, at, top + 1, family);
+    memcpy(ip, &host.u, size);
+    ifindex = zone = host.err != 0 ? INT_MAX : (lua_Integer)host.zone;
   }
-  else if (!lua_isnil(L, -1)) {
-    const bs_address *a = bs_testaddress(L, -1);
-    if (a == NULL || a->u.sa.sa_family != family)
-      bs_unexpected(L, at, -1, family == AF_INET ? "AF_INET address" : "AF_INET6 address");
-    else if (family == AF_INET)
-      memcpy(ip, &a->u.in.sin_addr, size);
-    else
-      memcpy(ip, &a->u.in6.sin6_addr, size);
+  if (lua_getfield(L, idx, "ifindex") != LUA_TNIL) {
+    ifindex = checkifindex(L, at, top + 2, family);
+    if (zone != 0 && zone != ifindex)
+      bs_mistake(L, at, "the zone of the address is another one");
   }
-  lua_pop(L, 2);
+  lua_settop(L, top);
   return ifindex;
 }
 
@@ -310,6 +381,20 @@ static int info6_push (lua_State *L, const unsigned char *data, size_t len) {
 }
 #endif
 
+#if defined(IPV6_PATHMTU)
+static int mtu_push (lua_State *L, const unsigned char *data, size_t len) {
+  struct ip6_mtuinfo info;
+  if (len != sizeof(info))
+    return 0;
+  memcpy(&info, data, sizeof(info));
+  lua_createtable(L, 0, 2);
+  bs_setinteger(L, "mtu", (lua_Integer)info.ip6m_mtu);
+  (void)address_push(L, data, sizeof(info.ip6m_addr));
+  lua_setfield(L, -2, "address");
+  return 1;
+}
+#endif
+
 #if defined(SO_EE_ORIGIN_LOCAL)
 /* What is in the error queue; who said so stands behind it. */
 static int error_push (lua_State *L, const unsigned char *data, size_t len) {
@@ -350,6 +435,10 @@ static const Kind kinds[] = {
 #if defined(SCM_CREDENTIALS)
   {SOL_SOCKET, SCM_CREDENTIALS, sizeof(struct ucred), cred_check, cred_push},
 #endif
+#if defined(SCM_SECURITY)
+  {SOL_SOCKET, SCM_SECURITY, 0, NULL, text_push},
+  {IPPROTO_IP, SCM_SECURITY, 0, NULL, text_push},
+#endif
 #if defined(SCM_TIMESTAMP)
   {SOL_SOCKET, SCM_TIMESTAMP, 0, NULL, time_push},
 #endif
@@ -362,19 +451,49 @@ static const Kind kinds[] = {
 #if defined(SO_TIMESTAMPNS_NEW) && defined(SCM_TIMESTAMPNS)
   {SOL_SOCKET, SO_TIMESTAMPNS_NEW, 0, NULL, times_push},
 #endif
-#if defined(SCM_TIMESTAMPING)
-  {SOL_SOCKET, SCM_TIMESTAMPING, 0, NULL, times_push},
+#if defined(SCM_TIMESTAMPING) /* sent, it is which times are wanted */
+  {SOL_SOCKET, SCM_TIMESTAMPING, sizeof(uint32_t), u32_check, times_push},
 #endif
 #if defined(SO_TIMESTAMPING_NEW) && defined(SCM_TIMESTAMPING)
-  {SOL_SOCKET, SO_TIMESTAMPING_NEW, 0, NULL, times_push},
+  {SOL_SOCKET, SO_TIMESTAMPING_NEW, sizeof(uint32_t), u32_check, times_push},
+#endif
+#if defined(SCM_TXTIME)
+  {SOL_SOCKET, SCM_TXTIME, sizeof(uint64_t), u64_check, NULL},
+#endif
+#if defined(SCM_TS_OPT_ID)
+  {SOL_SOCKET, SCM_TS_OPT_ID, sizeof(uint32_t), u32_check, NULL},
 #endif
 #if defined(SO_RXQ_OVFL)
   {SOL_SOCKET, SO_RXQ_OVFL, 0, NULL, u32_push},
+#endif
+#if defined(SO_MARK)
+  {SOL_SOCKET, SO_MARK, sizeof(uint32_t), u32_check, u32_push},
+#endif
+#if defined(SO_PRIORITY)
+  {SOL_SOCKET, SO_PRIORITY, sizeof(uint32_t), u32_check, u32_push},
+#endif
+#if defined(SCM_WIFI_STATUS)
+  {SOL_SOCKET, SCM_WIFI_STATUS, 0, NULL, int_push},
+#endif
+#if defined(SCM_INQ)
+  {SOL_SOCKET, SCM_INQ, 0, NULL, int_push},
 #endif
   {IPPROTO_IP, IP_TTL, sizeof(int), int_check, int_push},
   {IPPROTO_IP, IP_TOS, sizeof(int), int_check, int_push},
 #if defined(IP_PKTINFO)
   {IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo), info_check, info_push},
+#endif
+#if defined(IP_ORIGDSTADDR)
+  {IPPROTO_IP, IP_ORIGDSTADDR, 0, NULL, address_push},
+#endif
+#if defined(IP_CHECKSUM)
+  {IPPROTO_IP, IP_CHECKSUM, 0, NULL, u32_push},
+#endif
+#if defined(IP_RECVFRAGSIZE)
+  {IPPROTO_IP, IP_RECVFRAGSIZE, 0, NULL, int_push},
+#endif
+#if defined(IP_PROTOCOL)
+  {IPPROTO_IP, IP_PROTOCOL, sizeof(int), int_check, NULL},
 #endif
 #if defined(IP_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
   {IPPROTO_IP, IP_RECVERR, 0, NULL, error_push},
@@ -382,11 +501,32 @@ static const Kind kinds[] = {
 #if defined(IPV6_HOPLIMIT)
   {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), int_check, int_push},
 #endif
+#if defined(IPV6_2292HOPLIMIT)
+  {IPPROTO_IPV6, IPV6_2292HOPLIMIT, sizeof(int), int_check, int_push},
+#endif
 #if defined(IPV6_TCLASS)
   {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), int_check, int_push},
 #endif
+#if defined(IPV6_DONTFRAG)
+  {IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), switch_check, NULL},
+#endif
+#if defined(IPV6_FLOWINFO)
+  {IPPROTO_IPV6, IPV6_FLOWINFO, sizeof(uint32_t), flow_check, flow_push},
+#endif
 #if defined(IPV6_PKTINFO)
   {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo), info6_check, info6_push},
+#endif
+#if defined(IPV6_2292PKTINFO) && defined(IPV6_PKTINFO)
+  {IPPROTO_IPV6, IPV6_2292PKTINFO, sizeof(struct in6_pktinfo), info6_check, info6_push},
+#endif
+#if defined(IPV6_ORIGDSTADDR)
+  {IPPROTO_IPV6, IPV6_ORIGDSTADDR, 0, NULL, address_push},
+#endif
+#if defined(IPV6_RECVFRAGSIZE)
+  {IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 0, NULL, int_push},
+#endif
+#if defined(IPV6_PATHMTU)
+  {IPPROTO_IPV6, IPV6_PATHMTU, 0, NULL, mtu_push},
 #endif
 #if defined(IPV6_RECVERR) && defined(SO_EE_ORIGIN_LOCAL)
   {IPPROTO_IPV6, IPV6_RECVERR, 0, NULL, error_push},
@@ -396,6 +536,15 @@ static const Kind kinds[] = {
 #endif
 #if defined(UDP_GRO)
   {IPPROTO_UDP, UDP_GRO, 0, NULL, int_push},
+#endif
+#if defined(TCP_CM_INQ)
+  {IPPROTO_TCP, TCP_CM_INQ, 0, NULL, int_push},
+#endif
+#if defined(NETLINK_PKTINFO)
+  {SOL_NETLINK, NETLINK_PKTINFO, 0, NULL, u32_push}, /* the group */
+#endif
+#if defined(NETLINK_LISTEN_ALL_NSID)
+  {SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 0, NULL, int_push},
 #endif
 };
 /* clang-format on */

@@ -1,12 +1,14 @@
 /*
-** interface.c: the network interfaces of this machine, their names, numbers and addresses. What an
-** address looks like in Lua is address.c's business; here is only how long one is.
+** interface.c: the network interfaces of this machine, their names, numbers and addresses, and all that may
+** name one where a call takes one. What an address looks like in Lua is address.c's business; here is only how
+** long one is.
 **
 ** These calls open a descriptor inside the C library, so when there is none to be had they are
 ** tried once more after a garbage collection, as everything is that opens one.
 */
 #include "prefix.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -127,6 +129,117 @@ static int interface_indextoname (lua_State *L) {
   return 1;
 }
 
+/* ---- what names an interface ---- */
+
+/* The text behind the % of an address: a name, or, as in the text of addresses, an index. */
+static void tozone (lua_State *L, const char *text, bs_ip *ip) {
+  unsigned long n = 0;
+  const char *digit = text;
+  ip->err = bs_nametoindex(L, text, &ip->zone);
+  if (ip->err == 0)
+    return;
+  for (; *digit >= '0' && *digit <= '9' && n <= INT_MAX / 10; digit++)
+    n = n * 10 + (unsigned long)(*digit - '0');
+  if (digit != text && *digit == '\0' && n <= INT_MAX) {
+    ip->zone = (unsigned)n;
+    ip->err = 0;
+  }
+}
+
+static int texttoip (lua_State *L, const char *text, int family, bs_ip *ip) {
+  char host[INET6_ADDRSTRLEN];
+  const char *zone = family == AF_INET6 ? strchr(text, '%') : NULL;
+  size_t len = zone != NULL ? (size_t)(zone - text) : strlen(text);
+  if (len >= sizeof(host))
+    return 0;
+  memcpy(host, text, len);
+  host[len] = '\0';
+  if (inet_pton(family, host, &ip->u) != 1)
+    return 0;
+  if (zone != NULL)
+    tozone(L, zone + 1, ip);
+  return 1;
+}
+
+int bs_toip (lua_State *L, int idx, int family, bs_ip *ip) {
+  const bs_address *a = bs_testaddress(L, idx);
+  memset(ip, 0, sizeof(*ip));
+  if (lua_type(L, idx) == LUA_TSTRING) {
+    const char *text = lua_tostring(L, idx);
+    return strlen(text) == lua_rawlen(L, idx) && texttoip(L, text, family, ip);
+  }
+  if (a == NULL || a->u.sa.sa_family != family)
+    return 0;
+  if (family == AF_INET)
+    ip->u.in = a->u.in.sin_addr;
+  else {
+    ip->u.in6 = a->u.in6.sin6_addr;
+    ip->zone = a->u.in6.sin6_scope_id;
+  }
+  return 1;
+}
+
+/* The index of the interface that has the address, 0 for the unspecified one: 0 or an errno. */
+static int iptoindex (lua_State *L, int family, const bs_ip *ip, unsigned *index) {
+  static const bs_ip any;
+  char name[IF_NAMESIZE] = "";
+  size_t size = family == AF_INET ? sizeof(ip->u.in) : sizeof(ip->u.in6);
+  size_t offset = family == AF_INET ? offsetof(struct sockaddr_in, sin_addr)
+                                    : offsetof(struct sockaddr_in6, sin6_addr);
+  struct ifaddrs *list;
+  if (memcmp(&ip->u, &any.u, size) == 0)
+    return 0;
+  for (int again = 1; getifaddrs(&list) != 0; again = 0) {
+    int err = errno;
+    if (!again || !bs_collect(L, err))
+      return err;
+  }
+  for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+    if (i->ifa_addr != NULL && i->ifa_addr->sa_family == family &&
+        memcmp((const char *)i->ifa_addr + offset, &ip->u, size) == 0) /* need not be aligned */
+      strncpy(name, i->ifa_name, sizeof(name) - 1);
+  }
+  freeifaddrs(list);
+  return name[0] == '\0' ? ENODEV : bs_nametoindex(L, name, index);
+}
+
+/* A string that is no address. */
+static const char *nametointerface (lua_State *L, int idx, unsigned *index, int *err) {
+  const char *name = lua_tostring(L, idx);
+  if (strlen(name) != lua_rawlen(L, idx))
+    return "name contains zeros";
+  if (strcmp(name, "*") != 0)
+    *err = bs_nametoindex(L, name, index);
+  return NULL;
+}
+
+const char *bs_tointerface (lua_State *L, int idx, int family, unsigned *index,
+                            struct in_addr *asip, int *err) {
+  bs_ip ip;
+  *index = 0;
+  if (lua_type(L, idx) == LUA_TNUMBER) {
+    int whole;
+    lua_Integer n = lua_tointegerx(L, idx, &whole);
+    *index = (unsigned)n;
+    return whole && 0 <= n && n <= INT_MAX ? NULL : "interface out of range";
+  }
+  if (bs_toip(L, idx, AF_INET6, &ip) && (family != AF_INET || ip.zone != 0 || ip.err != 0)) {
+    *index = ip.zone;
+    *err = ip.zone != 0 || ip.err != 0 ? ip.err : iptoindex(L, AF_INET6, &ip, index);
+  }
+  else if (family != AF_INET6 && bs_toip(L, idx, AF_INET, &ip)) {
+    if (asip != NULL)
+      *asip = ip.u.in;
+    else
+      *err = iptoindex(L, AF_INET, &ip, index);
+  }
+  else if (lua_type(L, idx) == LUA_TSTRING)
+    return nametointerface(L, idx, index, err);
+  else
+    return "name, index or address of an interface expected";
+  return NULL;
+}
+
 /* ---- addresses ---- */
 
 /* The length of a sockaddr of `family`; 0: not known. */
@@ -188,8 +301,10 @@ static int interface_getifaddrs (lua_State *L) {
     lua_setfield(L, -2, "flags");
     setaddress(L, "address", ifa->ifa_addr, family);
     setaddress(L, "netmask", ifa->ifa_netmask, family);
-    if (ifa->ifa_flags & IFF_BROADCAST) /* else this is the other end of a line */
+    if (ifa->ifa_flags & IFF_BROADCAST) /* the field is shared */
       setaddress(L, "broadcast", ifa->ifa_broadaddr, family);
+    else if (ifa->ifa_flags & IFF_POINTOPOINT)
+      setaddress(L, "destination", ifa->ifa_dstaddr, family);
     lua_rawseti(L, -2, ++i);
   }
   freeaddresses(list);

@@ -1,13 +1,12 @@
 /*
 ** option.c: setsockopt and getsockopt. One table row per option says which kind it is (options.h),
-** one row per kind says how its values look in C and in Lua (below). The library's own timeouts are
-** not here (wait.c), nor is control data.
+** one row per kind says how its values look in C and in Lua (below). What names an interface is
+** interface.c's business. The library's own timeouts are not here (wait.c), nor is control data.
 */
 #include "prefix.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/time.h>
@@ -17,7 +16,7 @@
 
 #define LEVELS "SOL_\0IPPROTO_\0"
 #define NAMES                                                                                      \
-  "SO_\0TCP_\0UDP_\0UDPLITE_\0IP_\0IPV6_\0ICMP_\0ICMP6_\0PACKET_\0NETLINK_\0TIPC_\0SCTP_\0"
+  "SO_\0TCP_\0UDP_\0UDPLITE_\0IP_\0IPV6_\0IP6T_\0ICMP_\0ICMP6_\0PACKET_\0NETLINK_\0TIPC_\0SCTP_\0"
 
 #define NAMESIZE 16 /* of interfaces, congestion controls, protocols above TCP; the zero too */
 #define MAXSIZE (1 << 20) /* no option is longer */
@@ -49,6 +48,10 @@ typedef struct Value {
 #ifdef PACKET_MR_PROMISC
     struct packet_mreq packet;
 #endif
+    union {
+      struct sockaddr sa;
+      struct sockaddr_storage room;
+    } storage;
     struct {
       unsigned short len;
       const void *filter;
@@ -110,7 +113,7 @@ static void pushunsigned (lua_State *L, const Kind *k, const Value *v) {
   lua_pushinteger(L, v->u.u32);
 }
 
-/* As wide as a long, or wider; -1 is all bits set, by which Linux means a rate without a limit. */
+/* As wide as a long, or wider. All bits set are -1, by which Linux means a rate without a limit. */
 static void checkwide (lua_State *L, int arg, const Kind *k, Value *v) {
   if (k->size == sizeof(v->u.u32))
     v->u.u32 = (uint32_t)checkrange(L, arg, -1, UINT32_MAX);
@@ -118,10 +121,26 @@ static void checkwide (lua_State *L, int arg, const Kind *k, Value *v) {
     v->u.u64 = (uint64_t)checkrange(L, arg, -1, LUA_MAXINTEGER);
 }
 
+static void pushwide (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  if (v->len == sizeof(v->u.u32) && v->u.u32 != UINT32_MAX)
+    lua_pushinteger(L, v->u.u32);
+  else
+    lua_pushinteger(L, tointeger(v));
+}
+
+/* Programs say 1 and 0, too: they did so while the option had no row. */
+int bs_toswitch (lua_State *L, int idx, int *value) {
+  int whole = 1;
+  lua_Integer n = lua_isboolean(L, idx) ? lua_toboolean(L, idx) : lua_tointegerx(L, idx, &whole);
+  *value = n == 1;
+  return lua_type(L, idx) != LUA_TSTRING && whole && (n == 0 || n == 1);
+}
+
 static void checkswitch (lua_State *L, int arg, const Kind *k, Value *v) {
   (void)k;
-  luaL_checktype(L, arg, LUA_TBOOLEAN);
-  v->u.i = lua_toboolean(L, arg);
+  if (!bs_toswitch(L, arg, &v->u.i))
+    luaL_typeerror(L, arg, "boolean");
 }
 
 static void pushswitch (lua_State *L, const Kind *k, const Value *v) {
@@ -448,87 +467,23 @@ static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
 }
 #endif
 
+/* ---- addresses ---- */
+
+static void pushaddress (lua_State *L, const Kind *k, const Value *v) {
+  (void)k;
+  bs_pushaddress(L, &v->u.storage.sa, v->len, v->u.storage.sa.sa_family);
+}
+
 /* ---- interfaces ---- */
 
-/* True if a numeric address of the family is at `idx`, as a string or as an object. */
-static int toip (lua_State *L, int idx, int family, void *ip) {
-  const bs_address *a = bs_testaddress(L, idx);
-  if (a != NULL && a->u.sa.sa_family == family) {
-    if (family == AF_INET)
-      memcpy(ip, &a->u.in.sin_addr, sizeof(a->u.in.sin_addr));
-    else
-      memcpy(ip, &a->u.in6.sin6_addr, sizeof(a->u.in6.sin6_addr));
-    return 1;
-  }
-  if (lua_type(L, idx) != LUA_TSTRING)
-    return 0;
-  size_t len;
-  const char *text = lua_tolstring(L, idx, &len);
-  return strlen(text) == len && inet_pton(family, text, ip) == 1;
-}
-
-/* The index of the interface that has the address: 0 or an errno. */
-static int iptoindex (lua_State *L, int family, const void *ip, unsigned *index) {
-  char name[IF_NAMESIZE] = "";
-  struct ifaddrs *list;
-  for (int again = 1; getifaddrs(&list) != 0; again = 0) {
-    int err = errno;
-    if (!again || !bs_collect(L, err))
-      return err;
-  }
-  for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-    if (i->ifa_addr != NULL && i->ifa_addr->sa_family == family) {
-      const char *at = (const char *)i->ifa_addr; /* which need not be aligned */
-      if (family == AF_INET)
-        at += offsetof(struct sockaddr_in, sin_addr);
-      else
-        at += offsetof(struct sockaddr_in6, sin6_addr);
-      if (memcmp(at, ip, family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0)
-        strncpy(name, i->ifa_name, sizeof(name) - 1);
-    }
-  }
-  freeifaddrs(list);
-  return name[0] == '\0' ? ENODEV : bs_nametoindex(L, name, index);
-}
-
-/* The index of the interface at `idx`: itself, or found by name or by an address. Where the caller
-** can use an IPv4 address as it is, it goes to `*ip`, and the index is 0. */
+/* The index of the interface at `idx`. Where the caller can use an IPv4 address as it is, that goes to `*ip`, and the
+** index is 0. */
 static unsigned checkinterface (lua_State *L, int idx, int arg, const char *field, int family,
                                 struct in_addr *ip, Value *v) {
-  union {
-    struct in_addr in;
-    struct in6_addr in6;
-  } a;
-  unsigned index = 0;
-  const bs_address *address = bs_testaddress(L, idx);
-  if (lua_type(L, idx) == LUA_TNUMBER) {
-    int whole;
-    lua_Integer n = lua_tointegerx(L, idx, &whole);
-    if (!whole || n < 0 || n > INT_MAX)
-      mistake(L, arg, field, "interface out of range");
-    return (unsigned)n;
-  }
-  if (address != NULL && family == AF_INET6 && address->u.sa.sa_family == AF_INET6 &&
-      address->u.in6.sin6_scope_id != 0)
-    return address->u.in6.sin6_scope_id;
-  if (family != AF_INET6 && toip(L, idx, AF_INET, &a)) {
-    if (ip != NULL) {
-      *ip = a.in;
-      return 0;
-    }
-    v->err = iptoindex(L, AF_INET, &a, &index);
-  }
-  else if (family != AF_INET && toip(L, idx, AF_INET6, &a))
-    v->err = iptoindex(L, AF_INET6, &a, &index);
-  else if (lua_type(L, idx) == LUA_TSTRING) {
-    size_t len;
-    const char *name = lua_tolstring(L, idx, &len);
-    if (strlen(name) != len)
-      mistake(L, arg, field, "name contains zeros");
-    v->err = bs_nametoindex(L, name, &index);
-  }
-  else
-    return (unsigned)mistake(L, arg, field, "name, index or address of an interface expected");
+  unsigned index;
+  const char *wrong = bs_tointerface(L, idx, family, &index, ip, &v->err);
+  if (wrong != NULL)
+    mistake(L, arg, field, wrong);
   return index;
 }
 
@@ -587,49 +542,68 @@ static void setsockaddr (struct sockaddr_storage *ss, int family, const void *ip
 }
 #endif
 
-static void checkip (lua_State *L, int arg, const char *field, int family, void *ip) {
-  if (!toip(L, -1, family, ip))
+/* On the top; pops it. */
+static void checkip (lua_State *L, int arg, const char *field, int family, bs_ip *ip, Value *v) {
+  if (!bs_toip(L, lua_gettop(L), family, ip))
     mistake(L, arg, field,
             family == AF_INET ? "numeric IPv4 address expected" : "numeric IPv6 address expected");
+  if (ip->err != 0)
+    v->err = ip->err;
+  lua_pop(L, 1);
 }
 
 static const char *const membership_fields[] = {"group", "interface", "source", NULL};
 
+typedef struct Membership {
+  bs_ip group, source;
+  int sourced;
+  unsigned index;    /* of the interface, unless */
+  struct in_addr ip; /* this is one of its addresses */
+} Membership;
+
+/* The zone of an address is an interface, too. */
+static void getmembership (lua_State *L, int arg, int family, const Kind *k, Value *v,
+                           Membership *m) {
+  memset(m, 0, sizeof(*m));
+  checkfields(L, arg, membership_fields);
+  m->sourced = lua_getfield(L, arg, "source") != LUA_TNIL;
+  if (m->sourced && k->detail == 0)
+    mistake(L, arg, "source", "this option takes none");
+  if (m->sourced)
+    checkip(L, arg, "source", family, &m->source, v);
+  lua_getfield(L, arg, "group");
+  checkip(L, arg, "group", family, &m->group, v);
+  m->index = m->group.zone;
+  if (lua_getfield(L, arg, "interface") == LUA_TNIL)
+    return;
+  m->index =
+    checkinterface(L, lua_gettop(L), arg, "interface", family, m->sourced ? NULL : &m->ip, v);
+  if (m->group.zone != 0 && m->group.zone != m->index && v->err == 0)
+    mistake(L, arg, "interface", "the zone of the group is another one");
+}
+
 /* With a source in it, the value is one for the option k->detail, whatever the family. */
 static void checkmembership (lua_State *L, int arg, int family, const Kind *k, Value *v) {
-  struct in6_addr group, source;
-  struct in_addr ip;
-  unsigned index = 0;
-  int sourced;
-  checkfields(L, arg, membership_fields);
-  ip.s_addr = htonl(INADDR_ANY);
-  sourced = lua_getfield(L, arg, "source") != LUA_TNIL;
-  if (sourced && k->detail == 0)
-    mistake(L, arg, "source", "this option takes none");
-  if (sourced)
-    checkip(L, arg, "source", family, &source);
-  lua_getfield(L, arg, "group");
-  checkip(L, arg, "group", family, &group);
-  if (lua_getfield(L, arg, "interface") != LUA_TNIL)
-    index = checkinterface(L, lua_gettop(L), arg, "interface", family, sourced ? NULL : &ip, v);
+  Membership m;
+  getmembership(L, arg, family, k, v, &m);
 #ifdef MCAST_JOIN_SOURCE_GROUP
-  if (sourced) {
+  if (m.sourced) {
     v->optname = k->detail;
     v->len = sizeof(v->u.source);
-    v->u.source.gsr_interface = index;
-    setsockaddr(&v->u.source.gsr_group, family, &group);
-    setsockaddr(&v->u.source.gsr_source, family, &source);
+    v->u.source.gsr_interface = m.index;
+    setsockaddr(&v->u.source.gsr_group, family, &m.group.u);
+    setsockaddr(&v->u.source.gsr_source, family, &m.source.u);
     return;
   }
 #endif
   if (family == AF_INET) {
-    v->u.join4.imr_ifindex = (int)index;
-    v->u.join4.imr_address = ip;
-    memcpy(&v->u.join4.imr_multiaddr, &group, sizeof(v->u.join4.imr_multiaddr));
+    v->u.join4.imr_ifindex = (int)m.index;
+    v->u.join4.imr_address = m.ip;
+    v->u.join4.imr_multiaddr = m.group.u.in;
   }
   else {
-    v->u.join6.ipv6mr_interface = index;
-    v->u.join6.ipv6mr_multiaddr = group;
+    v->u.join6.ipv6mr_interface = m.index;
+    v->u.join6.ipv6mr_multiaddr = m.group.u.in6;
   }
 }
 
@@ -691,7 +665,7 @@ enum {
   SWITCH, INTEGER, UNSIGNED, INTEGER64, RATE, SECONDS, MILLISECONDS, MICROSECONDS, TIME, LINGER,
   NAME, BYTES, CREDENTIALS, INFO, INDEX, INDEX6, NETINDEX4, NETINDEX6, INTERFACE4,
   JOIN4, LEAVE4, JOINSOURCE4, LEAVESOURCE4, BLOCK4, UNBLOCK4, JOIN6, LEAVE6, ANYCAST, FRAMES,
-  PROGRAM, PROGRAMORFD, DETACH, COMMAND, LIST, BITLIST, MEMINFO, TXTIME, WINDOW, STATISTICS,
+  ADDRESS, PROGRAM, PROGRAMORFD, DETACH, COMMAND, LIST, BITLIST, MEMINFO, TXTIME, WINDOW, STATISTICS,
   ROLLOVER, GROUP, INITMSG, RTOINFO, ASSOCINFO, SACK, ASSOCVALUE, EVENT, EVENTS, UNKNOWN
 };
 /* clang-format on */
@@ -703,7 +677,7 @@ static const Kind kinds[] = {
   [INTEGER] = {SIZE(i), checkinteger, pushinteger, 0, 0},
   [UNSIGNED] = {SIZE(u32), checkunsigned, pushunsigned, 0, 0},
   [INTEGER64] = {SIZE(u64), checkwide, pushinteger, 0, 0},
-  [RATE] = {sizeof(unsigned long), checkwide, pushinteger, 0, 0},
+  [RATE] = {sizeof(unsigned long), checkwide, pushwide, 0, 0},
   [SECONDS] = {SIZE(i), checkseconds, pushinteger, 0, 0},
   [MILLISECONDS] = {SIZE(i), checkunittime, pushunittime, 1000, 0},
   [MICROSECONDS] = {SIZE(i), checkunittime, pushunittime, 1000000, 0},
@@ -734,6 +708,7 @@ static const Kind kinds[] = {
 #ifdef PACKET_MR_PROMISC
   [FRAMES] = {SIZE(packet), checkframes, NULL, 0, 0},
 #endif
+  [ADDRESS] = {SIZE(storage), NULL, pushaddress, 0, 0},
   [PROGRAM] = {MAXPROGRAM, checkprogram, NULL, 0, 1},
   [PROGRAMORFD] = {MAXPROGRAM, checkprogram, NULL, 1, 1},
   [DETACH] = {SIZE(i), checknothing, NULL, 0, 0},

@@ -1,12 +1,13 @@
 /*
 ** util.c: what needs no socket and asks nobody: byte order, the text of numeric addresses, the
-** Internet checksum, the clock. core.getpid() is a part of socket.listen_fds; users do not see it.
+** Internet checksum, the clocks. core.getpid() is a part of socket.listen_fds; users do not see it.
 */
 #include "prefix.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bsdsocket.h"
@@ -115,11 +116,19 @@ static int util_checksum (lua_State *L) {
   return 1;
 }
 
-/* ---- the clock ---- */
+/* ---- the clocks ---- */
 
 /* monotime() */
 static int util_monotime (lua_State *L) {
   lua_pushnumber(L, (lua_Number)bs_now() / 1e9);
+  return 1;
+}
+
+/* time() */
+static int util_time (lua_State *L) {
+  struct timespec ts = {0, 0};
+  (void)clock_gettime(CLOCK_REALTIME, &ts); /* which every system has */
+  lua_pushnumber(L, (lua_Number)ts.tv_sec + (lua_Number)ts.tv_nsec / 1e9);
   return 1;
 }
 
@@ -141,6 +150,7 @@ static const luaL_Reg functions[] = {
   {"ntohl", util_ntohl},
   {"checksum", util_checksum},
   {"monotime", util_monotime},
+  {"time", util_time},
   {"getpid", util_getpid},
   {NULL, NULL},
 };

@@ -5,6 +5,7 @@ local helper = require "spec.helper"
 local prefixes = {
   "AF_", "PF_", "SOCK_", "IPPROTO_", "SOL_", "SO_", "TCP_", "UDP_", "UDPLITE_", "IP_", "IPV6_", "ICMP_", "ICMP6_",
   "MSG_", "SHUT_", "AI_", "NI_", "EAI_", "SCM_", "IFF_", "ETH_P_", "PACKET_", "NETLINK_", "VMADDR_", "TIPC_", "SCTP_",
+  "SOF_", "IP6T_",
 }
 
 local function isconstant(name)

@@ -1,7 +1,9 @@
 -- csrc/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
 -- given is in message_spec.lua.
 local helper = require "spec.helper"
+local namespace = require "spec.namespace"
 local net = require "spec.net"
+local netlink = require "spec.netlink"
 local messages = require "spec.messages"
 local socket = require "bsdsocket"
 
@@ -266,4 +268,204 @@ describe("control data", function()
       end
     end
   end)
+end)
+
+-- What the kernel tells by a number or by an address has a value, and what it is told by a number is taken as one.
+describe("control data that is a number or an address in the kernel:", function()
+  -- An option or a kind of control data may be unknown to the kernel, or for root.
+  local function try(result, message, code)
+    if code == "ENOPROTOOPT" or code == "EOPNOTSUPP" then helper.skip "this kernel does not have the option" end
+    if code == "EPERM" then helper.skip "no privilege for the option" end
+    if result == nil then error(message, 2) end
+    return result
+  end
+
+  local function itself(_, b) return b:getsockname() end
+
+  local rows = { -- name = {sockets, option of the receiver, level, entries to send, value (or a function that gives it)}
+    IP_ORIGDSTADDR = { udp, "IP_RECVORIGDSTADDR", "IPPROTO_IP", {}, itself },
+    IPV6_ORIGDSTADDR = { udp6, "IPV6_RECVORIGDSTADDR", "IPPROTO_IPV6", {}, itself },
+    SO_MARK = { udp, "SO_RCVMARK", "SOL_SOCKET", { SO_MARK = 2 ^ 32 - 2 | 0 }, 2 ^ 32 - 2 | 0 },
+    SO_PRIORITY = { udp, "SO_RCVPRIORITY", "SOL_SOCKET", { SO_PRIORITY = 5 }, 5 },
+    IPV6_FLOWINFO = { udp6, "IPV6_FLOWINFO", "IPPROTO_IPV6", { IPV6_FLOWINFO = 5 }, 5 },
+    IPV6_2292HOPLIMIT = { udp6, "IPV6_2292HOPLIMIT", "IPPROTO_IPV6", { IPV6_2292HOPLIMIT = 9 }, 9 },
+    TCP_CM_INQ = { net.tcp, "TCP_INQ", "IPPROTO_TCP", {}, 2 },
+    SCM_INQ = { net.pair, "SO_INQ", "SOL_SOCKET", {}, 2 },
+  }
+  for name, row in pairs(rows) do
+    it(name, function()
+      if not (socket[row[2]] and socket[name]) then helper.skip "this system does not have the option" end
+      local a, b = row[1]()
+      try(b:setsockopt(row[2], true))
+      local list = {}
+      for type, value in pairs(row[4]) do list[1] = entry(row[3], type, value) end
+      assert.equal(5, try(a:sendmsg{ data = "hello", control = list }))
+      local m = assert(b:settimeout(5):recvmsg(3))
+      assert.equal("hel", m.data)
+      local value, data = control(m, row[3], name)
+      local expected = row[5]
+      if type(expected) == "function" then expected = expected(a, b) end
+      if expected then assert.equal(expected, value) end
+      if type(value) == "number" then assert.equal("integer", math.type(value)) end
+      assert(#data >= 2)
+    end)
+  end
+
+  it("IPV6_2292PKTINFO", function()
+    local a, b = udp6()
+    try(b:setsockopt("IPV6_2292PKTINFO", true))
+    assert(a:send "x")
+    local here = { ifindex = socket.if_nametoindex "lo", address = socket.address("AF_INET6", "::1", 0) }
+    assert.same(here, (control(assert(b:recvmsg()), "IPPROTO_IPV6", "IPV6_2292PKTINFO")))
+  end)
+
+  it("NETLINK_PKTINFO", function()
+    if not socket.NETLINK_PKTINFO then helper.skip "no netlink here" end
+    local s = net.keep(assert(assert(socket.socket("AF_NETLINK", "SOCK_RAW", "NETLINK_ROUTE")):bind(0, 0)))
+    assert(s:setsockopt("NETLINK_PKTINFO", true))
+    assert(s:sendto(("=I4I2I2I4I4"):pack(16, 3, 1 | 4, 1, 0), 0, 0)) -- NLMSG_DONE with NLM_F_ACK
+    assert.equal(0, (control(assert(s:settimeout(5):recvmsg()), "SOL_NETLINK", "NETLINK_PKTINFO")))
+  end)
+
+  it("IP_RECVFRAGSIZE and IPV6_RECVFRAGSIZE", namespace.inside(function(skip)
+    if not os.execute "ip link set lo mtu 1500" then skip "no ip here" end
+    for family, row in pairs {
+      AF_INET = { "127.0.0.1", "IPPROTO_IP", "IP_RECVFRAGSIZE", 1500 },
+      AF_INET6 = { "::1", "IPPROTO_IPV6", "IPV6_RECVFRAGSIZE", 1496 },
+    } do
+      local b <close> = assert(assert(socket.socket(family, "SOCK_DGRAM")):bind(row[1], 0))
+      local a <close> = assert(socket.socket(family, "SOCK_DGRAM"))
+      assert(b:setsockopt(row[3], true))
+      assert(a:sendto(("x"):rep(4000), b:getsockname()))
+      local m = assert(b:settimeout(5):recvmsg())
+      assert.equal(4000, #m.data)
+      local c = m.control[1]
+      assert.same({ socket[row[2]], socket[row[3]], row[4] }, { c.level, c.type, c.value })
+    end
+  end))
+
+  it("IPV6_DONTFRAG, a switch, and IPV6_PATHMTU", namespace.inside(function(skip)
+    if not os.execute "ip link set lo mtu 1500" then skip "no ip here" end
+    local b <close> = assert(assert(socket.socket("AF_INET6", "SOCK_DGRAM")):bind("::1", 0))
+    local a <close> = assert(assert(socket.socket("AF_INET6", "SOCK_DGRAM")):bind("::1", 0))
+    assert(a:setsockopt("IPV6_RECVPATHMTU", 1))
+    for _, on in ipairs { true, 1, false, 0 } do
+      local list = { { level = "IPPROTO_IPV6", type = "IPV6_DONTFRAG", value = on } }
+      local sent, _, code = a:sendmsg{ data = ("x"):rep(4000), address = b:getsockname(), control = list }
+      if on == true or on == 1 then
+        assert.same({ nil, "EMSGSIZE" }, { sent, code })
+        local m = assert(a:settimeout(5):recvmsg())
+        local c = m.control[1]
+        assert.same({ socket.IPPROTO_IPV6, socket.IPV6_PATHMTU }, { c.level, c.type })
+        assert.same({ mtu = 1500, address = socket.address("AF_INET6", "::1", 0) }, c.value)
+      else
+        assert.equal(4000, sent)
+        assert(b:settimeout(5):recvmsg())
+      end
+    end
+    for _, wrong in ipairs { 2, -1, 0.5, "1", {} } do
+      local list = { { level = "IPPROTO_IPV6", type = "IPV6_DONTFRAG", value = wrong } }
+      local ok, message = pcall(a.sendmsg, a, { data = "x", control = list })
+      assert.is_false(ok)
+      assert.match("field 'value': boolean expected", message)
+    end
+  end))
+
+  it("SCM_TXTIME, in nanoseconds", function()
+    if not socket.SCM_TXTIME then helper.skip "this system does not have it" end
+    local a, b = udp()
+    try(a:setsockopt("SO_TXTIME", { clockid = 1 }))
+    local at = socket.monotime() * 1000000000 // 1 | 0
+    assert.equal(1, a:sendmsg{ data = "x", control = { entry("SOL_SOCKET", "SCM_TXTIME", at) } })
+    assert.equal("x", b:settimeout(5):recv())
+  end)
+
+  it("SO_TIMESTAMPING, which times are wanted of a message, and SCM_TS_OPT_ID, its number", function()
+    if not socket.SOF_TIMESTAMPING_TX_SOFTWARE then helper.skip "this system does not have it" end
+    local a = udp()
+    assert(a:setsockopt("SO_TIMESTAMPING",
+      socket.SOF_TIMESTAMPING_SOFTWARE | socket.SOF_TIMESTAMPING_OPT_ID | socket.SOF_TIMESTAMPING_OPT_TSONLY))
+    local stamp = entry("SOL_SOCKET", "SO_TIMESTAMPING", socket.SOF_TIMESTAMPING_TX_SOFTWARE)
+    local before = os.time()
+    assert.equal(1, a:sendmsg{ data = "x", control = { stamp } })
+    local m = assert(a:settimeout(5):recvmsg(9, { flags = "MSG_ERRQUEUE" }))
+    local value = control(m, "SOL_SOCKET", "SCM_TIMESTAMPING")
+    assert(value >= before and value <= os.time() + 1, value)
+    if not a:sendmsg{ data = "x", control = { stamp, entry("SOL_SOCKET", "SCM_TS_OPT_ID", 4000000000) } } then
+      helper.skip "this kernel does not have SCM_TS_OPT_ID"
+    end
+    m = assert(a:recvmsg(9, { flags = "MSG_ERRQUEUE" }))
+    assert.equal(4000000000, control(m, "IPPROTO_IP", "IP_RECVERR").data)
+  end)
+
+  it("IP_PROTOCOL", function()
+    local a = udp()
+    helper.fails("s:sendmsg", "EINVAL",
+      a:sendmsg{ data = "x", control = { entry("IPPROTO_IP", "IP_PROTOCOL", 256) } })
+    assert.equal(1, a:sendmsg{ data = "x", control = { entry("IPPROTO_IP", "IP_PROTOCOL", 17) } })
+  end)
+
+  it("raises for what is out of range", function()
+    local a = udp()
+    for _, row in ipairs {
+      { "SOL_SOCKET", "SO_MARK", -1 }, { "SOL_SOCKET", "SO_MARK", 2 ^ 32 }, { "SOL_SOCKET", "SCM_TXTIME", -1 },
+      { "SOL_SOCKET", "SO_PRIORITY", 0.5 }, { "IPPROTO_IPV6", "IPV6_FLOWINFO", 2 ^ 32 },
+      { "IPPROTO_UDP", "UDP_SEGMENT", 65536 },
+    } do
+      helper.raises("s:sendmsg", "field 'value': ", a.sendmsg, a,
+        { data = "x", control = { entry(row[1], row[2], row[3]) } })
+    end
+  end)
+end)
+
+describe("the interface of a datagram that is sent", function()
+  it("is named as everywhere", namespace.inside(function(skip)
+    local left, right = netlink.pair(skip)
+    for _, row in ipairs {
+      { "AF_INET", "IPPROTO_IP", "IP_PKTINFO", "239.1.2.3", { "right", right, "10.9.1.1",
+        socket.address("AF_INET", "10.9.1.1", 0), "fe80::2%right" } },
+      { "AF_INET6", "IPPROTO_IPV6", "IPV6_PKTINFO", "ff02::1234", { "right", right, "fe80::2", "fd09:0:0:1::1",
+        "fe80::9%right", "::%right", socket.address("AF_INET6", "::", 0, 0, right) } },
+    } do
+      local s <close> = assert(socket.socket(row[1], "SOCK_DGRAM"))
+      local receiver <close> = assert(assert(socket.socket(row[1], "SOCK_DGRAM")):bind("*", 0)):settimeout(5)
+      local port = receiver:getsockname().port
+      local six = row[1] == "AF_INET6"
+      assert(s:setsockopt(six and "IPV6_MULTICAST_HOPS" or "IP_MULTICAST_TTL", 0)) -- it does not come back by the wire
+      assert(receiver:setsockopt(six and "IPV6_RECVPKTINFO" or "IP_PKTINFO", 1))
+      for _, name in ipairs { "left", "right" } do
+        assert(receiver:setsockopt(six and "IPV6_JOIN_GROUP" or "IP_ADD_MEMBERSHIP", { group = row[4], interface = name }))
+      end
+      local function send(value)
+        return s:sendmsg{ data = "x", address = socket.address(row[1], row[4], port),
+          control = { { level = row[2], type = row[3], value = value } } }
+      end
+      local function arrives(value, index, where)
+        assert(send(value))
+        assert.equal(index, assert(receiver:recvmsg()).control[1].value.ifindex, where)
+      end
+      for _, interface in ipairs(row[5]) do arrives({ ifindex = interface }, right, tostring(interface)) end
+      if six then
+        arrives({ address = "fe80::2%right" }, right)
+        arrives({ address = "::%left" }, left)
+        arrives({ address = "fe80::2%" .. right, ifindex = "right" }, right)
+        arrives({ address = "*", ifindex = "right" }, right)
+        arrives({ address = socket.address("AF_INET6", "fe80::2%right", 0) }, right)
+        local ok, message = pcall(send, { address = "fe80::2%right", ifindex = "left" })
+        assert.is_false(ok)
+        assert.match("the zone of the address is another one", message)
+        assert.equal("ENODEV", (select(3, send { address = "fe80::2%nosuch" })))
+      else
+        arrives({ address = "*", ifindex = "right" }, right)
+      end
+      assert(s:setsockopt(six and "IPV6_MULTICAST_IF" or "IP_MULTICAST_IF", "left"))
+      for _, any in ipairs { "*", 0, six and "::" or "0.0.0.0" } do arrives({ ifindex = any }, left) end
+      assert.equal("ENODEV", (select(3, send { ifindex = "nosuch" })))
+      for _, wrong in ipairs { -1, 0.5, true, {}, "lo\0" } do
+        local ok, message = pcall(send, { ifindex = wrong })
+        assert.is_false(ok)
+        assert.match("item 1: field 'ifindex': ", message)
+      end
+    end
+  end))
 end)

@@ -40,6 +40,7 @@ return {
   ["socket.strerror"] = {"argument"},
   ["socket.checksum"] = {"argument"},
   ["socket.monotime"] = {},
+  ["socket.time"] = {},
   ["socket.htons"] = {"argument"},
   ["socket.ntohs"] = {"argument"},
   ["socket.htonl"] = {"argument"},

@@ -3,7 +3,10 @@
 
 local helper = require "spec.helper"
 local process = require "spec.process"
+local namespace = require "spec.namespace"
 local socket = require "bsdsocket"
+
+local inside = namespace.inside
 
 -- What a script prints that may open 24 descriptors (process.confined).
 local function confined(script)
@@ -82,6 +85,7 @@ describe("getifaddrs", function()
         assert.is_truthy(socket.inet_pton(family, entry.netmask.host))
       end
       if entry.flags & socket.IFF_BROADCAST == 0 then assert.is_nil(entry.broadcast) end
+      if entry.flags & socket.IFF_POINTOPOINT == 0 then assert.is_nil(entry.destination) end
     end
     assert.is_true(families[socket.AF_INET])
   end)
@@ -119,6 +123,23 @@ describe("getifaddrs", function()
       end
     end
   end)
+
+  it("shows the other end of a link that goes from point to point", inside(function(skip)
+    if not os.execute "ip tuntap add dev line mode tun 2>/dev/null" then skip "no tun here" end
+    assert(os.execute "ip addr add 10.9.9.1 peer 10.9.9.2 dev line")
+    assert(os.execute "ip -6 addr add fd09::1 peer fd09::2 dev line")
+    local ends = {}
+    for _, entry in ipairs(socket.getifaddrs()) do
+      if entry.name == "line" and entry.destination then
+        assert.equal(socket.IFF_POINTOPOINT, entry.flags & socket.IFF_POINTOPOINT)
+        assert.is_nil(entry.broadcast)
+        ends[entry.address.host] = entry.destination
+      end
+    end
+    assert.same({
+      ["10.9.9.1"] = socket.address("AF_INET", "10.9.9.2", 0), ["fd09::1"] = socket.address("AF_INET6", "fd09::2", 0),
+    }, ends)
+  end))
 
   it("shows each interface's link layer", function()
     if not socket.AF_PACKET then return end

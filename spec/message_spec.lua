@@ -770,7 +770,7 @@ describe("a message that is none", function()
       {control = {entry("SOL_SOCKET", "SCM_CREDENTIALS", {uid = -1})}},
       {control = {entry("SOL_SOCKET", "SCM_CREDENTIALS", {uid = 1 << 32})}},
     },
-    ["field 'control': item 1: field 'ifindex': out of range"] = {
+    ["field 'control': item 1: field 'ifindex': interface out of range"] = {
       {control = {entry("IPPROTO_IP", "IP_PKTINFO", {ifindex = -1})}},
     },
     ["field 'control': item 1: field 'address': AF_INET address expected, got "] = {

@@ -182,3 +182,24 @@ describe("monotime", function()
     if earlier then assert.is_true(passed <= uptime() - earlier + 0.02) end
   end)
 end)
+
+describe("time", function()
+  it("is the seconds since 1970, with their fraction", function()
+    local fraction = 0
+    for _ = 1, 1000 do
+      local before = os.time()
+      local now = socket.time()
+      assert.equal("float", math.type(now))
+      assert.is_true(now >= before and now <= os.time() + 1)
+      fraction = math.max(fraction, now % 1)
+    end
+    assert.is_true(fraction > 0)
+  end)
+
+  it("goes on as the monotonic clock does", function()
+    local first, mono = socket.time(), socket.monotime()
+    repeat until socket.monotime() - mono >= 0.01
+    local passed, spent = socket.time() - first, socket.monotime() - mono
+    assert.is_true(passed >= 0.009 and passed <= spent + 0.01, passed)
+  end)
+end)

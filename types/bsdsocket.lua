@@ -675,6 +675,7 @@ function M.if_indextoname(index) end
 ---@field address? bsdsocket.Address
 ---@field netmask? bsdsocket.Address
 ---@field broadcast? bsdsocket.Address where the interface can broadcast
+---@field destination? bsdsocket.Address of a link from point to point (`IFF_POINTOPOINT`: a tunnel, PPP): its other end
 
 --- The addresses of this machine: an entry for each address of each interface. On Linux its hardware address is
 --- among them (`AF_PACKET`).
@@ -719,6 +720,17 @@ function M.checksum(bytes) end
 --- See clock_gettime(2) (`CLOCK_MONOTONIC`); as Python's `time.monotonic`.
 ---@return number seconds
 function M.monotime() end
+
+--- Seconds since 1970, with their fraction: `os.time` to the microsecond and better. It is what timestamps of control
+--- data are compared with; whoever sets the machine's clock makes it jump, so measure spans with `socket.monotime`.
+---
+--- ```lua
+--- print(os.date("%H:%M:%S", math.floor(socket.time())))
+--- ```
+---
+--- See clock_gettime(2) (`CLOCK_REALTIME`); as Python's `time.time`.
+---@return number seconds
+function M.time() end
 
 --- 16 bits from this machine's byte order to the network's.
 ---
@@ -1292,21 +1304,42 @@ function Socket:sockatmark() end
 -- | level | type | `value` | sent |
 -- |---|---|---|---|
 -- | `SOL_SOCKET` | `SCM_CREDENTIALS` | `{pid=, uid=, gid=}` of the sender; what is left out is the process's own | yes |
--- | `SOL_SOCKET` | `SO_TIMESTAMP`, `SO_TIMESTAMPNS`, `SCM_TIMESTAMPING` | when it came: seconds since 1970 with a fraction | no |
+-- | `SOL_SOCKET` | `SO_TIMESTAMP`, `SO_TIMESTAMPNS` | when it came: seconds since 1970 with a fraction | no |
+-- | `SOL_SOCKET` | `SCM_TIMESTAMPING` | the same, or when it went; sent, an integer: which times are wanted of this message, `SOF_TIMESTAMPING_TX_*` | yes |
+-- | `SOL_SOCKET` | `SCM_TS_OPT_ID` | integer from 0 to 2^32 - 1: what its times are to be called by (`data` of the error) | only |
+-- | `SOL_SOCKET` | `SCM_TXTIME` | integer: when it is to go, in nanoseconds of the clock that `SO_TXTIME` named | only |
+-- | `SOL_SOCKET` | `SO_MARK`, `SO_PRIORITY` | integer from 0 to 2^32 - 1 | yes |
 -- | `SOL_SOCKET` | `SO_RXQ_OVFL` | integer: how many messages were lost for want of room | no |
 -- | `SOL_SOCKET` | `SCM_PIDFD` | a Lua file: the descriptor of the sending process | no |
+-- | `SOL_SOCKET` | `SCM_SECURITY` | string: the sender's security context; also with the level `IPPROTO_IP` | no |
+-- | `SOL_SOCKET` | `SCM_INQ` | integer: how many bytes still wait (`AF_UNIX`) | no |
+-- | `SOL_SOCKET` | `SCM_WIFI_STATUS` | integer: 1 if the frame was acknowledged | no |
 -- | `IPPROTO_IP` | `IP_TTL`, `IP_TOS` | integer | yes |
 -- | `IPPROTO_IP` | `IP_PKTINFO` | `{ifindex=, address=}`: the interface, and where it was sent to; sent, what it comes from | yes |
+-- | `IPPROTO_IP` | `IP_ORIGDSTADDR` | address, with its port: where it was sent to, before it was redirected | no |
+-- | `IPPROTO_IP` | `IP_CHECKSUM` | integer: the sum that the device made of its bytes, where it makes one | no |
+-- | `IPPROTO_IP` | `IP_RECVFRAGSIZE` | integer: bytes of its largest fragment, if it came in several | no |
+-- | `IPPROTO_IP` | `IP_PROTOCOL` | integer from 1 to 255: the protocol of a raw packet | only |
 -- | `IPPROTO_IP` | `IP_RECVERR` | an error, see below | no |
--- | `IPPROTO_IPV6` | `IPV6_HOPLIMIT`, `IPV6_TCLASS` | integer | yes |
--- | `IPPROTO_IPV6` | `IPV6_PKTINFO` | as `IP_PKTINFO` | yes |
+-- | `IPPROTO_IPV6` | `IPV6_HOPLIMIT`, `IPV6_2292HOPLIMIT`, `IPV6_TCLASS` | integer | yes |
+-- | `IPPROTO_IPV6` | `IPV6_FLOWINFO` | integer: flow label and traffic class, as the field `flowinfo` of addresses | yes |
+-- | `IPPROTO_IPV6` | `IPV6_DONTFRAG` | boolean | only |
+-- | `IPPROTO_IPV6` | `IPV6_PKTINFO`, `IPV6_2292PKTINFO` | as `IP_PKTINFO` | yes |
+-- | `IPPROTO_IPV6` | `IPV6_ORIGDSTADDR` | as `IP_ORIGDSTADDR` | no |
+-- | `IPPROTO_IPV6` | `IPV6_RECVFRAGSIZE` | as `IP_RECVFRAGSIZE` | no |
+-- | `IPPROTO_IPV6` | `IPV6_PATHMTU` | `{mtu=, address=}`: bytes that a packet to there may have | no |
 -- | `IPPROTO_IPV6` | `IPV6_RECVERR` | an error, see below | no |
--- | `IPPROTO_UDP` | `UDP_SEGMENT` | integer: the size of the datagrams that the data is cut into | yes |
+-- | `IPPROTO_UDP` | `UDP_SEGMENT` | integer: the size of the datagrams that the data is cut into | only |
 -- | `IPPROTO_UDP` | `UDP_GRO` | integer: the size of the datagrams that were put together | no |
+-- | `IPPROTO_TCP` | `TCP_CM_INQ` | integer: how many bytes still wait | no |
+-- | `SOL_NETLINK` | `NETLINK_PKTINFO` | integer: the multicast group that it was sent to, 0 for none | no |
+-- | `SOL_NETLINK` | `NETLINK_LISTEN_ALL_NSID` | integer: the number of the network namespace that it comes from | no |
 --
 -- Nearly all that can be received has to be asked for first, by an option: `SO_PASSCRED`, `SO_TIMESTAMP`, `IP_RECVTTL`,
--- `IP_RECVTOS`, `IP_PKTINFO`, `IPV6_RECVPKTINFO`, `IP_RECVERR` and so on. The address of a packet information has the
--- port 0; to send, its host as text will do.
+-- `IP_RECVTOS`, `IP_PKTINFO`, `IPV6_RECVPKTINFO`, `IP_RECVORIGDSTADDR`, `SO_RCVMARK`, `TCP_INQ`, `IP_RECVERR` and so on.
+-- The address of a packet information has the port 0. To send, its host as text will do, or `"*"`; `ifindex` is then the
+-- name of the interface, its number or one of its addresses, `"*"` for any, and a zone in the address stands for it. Where
+-- there is no such interface the call gives `ENODEV`. Switches are true and false, or 1 and 0.
 --
 -- With the option `IP_RECVERR` (`IPV6_RECVERR`) what routers and hosts say of packets that were sent waits in the error
 -- queue, which `recvmsg` reads with the flag `MSG_ERRQUEUE`: `data` is the packet's, `address` where it went, and the
@@ -1941,14 +1974,15 @@ function Socket:timeout() end
 --
 -- | in the tables | a value is |
 -- |---|---|
--- | boolean | true or false |
+-- | boolean | true or false; 1 and 0 are taken, too, and read back as booleans |
 -- | integer | an integer |
 -- | seconds | a number of seconds, parts of one too |
 -- | whole seconds | an integer number of seconds |
 -- | linger | an integer number of seconds, or false |
 -- | name | a string |
 -- | bytes | a string of raw bytes |
--- | interface | the name, the number or an address of an interface; read, it is the number (`IP_MULTICAST_IF`: the address) |
+-- | interface | what names an interface, see below; read, it is the number (`IP_MULTICAST_IF`: the address) |
+-- | address | an address; read only |
 -- | membership | a table `{group=, interface=, source=}`; written only |
 -- | credentials | a table `{pid=, uid=, gid=}`; read only |
 -- | info | a table of integers; read only |
@@ -1957,6 +1991,11 @@ function Socket:timeout() end
 -- | frames | a table `{interface=, type=, address=}`: `type` is a `PACKET_MR_*`, `address` raw bytes; written only |
 -- | program | a string: instructions of classic BPF, 8 bytes each: `string.pack("=I2BBI4", code, jt, jf, k)` |
 -- | nothing | none: `s:setsockopt("SO_DETACH_FILTER")` |
+--
+-- An interface is named by its name (`"eth0"`), its number, or an address that it has: text or an address object, for
+-- IPv4 options an IPv4 address, else one of IPv6. Of an address with its zone (`"fe80::1%eth0"`, `"::%eth0"`, also one with
+-- a `scope_id`) only the zone counts. `"*"`, 0, `"0.0.0.0"` and `"::"` are any interface: the system's choice. One that is
+-- not there is `ENODEV`. A group with a zone (`"ff02::77%eth0"`) needs no `interface`.
 --
 -- None is out of reach: an option that the tables do not have takes and gives integers (and takes booleans); a string
 -- for an option that takes no strings is its raw bytes; and `s:getsockopt(level, name, size)` reads raw bytes.
@@ -2028,8 +2067,8 @@ function Socket:setsockopt(level, name, value) end
 
 --- A multicast group to join or leave, or a source in it.
 ---@class bsdsocket.Membership
----@field group string|bsdsocket.Address numeric address of the group
----@field interface? string|integer|bsdsocket.Address name, number or address; default: the system's choice
+---@field group string|bsdsocket.Address numeric address of the group, also with its zone
+---@field interface? string|integer|bsdsocket.Address name, number, address, or `"*"`; default: the group's zone, else the system's choice
 ---@field source? string|bsdsocket.Address only what this host sends
 
 --- A process: the one at the other end of a unix socket, or the one that sent a message.
@@ -2069,7 +2108,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_GET_FILTER" # program; as `SO_ATTACH_FILTER`
 ---| "SO_INCOMING_CPU" # integer; the processor that handles the socket
 ---| "SO_INCOMING_NAPI_ID" # integer; the device queue of the last packet (read only)
----| "SO_INQ" # boolean; control data tells how many bytes wait (`AF_UNIX`)
+---| "SO_INQ" # boolean; control data tells how many bytes wait (`AF_UNIX`, write only)
 ---| "SO_KEEPALIVE" # boolean; ask a silent peer whether it is still there
 ---| "SO_LINGER" # linger; how long `close` waits for what was sent; 0: breaks the connection off; false: does not wait
 ---| "SO_LOCK_FILTER" # boolean; the filter can no longer be changed
@@ -2109,10 +2148,10 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_SNDLOWAT" # integer; bytes of room before the socket counts as writable
 ---| "SO_SNDTIMEO" # seconds; the library's own: use `s:settimeout`
 ---| "SO_TIMESTAMP" # boolean; control data tells when a datagram came, to the microsecond
----| "SO_TIMESTAMPING" # integer; which timestamps are made, and where
+---| "SO_TIMESTAMPING" # integer; which timestamps are made, and where: `SOF_TIMESTAMPING_*`
 ---| "SO_TIMESTAMPNS" # boolean; control data tells when a datagram came, to the nanosecond
 ---| "SO_TXREHASH" # integer; another way through the network after a loss: `SOCK_TXREHASH_*`
----| "SO_TXTIME" # record; `clockid flags`: packets say when they are to be sent
+---| "SO_TXTIME" # record; `clockid flags`: packets say when they are to be sent; flags are `SOF_TXTIME_*`
 ---| "SO_TYPE" # integer; the type (read only)
 ---| "SO_USELOOPBACK" # boolean; routing sockets hear themselves (BSD, macOS)
 ---| "SO_VM_SOCKETS_BUFFER_MAX_SIZE" # integer; bytes of the buffer at most (`AF_VSOCK`, as the next)
@@ -2236,6 +2275,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "IP_TTL" # integer; hops that a packet may go
 ---| "IP_UNBLOCK_SOURCE" # membership; hear a source again
 ---| "IP_UNICAST_IF" # interface; where unicast goes out
+---| "SO_ORIGINAL_DST" # address; where a connection was meant to go that netfilter redirected to here (read only)
 ---| "IP_XFRM_POLICY" # bytes; `struct xfrm_userpolicy_info`: of IPsec (write only)
 
 --- Options of IPv6, level `IPPROTO_IPV6`. See ipv6(7), RFC 3493, RFC 3542.
@@ -2297,6 +2337,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "IPV6_USE_MIN_MTU" # integer; send packets of 1280 bytes at most (BSD, macOS)
 ---| "IPV6_V6ONLY" # boolean; no IPv4 connections on this IPv6 socket
 ---| "IPV6_XFRM_POLICY" # bytes; `struct xfrm_userpolicy_info`: of IPsec (write only)
+---| "IP6T_SO_ORIGINAL_DST" # address; as `SO_ORIGINAL_DST` of IPv4 (read only)
 
 --- Options of raw ICMP sockets, level `SOL_RAW`. See raw(7).
 ---@alias bsdsocket.Option.ICMP
@@ -2625,19 +2666,20 @@ local SOCK = {
 --- Protocols: the third argument of `socket.socket`, and levels of options. See protocols(5), ip(7).
 ---@class bsdsocket.IPPROTO
 local IPPROTO = {
-  IPPROTO_AH = int, IPPROTO_BEETPH = int, IPPROTO_CARP = int, IPPROTO_CFTP = int, IPPROTO_COMP = int,
-  IPPROTO_DCCP = int, IPPROTO_DIVERT = int, IPPROTO_DONE = int, IPPROTO_DSTOPTS = int, IPPROTO_EGP = int,
-  IPPROTO_ENCAP = int, IPPROTO_EON = int, IPPROTO_ESP = int, IPPROTO_ETHERIP = int, IPPROTO_ETHERNET = int,
-  IPPROTO_FRAGMENT = int, IPPROTO_GGP = int, IPPROTO_GRE = int, IPPROTO_HELLO = int, IPPROTO_HIP = int,
-  IPPROTO_HMP = int, IPPROTO_HOPOPTS = int, IPPROTO_ICMP = int, IPPROTO_ICMPV6 = int, IPPROTO_IDP = int,
-  IPPROTO_IGMP = int, IPPROTO_IP = int, IPPROTO_IPCOMP = int, IPPROTO_IPIP = int, IPPROTO_IPV4 = int,
-  IPPROTO_IPV6 = int, IPPROTO_IRTP = int, IPPROTO_L2TP = int, IPPROTO_MAX = int, IPPROTO_MAXID = int,
-  IPPROTO_MH = int, IPPROTO_MOBILE = int, IPPROTO_MPLS = int, IPPROTO_MPTCP = int, IPPROTO_MTP = int,
-  IPPROTO_ND = int, IPPROTO_NONE = int, IPPROTO_OSPFIGP = int, IPPROTO_PFSYNC = int, IPPROTO_PGM = int,
-  IPPROTO_PIM = int, IPPROTO_PUP = int, IPPROTO_RAW = int, IPPROTO_RDP = int, IPPROTO_RESERVED_253 = int,
-  IPPROTO_RESERVED_254 = int, IPPROTO_ROUTING = int, IPPROTO_RSVP = int, IPPROTO_SCTP = int,
-  IPPROTO_SHIM6 = int, IPPROTO_SMC = int, IPPROTO_ST = int, IPPROTO_TCF = int, IPPROTO_TCP = int,
-  IPPROTO_TP = int, IPPROTO_UDP = int, IPPROTO_UDPLITE = int, IPPROTO_VRRP = int, IPPROTO_XTP = int,
+  IPPROTO_AGGFRAG = int, IPPROTO_AH = int, IPPROTO_BEETPH = int, IPPROTO_CARP = int, IPPROTO_CFTP = int,
+  IPPROTO_COMP = int, IPPROTO_DCCP = int, IPPROTO_DIVERT = int, IPPROTO_DONE = int, IPPROTO_DSTOPTS = int,
+  IPPROTO_EGP = int, IPPROTO_ENCAP = int, IPPROTO_EON = int, IPPROTO_ESP = int, IPPROTO_ETHERIP = int,
+  IPPROTO_ETHERNET = int, IPPROTO_FRAGMENT = int, IPPROTO_GGP = int, IPPROTO_GRE = int, IPPROTO_HELLO = int,
+  IPPROTO_HIP = int, IPPROTO_HMP = int, IPPROTO_ICMP = int, IPPROTO_ICMPV6 = int, IPPROTO_IDP = int,
+  IPPROTO_IGMP = int, IPPROTO_IP = int, IPPROTO_HOPOPTS = int, IPPROTO_IPCOMP = int, IPPROTO_IPIP = int,
+  IPPROTO_IPV4 = int, IPPROTO_IPV6 = int, IPPROTO_IRTP = int, IPPROTO_L2TP = int, IPPROTO_MAX = int,
+  IPPROTO_MAXID = int, IPPROTO_MH = int, IPPROTO_MOBILE = int, IPPROTO_MPLS = int, IPPROTO_MPTCP = int,
+  IPPROTO_MTP = int, IPPROTO_ND = int, IPPROTO_NONE = int, IPPROTO_OSPFIGP = int, IPPROTO_PFSYNC = int,
+  IPPROTO_PGM = int, IPPROTO_PIM = int, IPPROTO_PUP = int, IPPROTO_RAW = int, IPPROTO_RDP = int,
+  IPPROTO_RESERVED_253 = int, IPPROTO_RESERVED_254 = int, IPPROTO_ROUTING = int, IPPROTO_RSVP = int,
+  IPPROTO_SCTP = int, IPPROTO_SHIM6 = int, IPPROTO_SMC = int, IPPROTO_ST = int, IPPROTO_TCF = int,
+  IPPROTO_TCP = int, IPPROTO_TP = int, IPPROTO_UDP = int, IPPROTO_UDPLITE = int, IPPROTO_VRRP = int,
+  IPPROTO_XTP = int,
 }
 
 --- Levels of options. See setsockopt(2).
@@ -2661,18 +2703,14 @@ local SO = {
   SO_BUF_LOCK = int, SO_BUSY_POLL = int, SO_BUSY_POLL_BUDGET = int, SO_CNX_ADVICE = int, SO_COOKIE = int,
   SO_DEBUG = int, SO_DETACH_BPF = int, SO_DETACH_FILTER = int, SO_DETACH_REUSEPORT_BPF = int,
   SO_DEVMEM_DMABUF = int, SO_DEVMEM_DONTNEED = int, SO_DEVMEM_LINEAR = int, SO_DOMAIN = int,
-  SO_DONTROUTE = int, SO_DONTTRUNC = int, SO_EE_CODE_TXTIME_INVALID_PARAM = int,
-  SO_EE_CODE_TXTIME_MISSED = int, SO_EE_CODE_ZEROCOPY_COPIED = int, SO_EE_ORIGIN_ICMP = int,
-  SO_EE_ORIGIN_ICMP6 = int, SO_EE_ORIGIN_LOCAL = int, SO_EE_ORIGIN_NONE = int,
-  SO_EE_ORIGIN_TIMESTAMPING = int, SO_EE_ORIGIN_TXSTATUS = int, SO_EE_ORIGIN_TXTIME = int,
-  SO_EE_ORIGIN_ZEROCOPY = int, SO_EE_RFC4884_FLAG_INVALID = int, SO_ERROR = int, SO_GET_FILTER = int,
-  SO_INCOMING_CPU = int, SO_INCOMING_NAPI_ID = int, SO_INQ = int, SO_KEEPALIVE = int, SO_L2_ENCAP = int,
-  SO_L2_FRAG = int, SO_LABEL = int, SO_LINGER = int, SO_LINGER_SEC = int, SO_LISTENINCQLEN = int,
-  SO_LISTENQLEN = int, SO_LISTENQLIMIT = int, SO_LOCK_FILTER = int, SO_MARK = int, SO_MAX_PACING_RATE = int,
-  SO_MEMINFO = int, SO_NETNS_COOKIE = int, SO_NETSVC_MARKING_LEVEL = int, SO_NET_SERVICE_TYPE = int,
-  SO_NKE = int, SO_NOADDRERR = int, SO_NOFCS = int, SO_NOSIGPIPE = int, SO_NOTIFYCONFLICT = int,
-  SO_NO_CHECK = int, SO_NO_DDP = int, SO_NO_OFFLOAD = int, SO_NP_EXTENSIONS = int, SO_NREAD = int,
-  SO_NUMRCVPKT = int, SO_NWRITE = int, SO_OOBINLINE = int, SO_OVERFLOWED = int, SO_PASSCRED = int,
+  SO_DONTROUTE = int, SO_DONTTRUNC = int, SO_ERROR = int, SO_GET_FILTER = int, SO_INCOMING_CPU = int,
+  SO_INCOMING_NAPI_ID = int, SO_INQ = int, SO_KEEPALIVE = int, SO_L2_ENCAP = int, SO_L2_FRAG = int,
+  SO_LABEL = int, SO_LINGER = int, SO_LINGER_SEC = int, SO_LISTENINCQLEN = int, SO_LISTENQLEN = int,
+  SO_LISTENQLIMIT = int, SO_LOCK_FILTER = int, SO_MARK = int, SO_MAX_PACING_RATE = int, SO_MEMINFO = int,
+  SO_NETNS_COOKIE = int, SO_NETSVC_MARKING_LEVEL = int, SO_NET_SERVICE_TYPE = int, SO_NKE = int,
+  SO_NOADDRERR = int, SO_NOFCS = int, SO_NOSIGPIPE = int, SO_NOTIFYCONFLICT = int, SO_NO_CHECK = int,
+  SO_NO_DDP = int, SO_NO_OFFLOAD = int, SO_NP_EXTENSIONS = int, SO_NREAD = int, SO_NUMRCVPKT = int,
+  SO_NWRITE = int, SO_OOBINLINE = int, SO_ORIGINAL_DST = int, SO_OVERFLOWED = int, SO_PASSCRED = int,
   SO_PASSPIDFD = int, SO_PASSRIGHTS = int, SO_PASSSEC = int, SO_PEEK_OFF = int, SO_PEERCRED = int,
   SO_PEERGROUPS = int, SO_PEERLABEL = int, SO_PEERNAME = int, SO_PEERPIDFD = int, SO_PEERSEC = int,
   SO_PREFER_BUSY_POLL = int, SO_PRIORITY = int, SO_PROTOCOL = int, SO_PROTOTYPE = int, SO_RANDOMPORT = int,
@@ -2687,11 +2725,15 @@ local SO = {
   SO_TIMESTAMPNS_OLD = int, SO_TIMESTAMP_MONOTONIC = int, SO_TIMESTAMP_NEW = int, SO_TIMESTAMP_OLD = int,
   SO_TS_BINTIME = int, SO_TS_CLOCK = int, SO_TS_CLOCK_MAX = int, SO_TS_DEFAULT = int, SO_TS_MONOTONIC = int,
   SO_TS_REALTIME = int, SO_TS_REALTIME_MICRO = int, SO_TXREHASH = int, SO_TXTIME = int, SO_TYPE = int,
-  SO_UPCALLCLOSEWAIT = int, SO_USELOOPBACK = int, SO_USER_COOKIE = int, SO_VM_SOCKETS_BUFFER_MAX_SIZE = int,
+  SO_UPCALLCLOSEWAIT = int, SO_USELOOPBACK = int, SO_USER_COOKIE = int, SO_WANTMORE = int,
+  SO_WANTOOBFLAG = int, SO_WIFI_STATUS = int, SO_ZEROCOPY = int, SO_ZEROIZE = int,
+  SO_EE_CODE_TXTIME_INVALID_PARAM = int, SO_EE_CODE_TXTIME_MISSED = int, SO_EE_CODE_ZEROCOPY_COPIED = int,
+  SO_EE_ORIGIN_ICMP = int, SO_EE_ORIGIN_ICMP6 = int, SO_EE_ORIGIN_LOCAL = int, SO_EE_ORIGIN_NONE = int,
+  SO_EE_ORIGIN_TIMESTAMPING = int, SO_EE_ORIGIN_TXSTATUS = int, SO_EE_ORIGIN_TXTIME = int,
+  SO_EE_ORIGIN_ZEROCOPY = int, SO_EE_RFC4884_FLAG_INVALID = int, SO_VM_SOCKETS_BUFFER_MAX_SIZE = int,
   SO_VM_SOCKETS_BUFFER_MIN_SIZE = int, SO_VM_SOCKETS_BUFFER_SIZE = int, SO_VM_SOCKETS_CONNECT_TIMEOUT = int,
   SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW = int, SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD = int,
   SO_VM_SOCKETS_NONBLOCK_TXRX = int, SO_VM_SOCKETS_PEER_HOST_VM_ID = int, SO_VM_SOCKETS_TRUSTED = int,
-  SO_WANTMORE = int, SO_WANTOOBFLAG = int, SO_WIFI_STATUS = int, SO_ZEROCOPY = int, SO_ZEROIZE = int,
 }
 
 --- Options of TCP, and the states in `TCP_INFO`. See tcp(7).
@@ -2813,6 +2855,12 @@ local IPV6 = {
   IPV6_TLV_PADN = int, IPV6_TLV_ROUTERALERT = int, IPV6_TRANSPARENT = int, IPV6_UNICAST_HOPS = int,
   IPV6_UNICAST_IF = int, IPV6_USE_MIN_MTU = int, IPV6_V6ONLY = int, IPV6_VERSION = int, IPV6_VLAN_PCP = int,
   IPV6_XFRM_POLICY = int,
+}
+
+--- Netfilter: options of redirected connections.
+---@class bsdsocket.IP6T
+local IP6T = {
+  IP6T_SO_ORIGINAL_DST = int,
 }
 
 --- The option of raw ICMP sockets. See raw(7).
@@ -3046,6 +3094,19 @@ local SCTP = {
   SCTP_UNORDERED = int,
 }
 
+--- What `SO_TIMESTAMPING` and `SO_TXTIME` are to do, combined with `|`: which times are made (`TX_`, `RX_`), and which
+--- are told (`SOFTWARE`, `RAW_HARDWARE`).
+---@class bsdsocket.SOF
+local SOF = {
+  SOF_TIMESTAMPING_TX_HARDWARE = int, SOF_TIMESTAMPING_TX_SOFTWARE = int, SOF_TIMESTAMPING_RX_HARDWARE = int,
+  SOF_TIMESTAMPING_RX_SOFTWARE = int, SOF_TIMESTAMPING_SOFTWARE = int, SOF_TIMESTAMPING_SYS_HARDWARE = int,
+  SOF_TIMESTAMPING_RAW_HARDWARE = int, SOF_TIMESTAMPING_OPT_ID = int, SOF_TIMESTAMPING_TX_SCHED = int,
+  SOF_TIMESTAMPING_TX_ACK = int, SOF_TIMESTAMPING_OPT_CMSG = int, SOF_TIMESTAMPING_OPT_TSONLY = int,
+  SOF_TIMESTAMPING_OPT_STATS = int, SOF_TIMESTAMPING_OPT_PKTINFO = int, SOF_TIMESTAMPING_OPT_TX_SWHW = int,
+  SOF_TIMESTAMPING_BIND_PHC = int, SOF_TIMESTAMPING_OPT_ID_TCP = int, SOF_TIMESTAMPING_OPT_RX_FILTER = int,
+  SOF_TIMESTAMPING_TX_COMPLETION = int, SOF_TXTIME_DEADLINE_MODE = int, SOF_TXTIME_REPORT_ERRORS = int,
+}
+
 --- The longest queue of `s:listen`. See listen(2).
 ---@class bsdsocket.SOMAXCONN
 local SOMAXCONN = {
@@ -3082,6 +3143,6 @@ local E = {
 }
 
 --- All constants.
----@class bsdsocket.Constants: bsdsocket.AF, bsdsocket.PF, bsdsocket.SOCK, bsdsocket.IPPROTO, bsdsocket.SOL, bsdsocket.SO, bsdsocket.TCP, bsdsocket.UDP, bsdsocket.UDPLITE, bsdsocket.IP, bsdsocket.IPV6, bsdsocket.ICMP, bsdsocket.ICMP6, bsdsocket.MSG, bsdsocket.SHUT, bsdsocket.AI, bsdsocket.NI, bsdsocket.EAI, bsdsocket.SCM, bsdsocket.IFF, bsdsocket.ETH_P, bsdsocket.PACKET, bsdsocket.NETLINK, bsdsocket.VMADDR, bsdsocket.TIPC, bsdsocket.SCTP, bsdsocket.SOMAXCONN, bsdsocket.E
+---@class bsdsocket.Constants: bsdsocket.AF, bsdsocket.PF, bsdsocket.SOCK, bsdsocket.IPPROTO, bsdsocket.SOL, bsdsocket.SO, bsdsocket.TCP, bsdsocket.UDP, bsdsocket.UDPLITE, bsdsocket.IP, bsdsocket.IPV6, bsdsocket.IP6T, bsdsocket.ICMP, bsdsocket.ICMP6, bsdsocket.MSG, bsdsocket.SHUT, bsdsocket.AI, bsdsocket.NI, bsdsocket.EAI, bsdsocket.SCM, bsdsocket.IFF, bsdsocket.ETH_P, bsdsocket.PACKET, bsdsocket.NETLINK, bsdsocket.VMADDR, bsdsocket.TIPC, bsdsocket.SCTP, bsdsocket.SOF, bsdsocket.SOMAXCONN, bsdsocket.E
 
 return M
