@@ -282,7 +282,8 @@ describe("control data that is a number or an address in the kernel:", function(
 
   local function itself(_, b) return b:getsockname() end
 
-  local rows = { -- name = {sockets, option of the receiver, level, entries to send, value (or a function that gives it)}
+  -- name = {sockets, option of the receiver, level, entry to send, value (or a function that gives it)}
+  local rows = {
     IP_ORIGDSTADDR = { udp, "IP_RECVORIGDSTADDR", "IPPROTO_IP", {}, itself },
     IPV6_ORIGDSTADDR = { udp6, "IPV6_RECVORIGDSTADDR", "IPPROTO_IPV6", {}, itself },
     SO_MARK = { udp, "SO_RCVMARK", "SOL_SOCKET", { SO_MARK = 2 ^ 32 - 2 | 0 }, 2 ^ 32 - 2 | 0 },
@@ -434,7 +435,8 @@ describe("the interface of a datagram that is sent", function()
       assert(s:setsockopt(six and "IPV6_MULTICAST_HOPS" or "IP_MULTICAST_TTL", 0)) -- it does not come back by the wire
       assert(receiver:setsockopt(six and "IPV6_RECVPKTINFO" or "IP_PKTINFO", 1))
       for _, name in ipairs { "left", "right" } do
-        assert(receiver:setsockopt(six and "IPV6_JOIN_GROUP" or "IP_ADD_MEMBERSHIP", { group = row[4], interface = name }))
+        local join = six and "IPV6_JOIN_GROUP" or "IP_ADD_MEMBERSHIP"
+        assert(receiver:setsockopt(join, { group = row[4], interface = name }))
       end
       local function send(value)
         return s:sendmsg{ data = "x", address = socket.address(row[1], row[4], port),

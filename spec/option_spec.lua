@@ -205,7 +205,8 @@ for name in ([[
   TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO TCP_AO_REPAIR TCP_CC_INFO TCP_MD5SIG TCP_MD5SIG_EXT TCP_REPAIR_OPTIONS
   TCP_REPAIR_WINDOW IP_IPSEC_POLICY IP_MSFILTER IP_PKTOPTIONS IP_XFRM_POLICY IPV6_2292PKTOPTIONS IPV6_ADDRFORM
   IPV6_FLOWLABEL_MGR IPV6_IPSEC_POLICY IPV6_PATHMTU IPV6_PKTINFO IPV6_XFRM_POLICY PACKET_ADD_MEMBERSHIP
-  SO_INQ SO_ORIGINAL_DST IP6T_SO_ORIGINAL_DST PACKET_DROP_MEMBERSHIP PACKET_FANOUT PACKET_FANOUT_DATA PACKET_HDRLEN PACKET_ROLLOVER_STATS PACKET_STATISTICS
+  SO_INQ SO_ORIGINAL_DST IP6T_SO_ORIGINAL_DST
+  PACKET_DROP_MEMBERSHIP PACKET_FANOUT PACKET_FANOUT_DATA PACKET_HDRLEN PACKET_ROLLOVER_STATS PACKET_STATISTICS
 ]]):gmatch "%S+" do others[name] = true end
 
 -- A kernel may lack an option or forbid it; then there is nothing to see.
@@ -1299,7 +1300,7 @@ end)
 ---------------------------------------------------------------------------------------------------
 -- What names an interface
 
-describe("an interface is named by its name, its index, an address that it has, or an address with its zone:", function()
+describe("an interface is named by its name, its index, its address, or an address with its zone:", function()
   -- In each, `left` and `right` are interfaces with addresses of their own; `notation` stands for what was given.
   local notations = {
     AF_INET = { "left", 0, "10.9.0.1", "address 10.9.0.1", "fe80::1%left", "::%left" },
@@ -1308,7 +1309,7 @@ describe("an interface is named by its name, its index, an address that it has, 
     AF_UNSPEC = { "left", 0, "10.9.0.1", "fd09::1", "fe80::1%left", "::%left" },
   }
   local calls = {
-    -- option, socket, family of its addresses, value to write, what is read back (nil: joined by that interface)
+    -- option, family of its addresses, how it is looked at (or which option undoes it), source
     { "IP_UNICAST_IF", "AF_INET", "index" }, { "IPV6_UNICAST_IF", "AF_INET6", "index" },
     { "IPV6_MULTICAST_IF", "AF_INET6", "index" }, { "SO_BINDTOIFINDEX", "AF_UNSPEC", "index" },
     { "IP_MULTICAST_IF", "AF_INET", "egress" }, { "IP_ADD_MEMBERSHIP", "AF_INET", "IP_DROP_MEMBERSHIP" },
@@ -1378,7 +1379,7 @@ describe("an interface is named by its name, its index, an address that it has, 
         assert.equal(none, s:getsockopt(row[2]))
       end
     end
-    assert(os.execute "ip route add default dev left && ip -6 route add ff00::/8 dev left table local" )
+    if not os.execute "ip route add default dev left" then skip "no ip here" end
     for _, row in ipairs {
       { "AF_INET", "IP_ADD_MEMBERSHIP", "239.1.2.3", "0.0.0.0" }, { "AF_INET6", "IPV6_JOIN_GROUP", "ff15::7", "::" },
     } do
@@ -1412,7 +1413,7 @@ describe("the address that a redirected connection was meant for", function()
       pipe:write(rules:format(af == "AF_INET" and "ip" or "ip6"))
       if not pipe:close() then skip "no nft here" end
       local listener <close> = assert(socket.listen(host, 8888))
-      local client <close> = assert(socket.connect(host, 7777))
+      local _ <close> = assert(socket.connect(host, 7777))
       local conn <close> = assert(listener:accept())
       assert.equal(8888, conn:getsockname().port)
       assert.equal(socket.address(af, host, 7777), conn:getsockopt(option))
