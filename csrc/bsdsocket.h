@@ -177,10 +177,9 @@ struct bs_socket {
   int family;
   int type;
   int protocol;
-  double timeout;       /* seconds; negative: for ever */
-  double rcvtimeo;      /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
+  double timeout[2]; /* seconds; negative: for ever. [1]: of calls with BS_OUTPUT; [0]: of others */
+  double rcvtimeo;   /* SO_RCVTIMEO in the kernel, seconds; negative: not known */
   double foundrcvtimeo; /* what it was before */
-  double kerneltimed;   /* the timeout of calls for which it is set as it is; 0: none */
   bs_state *st;         /* of the Lua state that it lives in */
   bs_chunk *held;       /* its own chunk, if it has one */
   bs_face *face;        /* what setvbuf and setmaxline said; NULL: nothing yet */
@@ -274,13 +273,14 @@ typedef struct bs_kind {
 /* Its step may block in the C library, where there is no descriptor to wait for. With patience 0 it does not, and
 ** EAGAIN says that it would: then it is stepped in a helper thread. */
 #define BS_BLOCKS 64u
+#define BS_OUTPUT 128u /* sends or connects: the timeout of that direction is its own */
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
 #if defined(SO_NOSIGPIPE) && !defined(SOCK_CLOEXEC)
-#define BS_SENDTRAITS (BS_SENDS | BS_NEEDSFLAG)
+#define BS_SENDTRAITS (BS_OUTPUT | BS_SENDS | BS_NEEDSFLAG)
 #else
-#define BS_SENDTRAITS BS_SENDS
+#define BS_SENDTRAITS (BS_OUTPUT | BS_SENDS)
 #endif
 
 struct bs_op {
@@ -298,17 +298,21 @@ struct bs_op {
   unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
 };
 
-/* For `s`, under its timeout; without one (NULL) for ever. */
+/* For `s`, under its timeout in the call's direction; without one (NULL) for ever. */
 static BS_STRAIGHT void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
   op->kind = kind;
   op->st = st;
   op->sock = s;
   op->error = 0;
-  op->timeout = s != NULL ? s->timeout : -1;
+  op->timeout = s != NULL ? s->timeout[(kind->traits & BS_OUTPUT) != 0] : -1;
   op->began = op->deadline = 0;
   op->fd = -1;
   op->drained = op->flagged = 0;
 }
+
+/* A receive under a timeout of a quarter of a second or more waits in the kernel, under SO_RCVTIMEO. The kernel keeps
+** that up to an eighth late, so it is asked for seven eighths, and a poll, which is precise, finishes. */
+#define BS_KERNELSHARE 0.875
 
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
@@ -388,8 +392,8 @@ static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kin
     bs_checkmainhook(L, op->st, &known);
   if (!BS_LIKELY(op->timeout < 0)) {
     const bs_socket *s = op->sock;
-    if ((kind->traits & BS_RECEIVES) && op->timeout == s->kerneltimed && op->timeout > 0 &&
-        !(s->flags & (BS_NONBLOCK | BS_SHARED)))
+    if ((kind->traits & BS_RECEIVES) && op->timeout * BS_KERNELSHARE == s->rcvtimeo &&
+        op->timeout > 0 && !(s->flags & (BS_NONBLOCK | BS_SHARED)))
       op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
     else
       patience = bs_firstpatience(op);

@@ -172,9 +172,9 @@ static int connect_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind connect_kind =
-  BS_KIND("connect", connect_op, BS_NEEDSFLAG, connect_step, connect_finish);
+  BS_KIND("connect", connect_op, BS_OUTPUT | BS_NEEDSFLAG, connect_step, connect_finish);
 static const bs_kind associate_kind = /* where connect only notes the address it never waits */
-  BS_KIND("connect", connect_op, 0, connect_step, connect_finish);
+  BS_KIND("connect", connect_op, BS_OUTPUT, connect_step, connect_finish);
 
 /* FNV-1a of its bytes: the object may be another one when a call is repeated. */
 static uint32_t hash (const bs_address *a) {

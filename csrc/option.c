@@ -816,7 +816,6 @@ static void forgettimeout (bs_socket *s, int level, int optname) {
 #endif
   if (level == SOL_SOCKET && same) {
     s->rcvtimeo = -1;
-    s->kerneltimed = 0;
     s->flags = (unsigned char)(s->flags & ~BS_SETRCVTIMEO);
   }
 }

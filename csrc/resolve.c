@@ -298,7 +298,7 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, const bs_s
   const char *host = checkname(L, arg, &len);
   luaL_argcheck(L, family == AF_INET || strcmp(host, "<broadcast>") != 0, arg,
                 "there is broadcast in AF_INET only");
-  initquery(L, &n.q, &withname_kind, s != NULL ? s->timeout : -1);
+  initquery(L, &n.q, &withname_kind, s != NULL ? s->timeout[1] : -1);
   n.call = call;
   n.next = next;
   n.arg = arg;

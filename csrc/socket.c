@@ -80,7 +80,7 @@ bs_socket *bs_newsocket (lua_State *L, int family, int type, int protocol) {
   s->family = family;
   s->type = type;
   s->protocol = protocol;
-  s->timeout = -1;
+  s->timeout[0] = s->timeout[1] = -1;
   s->st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
   lua_pushvalue(L, BS_UP_SOCKET);
   lua_setmetatable(L, -2);
@@ -210,7 +210,7 @@ static making checkmaking (lua_State *L, int family) {
 
 static bs_socket *pushmaking (lua_State *L, const making *m) {
   bs_socket *s = bs_newsocket(L, m->family, m->type, m->protocol);
-  s->timeout = m->timeout;
+  s->timeout[0] = s->timeout[1] = m->timeout;
   return s;
 }
 
@@ -345,7 +345,7 @@ static int socket_dup (lua_State *L) {
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;
-  twin->timeout = s->timeout;
+  memcpy(twin->timeout, s->timeout, sizeof(s->timeout));
   return 1;
 }
 
@@ -493,13 +493,18 @@ static int socket_events (lua_State *L) {
   return 1;
 }
 
-/* s:timeout(), for cqueues.poll: how long it may wait. A socket that never waits is waited for. */
+static void pushtimeout (lua_State *L, double seconds) {
+  if (seconds < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, seconds);
+}
+
+/* s:timeout(), for cqueues.poll: how long it may wait for s:events(). A socket that never waits is waited for. */
 static int socket_timeout (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
-  if (s->timeout > 0)
-    lua_pushnumber(L, s->timeout);
-  else
-    lua_pushnil(L);
+  double seconds = s->timeout[s->wants == BS_WRITE];
+  pushtimeout(L, seconds > 0 ? seconds : -1);
   return 1;
 }
 
@@ -525,43 +530,52 @@ static int socket_getinheritable (lua_State *L) {
   return 1;
 }
 
-/* ---- its timeout ---- */
+/* ---- its timeouts ---- */
 
-static int settimeout (lua_State *L, const char *call, double timeout) {
+static const char *const directions[] = {"", "r", "w", "rw", NULL}; /* by BS_READ | BS_WRITE */
+
+static int settimeout (lua_State *L, const char *call, double timeout, int which) {
   bs_socket *s = bs_checksocket(L, 1);
   if (s->fd < 0)
     return bs_fail(L, call, EBADF);
-  s->timeout = timeout;
+  if (which & BS_READ)
+    s->timeout[0] = timeout;
+  if (which & BS_WRITE)
+    s->timeout[1] = timeout;
   lua_settop(L, 1);
   return 1;
 }
 
+/* s:settimeout(seconds [, direction]) */
 static int socket_settimeout (lua_State *L) {
-  return settimeout(L, "settimeout", bs_checktimeout(L, 2));
+  double timeout = bs_checktimeout(L, 2);
+  int which = luaL_checkoption(L, 3, "rw", directions);
+  luaL_argcheck(L, which != 0, 3, "direction must be 'r', 'w' or 'rw'");
+  return settimeout(L, "settimeout", timeout, which);
 }
 
+/* s:gettimeout([direction]) */
 static int socket_gettimeout (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
+  int which = luaL_checkoption(L, 2, "r", directions);
+  luaL_argcheck(L, which == BS_READ || which == BS_WRITE, 2, "direction must be 'r' or 'w'");
   if (s->fd < 0)
     return bs_fail(L, "gettimeout", EBADF);
-  if (s->timeout < 0)
-    lua_pushnil(L);
-  else
-    lua_pushnumber(L, s->timeout);
+  pushtimeout(L, s->timeout[which == BS_WRITE]);
   return 1;
 }
 
 static int socket_setblocking (lua_State *L) {
   (void)bs_checksocket(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
-  return settimeout(L, "setblocking", lua_toboolean(L, 2) ? -1 : 0);
+  return settimeout(L, "setblocking", lua_toboolean(L, 2) ? -1 : 0, BS_READ | BS_WRITE);
 }
 
 static int socket_getblocking (lua_State *L) {
   const bs_socket *s = bs_checksocket(L, 1);
   if (s->fd < 0)
     return bs_fail(L, "getblocking", EBADF);
-  lua_pushboolean(L, s->timeout != 0);
+  lua_pushboolean(L, s->timeout[0] != 0 || s->timeout[1] != 0);
   return 1;
 }
 

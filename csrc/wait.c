@@ -18,10 +18,7 @@
 #define MILLISECOND ((bs_time)1000000)
 #define SECOND ((bs_time)1000000000)
 
-/* From here on a receive waits in the kernel, under SO_RCVTIMEO. The kernel keeps that up to an eighth
-** late, so it is asked for seven eighths, and a poll, which is precise, finishes. */
-#define KERNELTIMED 0.25
-#define KERNELSHARE 0.875
+#define KERNELTIMED 0.25 /* from here on a receive waits in the kernel */
 
 /* Between two looks at what no descriptor tells of. */
 #define SHORTREST MILLISECOND
@@ -100,7 +97,6 @@ int bs_setnonblock (bs_socket *s, int on) {
 }
 
 static int setrcvtimeo (bs_socket *s, double seconds) {
-  s->kerneltimed = 0;
   struct timeval tv;
   tv.tv_sec = (time_t)seconds;
   tv.tv_usec = (suseconds_t)((seconds - (double)tv.tv_sec) * 1e6);
@@ -240,8 +236,7 @@ BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
     (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
   else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
            !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) &&
-           waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * KERNELSHARE : 1e9)) {
-    op->sock->kerneltimed = op->timeout;
+           waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * BS_KERNELSHARE : 1e9)) {
     op->began = bs_now();
     return BS_FOREVER;
   }
@@ -323,7 +318,8 @@ static int await (bs_op *op, int want, int *vain) {
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
   /* what is left of a timeout that is no more would cut the next wait, too */
-  if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0)
+  if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0 &&
+      !(op->kind->traits & BS_OUTPUT))
     (void)waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
   int r = bs_waitfd(op->sock != NULL ? op->sock->fd : op->fd, want, op->deadline);

@@ -119,7 +119,7 @@ return {
   ["s:setvbuf"] = {"EPIPE", "EAGAIN", "timeout", "EOPNOTSUPP", "EBADF", "argument"},
   ["s:sockatmark"] = {"ENOTTY", "EBADF"},
   ["s:settimeout"] = {"EBADF", "argument"},
-  ["s:gettimeout"] = {"EBADF"},
+  ["s:gettimeout"] = {"EBADF", "argument"},
   ["s:setblocking"] = {"EBADF", "argument"},
   ["s:getblocking"] = {"EBADF"},
   ["s:close"] = {"EPIPE", "EAGAIN", "timeout"},

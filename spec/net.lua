@@ -107,9 +107,9 @@ end
 
 --- Sends until the other end takes no more; gives the number of bytes.
 function net.fill(s)
-  local timeout, total = s:gettimeout(), 0
+  local timeout, total = s:gettimeout "w", 0
   local data = ("x"):rep(65536)
-  s:settimeout(0)
+  s:settimeout(0, "w")
   repeat
     for size = 16, 0, -1 do
       local message, code, sent
@@ -125,7 +125,7 @@ function net.fill(s)
       waited = true
     end
   until not waited
-  s:settimeout(timeout)
+  s:settimeout(timeout, "w")
   return total
 end
 

@@ -10,7 +10,7 @@
 --          call()     has to wait
 --          act()      in another task, lets it go on; may give a task that is to be cancelled afterwards
 --          check(...) of the results of call
---          limit(s)   the timeout of the next call
+--          limit(s, direction)  the timeout of the next call; of calls of one side only, where the socket keeps it
 --          timedout(...) of the results at the timeout; nil: nil, message, "timeout"
 --          closed(...)   of the results when sock is closed; nil: nil, message, "EBADF"; false: not to be tried
 --          now        the code under timeout 0; nil: "EAGAIN"; false: no code
@@ -51,7 +51,7 @@ end
 local function case(s, call, act, check)
   return {
     sock = s, call = call, act = act, check = check,
-    limit = function(seconds) s:settimeout(seconds) end,
+    limit = function(seconds, direction) s:settimeout(seconds, direction) end,
   }
 end
 

@@ -78,6 +78,12 @@
 -- `"EINPROGRESS"` for a connection that has begun. A signal that Lua wants to see (Ctrl-C) interrupts a
 -- waiting call with Lua's own `interrupted!`; the socket remains usable.
 --
+-- A socket has two bounds, one for each direction: `s:settimeout(5, "r")` is for calls that receive or accept,
+-- `s:settimeout(5, "w")` for those that send or connect (with the look-up of a name for them, and what they flush),
+-- and without a direction both are set. So one task may read from a connection for as long as it takes, while
+-- another gives up writing to it after a while. A receiving call that has to send first what `write` has left does
+-- so within the time for receiving.
+--
 -- Looking up a name is left to the system's resolver, which knows of no timeout and cannot be interrupted. So
 -- it is asked in a helper thread, and left alone there when the timeout has passed or Ctrl-C was pressed; the thread
 -- ends when the resolver returns, and nobody waits for it, not even at the end of the program. A state has eight
@@ -1754,31 +1760,36 @@ function Socket:setvbuf(mode, size) end
 -- ## Its timeout
 
 --- Sets how long, in seconds, each call on this socket may take in all. nil and `math.huge` mean for ever, which
---- every new socket begins with; 0 means never to wait.
+--- every new socket begins with; 0 means never to wait. `direction` is `"r"` for the calls that receive and accept,
+--- `"w"` for those that send and connect, `"rw"` (the default) for all.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
---- * raises: a number that is negative or NaN.
+--- * raises: a number that is negative or NaN; another direction.
 ---
---- See [Timeouts](#timeouts); as Python's `socket.settimeout`.
+--- See [Timeouts](#timeouts); as Python's `socket.settimeout`, but for the direction.
 ---@param seconds? number
+---@param direction? "r"|"w"|"rw"
 ---@return bsdsocket.Socket? s
 ---@return string? message
 ---@return bsdsocket.Code? code
-function Socket:settimeout(seconds) end
+function Socket:settimeout(seconds, direction) end
 
---- The timeout in seconds, nil for none.
+--- The timeout in seconds, nil for none: that of receiving and accepting (`"r"`, the default) or that of sending and
+--- connecting (`"w"`).
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
+--- * raises: another direction, `"rw"` too.
 ---
---- As Python's `socket.gettimeout`.
+--- As Python's `socket.gettimeout`, but for the direction.
+---@param direction? "r"|"w"
 ---@return number? seconds nil: no timeout
 ---@return string? message
 ---@return bsdsocket.Code? code
-function Socket:gettimeout() end
+function Socket:gettimeout(direction) end
 
---- `true`: no timeout; `false`: the timeout 0.
+--- `true`: no timeout; `false`: the timeout 0; in both directions.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
@@ -1791,7 +1802,7 @@ function Socket:gettimeout() end
 ---@return bsdsocket.Code? code
 function Socket:setblocking(blocking) end
 
---- Whether calls may wait: false only with the timeout 0.
+--- Whether calls of either direction may wait: false only with the timeout 0 in both.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
@@ -1957,7 +1968,7 @@ function Socket:pollfd() end
 ---@return "r"|"w" events
 function Socket:events() end
 
---- How long cqueues may wait: the timeout in seconds, nil for none and for 0.
+--- How long cqueues may wait for `s:events()`: the timeout of that direction in seconds, nil for none and for 0.
 ---
 --- As cqueues asks for it.
 ---@return number? seconds
