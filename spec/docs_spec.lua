@@ -24,6 +24,78 @@ describe("the reference", function()
     end
   end)
 
+  -- The fenced blocks of a text: {language, text}, without what each line begins with in the source.
+  local function blocks(text)
+    local list, open, prefix = {}, nil, nil
+    for line in text:gmatch "([^\n]*)\n" do
+      local before, language = line:match "^([%- ]*)```(%l*)$"
+      if open and before then
+        list[#list + 1] = { language = open.language, text = table.concat(open, "\n") .. "\n" }
+        open = nil
+      elseif before then
+        open, prefix = { language = language }, before
+      elseif open then
+        assert(line:sub(1, #prefix) == prefix or line == prefix:gsub(" +$", ""), line)
+        open[#open + 1] = line:sub(#prefix + 1)
+      end
+    end
+    assert.is_nil(open)
+    return list
+  end
+
+  it("has each example as its source has it, and each is Lua", function()
+    local function examples(text)
+      local list = {}
+      for _, block in ipairs(blocks(text)) do
+        if block.language == "lua" then list[#list + 1] = block.text end
+      end
+      return list
+    end
+    local source, page = examples(docs.source()), examples(helper.read(docs.PAGE))
+    assert(#source > 30)
+    for i, text in ipairs(page) do
+      assert(load(text), text)
+      assert.equal(source[i], text)
+    end
+    assert.equal(#source, #page)
+  end)
+
+  it("has an example below a list of errors whole, and what follows an error with it", function()
+    local page = docs.render(docs.parse([[
+-- # Title
+
+-- # Another
+
+---@class bsdsocket
+local M = {}
+
+--- Text.
+---
+--- Errors:
+--- * `EBADF`: it is closed,
+---   or was.
+--- * raises: a mistake,
+---   of any kind.
+---
+--- ```lua
+--- f(function()
+---   return {
+---
+---     x = 1,
+---   }
+--- end)
+--- ```
+---
+---   An indented line after a blank one is nobody's error.
+---@return nil
+function M.f() end
+]]))
+    assert(page:find("\n* `EBADF`: it is closed,\nor was.\n", 1, true), page)
+    assert(page:find("**Raises an error:** a mistake,\nof any kind.\n", 1, true), page)
+    assert(page:find("\n```lua\nf(function()\n  return {\n\n    x = 1,\n  }\nend)\n```\n", 1, true), page)
+    assert(page:find("\n  An indented line after a blank one is nobody's error.\n", 1, true), page)
+  end)
+
   it("has no link that leads nowhere", function()
     local page = helper.read(docs.PAGE)
     local anchors = {}

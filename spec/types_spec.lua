@@ -278,6 +278,24 @@ describe("types/bsdsocket.lua", function()
     assert(count > 15, count)
   end)
 
+  it("has every field of TCP_INFO, and no other", function()
+    local live, documented = {}, {}
+    local fields = helper.read "csrc/option.c":match "infofields%[%] = (%b{})"
+    for name in fields:gmatch '{"([%w_]+)", %d}' do live[name] = true end
+    for name in helper.read "csrc/option.c":match "static void pushinfo.-\n}":gmatch 'setinteger%(L, "([%w_]+)"' do
+      live[name] = true
+    end
+    for _, e in ipairs(entries) do
+      for _, field in ipairs(e.type == "bsdsocket.TcpInfo" and e.fields or {}) do
+        documented[field.name] = true
+        assert.equal("integer", field.type)
+        assert(field.text ~= "", field.name)
+      end
+    end
+    assert(live.rtt and live.snd_wscale)
+    same(live, documented)
+  end)
+
   it("has every option of csrc/options.h with its kind, and no other", function()
     local word = { -- kind in csrc -> the word of the reference
       SWITCH = "boolean", INTEGER = "integer", UNSIGNED = "integer", INTEGER64 = "integer", RATE = "integer",

@@ -102,30 +102,31 @@ function readers.type(entry, text) entry.is = text end
 function readers.private(entry) entry.private = true end
 function readers.operator() end
 
---- Sorts the text of an entry into what stands before the errors, the errors, and what stands after.
+--- Sorts the text of an entry into what stands before the errors, the errors, and what stands after. What is indented
+--- directly below an error goes on with it.
 local function readtext(entry, lines)
   local before, after = {}, {}
   local into = before
+  local error -- to which the line before belongs
   for _, line in ipairs(lines) do
     local code, when = line:match "^%* `([%w_]+)`: (.*)$"
     local mistake = line:match "^%* raises: (.*)$"
     if line == "Errors:" then
       into = after
     elseif into == after and code then
-      table.insert(entry.errors, {code = code, text = when})
+      error = {code = code, text = when}
+      table.insert(entry.errors, error)
     elseif into == after and mistake then
-      entry.raises = mistake
-    elseif into == after and line:find "^  %S" then
-      if entry.raises then
-        entry.raises = entry.raises .. "\n" .. line:sub(3)
-      else
-        local last = entry.errors[#entry.errors]
-        last.text = last.text .. "\n" .. line:sub(3)
-      end
+      error = {text = mistake}
+      entry.raises = error
+    elseif error and line:find "^  %S" then
+      error.text = error.text .. "\n" .. line:sub(3)
     else
+      error = nil
       into[#into + 1] = line
     end
   end
+  entry.raises = entry.raises and entry.raises.text
   local function trim(list) return (table.concat(list, "\n"):gsub("^\n+", ""):gsub("\n+$", "")) end
   entry.text, entry.more = trim(before), trim(after)
 end
@@ -358,7 +359,7 @@ local function render(entries)
     local meta = metamethods[e.name]
     put("#### ", meta and meta:format(e.key:match "%w+") or e.key, "\n")
     if not meta then
-      put "```lua"
+      put "```" -- the brackets are no Lua
       put(signature(e.key, e.params))
       for _, params in ipairs(e.overloads) do put(signature(e.key, params)) end
       put "```\n"

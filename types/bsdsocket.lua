@@ -98,6 +98,10 @@
 -- unless `s:setinheritable(true)` says so. When the process has no descriptor left, unreachable sockets are
 -- collected and the call that needed one is tried once more. No call raises SIGPIPE.
 --
+-- The collector works only while Lua makes new values. A program that waits, or a loop whose tasks all wait, makes none:
+-- what was forgotten before stays open, and its peer sees no end, until something happens. `<close>` does not depend on
+-- that.
+--
 -- Every call on a closed socket answers `nil, message, "EBADF"`, but for those that say otherwise; it never touches
 -- a stranger's descriptor that has got the same number.
 
@@ -956,6 +960,10 @@ function Socket:accept() end
 --- Failures of `accept` that pass (`ECONNABORTED`, `EMFILE`, `ENOBUFS` ...) do not end the loop; it rests a tenth
 --- of a second and goes on. Closing the socket ends it. Any other failure, a timeout too, raises an error, as
 --- `file:lines` does.
+---
+--- While the loop waits for the next connection, its variable still holds the last one: one that is merely forgotten is
+--- open at least until another comes, and its peer waits so long for the end. So close each, as above, or hand it to a
+--- task that does.
 ---
 --- Errors:
 --- * raises: what is no socket.
@@ -1996,7 +2004,7 @@ function Socket:timeout() end
 -- | address | an address; read only |
 -- | membership | a table `{group=, interface=, source=}`; written only |
 -- | credentials | a table `{pid=, uid=, gid=}`; read only |
--- | info | a table of integers; read only |
+-- | info | a table of integers, [TcpInfo](#tcpinfo); read only |
 -- | record | a table of integers, by the names that are there; those that are not written are 0 |
 -- | list | a list of integers; read only |
 -- | frames | a table `{interface=, type=, address=}`: `type` is a `PACKET_MR_*`, `address` raw bytes; written only |
@@ -2087,6 +2095,79 @@ function Socket:setsockopt(level, name, value) end
 ---@field pid integer
 ---@field uid integer
 ---@field gid integer
+
+--- What `TCP_INFO` tells of a connection. Times are in microseconds unless it says milliseconds, *packets* are segments
+--- of `snd_mss` bytes. A field is nil where the kernel does not know it yet: the later ones of the list came with later
+--- kernels.
+---@class bsdsocket.TcpInfo
+---@field state integer `TCP_ESTABLISHED`, `TCP_CLOSE_WAIT` and so on
+---@field ca_state integer of the congestion control: 0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss
+---@field retransmits integer timeouts in a row without an answer
+---@field probes integer questions in a row without an answer, of a closed window or `SO_KEEPALIVE`
+---@field backoff integer how often the timeout has been doubled
+---@field options integer what was agreed on: 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 ECN was seen, 32 data in the first packet
+---@field snd_wscale integer the peer's window is multiplied by 2 to the power of this
+---@field rcv_wscale integer and the own one
+---@field delivery_rate_app_limited integer 1: `delivery_rate` was bounded by what the program gave
+---@field fastopen_client_fail integer why fast open failed, 0: it did not
+---@field rto integer time until a retransmission
+---@field ato integer time until an acknowledgement is sent alone
+---@field snd_mss integer bytes of a segment that is sent, at most
+---@field rcv_mss integer bytes of a segment that is received, as far as seen
+---@field unacked integer packets under way; of a listening socket the connections that wait for `accept`
+---@field sacked integer packets acknowledged out of order; of a listening socket its backlog
+---@field lost integer packets taken for lost
+---@field retrans integer packets sent again that are under way
+---@field fackets integer 0 in later kernels
+---@field last_data_sent integer milliseconds since data was sent
+---@field last_ack_sent integer always 0
+---@field last_data_recv integer milliseconds since data came
+---@field last_ack_recv integer milliseconds since an acknowledgement came
+---@field pmtu integer bytes that a packet may have on this way
+---@field rcv_ssthresh integer bytes: the window that may be offered now
+---@field rtt integer round-trip time, smoothed
+---@field rttvar integer how much it varies
+---@field snd_ssthresh integer packets: where slow start ends
+---@field snd_cwnd integer packets that may be under way: the congestion window
+---@field advmss integer bytes of a segment as told to the peer
+---@field reordering integer packets that come out of order and are not yet taken for lost
+---@field rcv_rtt integer round-trip time as the receiver sees it, 0: not known
+---@field rcv_space integer bytes that the program reads in a round trip
+---@field total_retrans integer packets sent again, ever
+---@field pacing_rate? integer bytes a second, at most now
+---@field max_pacing_rate? integer bytes a second of `SO_MAX_PACING_RATE`, -1: no limit
+---@field bytes_acked? integer bytes that the peer has acknowledged
+---@field bytes_received? integer bytes that came
+---@field segs_out? integer packets sent, without data too
+---@field segs_in? integer packets that came, without data too
+---@field notsent_bytes? integer bytes given and not sent yet
+---@field min_rtt? integer the shortest round trip of late
+---@field data_segs_in? integer packets with data that came
+---@field data_segs_out? integer packets with data sent
+---@field delivery_rate? integer bytes a second that have arrived of late
+---@field busy_time? integer time with something to send
+---@field rwnd_limited? integer time held up by the peer's window
+---@field sndbuf_limited? integer time held up by the own send buffer
+---@field delivered? integer packets that have arrived
+---@field delivered_ce? integer packets of them marked for congestion
+---@field bytes_sent? integer bytes of data sent, those sent again too
+---@field bytes_retrans? integer bytes of them sent again
+---@field dsack_dups? integer packets that the peer had twice
+---@field reord_seen? integer times that packets came out of order
+---@field rcv_ooopack? integer packets that came out of order
+---@field snd_wnd? integer bytes of the peer's window
+---@field rcv_wnd? integer bytes of the own window
+---@field rehash? integer times that another way was taken
+---@field total_rto? integer timeouts, ever
+---@field total_rto_recoveries? integer times that it went on after such
+---@field total_rto_time? integer milliseconds lost by them
+---@field received_ce? integer packets that came with a mark for congestion
+---@field delivered_e1_bytes? integer bytes that arrived with the mark ECT(1)
+---@field delivered_e0_bytes? integer bytes that arrived with the mark ECT(0)
+---@field delivered_ce_bytes? integer bytes that arrived with the mark for congestion
+---@field received_e1_bytes? integer bytes that came with the mark ECT(1)
+---@field received_e0_bytes? integer bytes that came with the mark ECT(0)
+---@field received_ce_bytes? integer bytes that came with the mark for congestion
 
 --- Every option by its name.
 ---@alias bsdsocket.Option bsdsocket.Option.SO|bsdsocket.Option.TCP|bsdsocket.Option.UDP|bsdsocket.Option.UDPLITE|bsdsocket.Option.IP|bsdsocket.Option.IPV6|bsdsocket.Option.ICMP|bsdsocket.Option.ICMP6|bsdsocket.Option.PACKET|bsdsocket.Option.NETLINK|bsdsocket.Option.TIPC|bsdsocket.Option.SCTP|string
@@ -2190,7 +2271,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "TCP_FASTOPEN_CONNECT" # boolean; `connect` waits for the first data to go along
 ---| "TCP_FASTOPEN_KEY" # bytes; 16 or 32 of them
 ---| "TCP_FASTOPEN_NO_COOKIE" # boolean; fast open without the cookie
----| "TCP_INFO" # info; state, round-trip time and so on
+---| "TCP_INFO" # info; state, round-trip time and so on (read only)
 ---| "TCP_INQ" # boolean; control data tells how many bytes wait
 ---| "TCP_IS_MPTCP" # boolean; the connection takes several paths (read only)
 ---| "TCP_KEEPALIVE" # whole seconds; of silence before the first question (macOS)

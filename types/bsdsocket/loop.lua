@@ -41,6 +41,10 @@ local Loop = {}
 --- those that they spawn. If `f` fails, the others are cancelled and its error is raised. No descriptor and no task
 --- is left behind, and it can be called again.
 ---
+--- While every task waits, Lua makes no values, and its collector does not run: a socket that a task has forgotten stays
+--- open meanwhile. Close what is to be closed, by `<close>` or `s:close()`; `collectgarbage()` now and then, by a task
+--- that sleeps, helps where that cannot be.
+---
 --- Errors:
 --- * raises: inside a task; what is no function; any error of `f`.
 ---@param f? fun(...): any
