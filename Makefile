@@ -5,8 +5,14 @@
 
 CC ?= cc
 CFLAGS ?= -O2
+CPPFLAGS ?=
 LDFLAGS ?=
+# The Lua to build for: 5.4, or 5.5.
+LUA_V ?= 5.4
+# Where install puts things, all of it below DESTDIR.
 PREFIX ?= /usr/local
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_V)
+SODIR ?= $(PREFIX)/lib/lua/$(LUA_V)
 DESTDIR ?=
 # A build with other flags goes to a directory of its own, so that objects never mix.
 BUILD ?= build
@@ -24,7 +30,8 @@ COVERAGE_FLOOR ?= 0
 
 STRICT = -Wall -Wextra -pedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wcast-align -Wcast-qual -Wvla -Wformat=2 -Wundef
-ifneq ($(filter true,$(CI))$(filter 1,$(WERROR)),)
+# WERROR=1 makes errors of the warnings: for those who work on the library with a compiler that they know.
+ifeq ($(WERROR),1)
 STRICT += -Werror
 endif
 HOUSE = -std=c99 -fPIC -fno-plt -fvisibility=hidden -pthread $(STRICT)
@@ -33,22 +40,21 @@ SHARED = $(BUILD)/bsdsocket/core.so
 SOURCES := $(sort $(wildcard csrc/*.c))
 OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/%.o)
 MODULES := $(sort $(wildcard lua/*/*.lua lua/*/*/*.lua))
-LUADIR = $(DESTDIR)$(PREFIX)/share/lua/5.4
-SODIR = $(DESTDIR)$(PREFIX)/lib/lua/5.4
 
 # Called by this name so that `make -n` does not take the recipe for a make to run after all.
 AGAIN = $(MAKE)
 
 # What tools/find.sh and the specs look at. LUA and LUA_INCDIR may be given; without, they are looked for.
-export CC LUA LUA_INCDIR
+export CC LUA LUA_INCDIR LUA_V
 export BSDSOCKET_BUILD = $(BUILD)
 
-# Lua 5.4 whatever its name is here, with this checkout before everything that is installed.
+# Lua whatever its name is here, with this checkout before everything that is installed.
 # (LUA_PATH_5_4 because Lua asks for it first: a user's own would else hide ours.)
+U_V = $(subst .,_,$(LUA_V))
 CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
-	LUA_PATH_5_4="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;$${LUA_PATH_5_4-$${LUA_PATH-;}}" \
-	LUA_CPATH_5_4="$(abspath $(BUILD))/?.so;$${LUA_CPATH_5_4-$${LUA_CPATH-;}}" && \
-	export LUA_PATH_5_4 LUA_CPATH_5_4
+	LUA_PATH_$(U_V)="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;$${LUA_PATH_$(U_V)-$${LUA_PATH-;}}" \
+	LUA_CPATH_$(U_V)="$(abspath $(BUILD))/?.so;$${LUA_CPATH_$(U_V)-$${LUA_CPATH-;}}" && \
+	export LUA_PATH_$(U_V) LUA_CPATH_$(U_V)
 
 .PHONY: all deps demo examples test test-vm test-scale lint format asan valgrind coverage docs bench-instr install \
 	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
@@ -58,20 +64,21 @@ all: $(SHARED) ## build the library for use from this checkout (what plain `make
 
 # Goals that install come first, even under -j.
 ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
-$(OBJECTS): | deps
+$(OBJECTS) $(BUILD)/flags: | deps
 endif
 
-# Made anew only when what it says changes; so other flags rebuild, and the same ones do not. They are shown
-# when they change, and always with V=1.
-$(BUILD)/flags: export FLAGS = $(CC) $(HOUSE) $(CFLAGS) $(LDFLAGS)
+# Made anew only when what it says changes; so other flags and other headers of Lua rebuild, and the same ones do
+# not. They are shown when they change, and always with V=1.
+$(BUILD)/flags: export FLAGS = $(CC) $(HOUSE) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)/bsdsocket
-	@told='$(V)'; echo "$$FLAGS" | cmp -s - $@ || { [ ! -f $@ ] || told=1; echo "$$FLAGS" > $@; }; \
+	@dir=$$(sh tools/find.sh include) || exit; FLAGS="$$FLAGS -I$$dir"; \
+	told='$(V)'; echo "$$FLAGS" | cmp -s - $@ || { [ ! -f $@ ] || told=1; echo "$$FLAGS" > $@; }; \
 	[ "$$told" != 1 ] || echo "flags in $(BUILD): $$FLAGS"
 
 $(BUILD)/%.o: csrc/%.c $(BUILD)/flags
 	@dir=$$(sh tools/find.sh include) && echo '$(CC) -c $<' && \
-	$(CC) $(HOUSE) $(CFLAGS) -MMD -MP -I"$$dir" -c -o $@ $<
+	$(CC) $(HOUSE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -I"$$dir" -c -o $@ $<
 
 # nodelete: a helper thread may outlive lua_close, and must not return into unmapped code.
 $(SHARED): $(OBJECTS)
@@ -87,9 +94,9 @@ BENCH = $(BUILD)/bench/c $(BUILD)/bench/counterpart
 
 $(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/prefix.h $(BUILD)/flags
 	@mkdir -p $(BUILD)/bench && echo '$(CC) -o $@' && \
-	$(CC) $(HOUSE) -O2 -Icsrc -o $@ $< bench/net.c
+	$(CC) $(HOUSE) $(CPPFLAGS) -O2 -Icsrc -o $@ $< bench/net.c
 
-deps: ## install what demo and test need: Lua 5.4, its headers, busted, luarocks, a compiler, netbase
+deps: ## install what demo and test need: Lua, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
 deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
@@ -120,8 +127,8 @@ test-vm: deps all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SP
 test-scale: deps-test-scale all ## kill one of four workers behind a balancer while 1000 clients talk to them
 	@$(CHECKOUT) && { ulimit -S -n 4096 2>/dev/null || :; } && "$$LUA" tools/scale/run.lua
 
-lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as errors, clang-format
-	@$(CHECKOUT) && FLAGS='$(HOUSE) -Werror' sh tools/lint.sh
+lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as errors, their analyzers, clang-format
+	@$(CHECKOUT) && FLAGS='$(HOUSE) $(CPPFLAGS) -Werror' sh tools/lint.sh
 
 format: ## lay out the C files as lint wants them, by clang-format 14
 	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/constants.h,$(wildcard csrc/*.[ch] bench/*.[ch]))
@@ -157,15 +164,15 @@ bench-instr: deps-bench-instr all ## count the instructions of one call and the 
 	@$(CHECKOUT) && sh bench/instr.sh
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR if given
-	@mkdir -p "$(SODIR)/bsdsocket"
-	cp $(SHARED) "$(SODIR)/bsdsocket/core.so"
-	@for f in $(MODULES); do to="$(LUADIR)/$${f#lua/}"; \
+	@mkdir -p "$(DESTDIR)$(SODIR)/bsdsocket"
+	cp $(SHARED) "$(DESTDIR)$(SODIR)/bsdsocket/core.so"
+	@for f in $(MODULES); do to="$(DESTDIR)$(LUADIR)/$${f#lua/}"; \
 	mkdir -p "$${to%/*}" && echo "cp $$f $$to" && cp "$$f" "$$to" && chmod 644 "$$to" || exit 1; done
 
 uninstall: ## remove what install put there
-	rm -f "$(SODIR)/bsdsocket/core.so"
-	@for f in $(MODULES); do echo "rm -f $(LUADIR)/$${f#lua/}"; rm -f "$(LUADIR)/$${f#lua/}"; done
-	@for d in "$(SODIR)/bsdsocket" "$(LUADIR)/bsdsocket"; do \
+	rm -f "$(DESTDIR)$(SODIR)/bsdsocket/core.so"
+	@for f in $(MODULES); do echo "rm -f $(DESTDIR)$(LUADIR)/$${f#lua/}"; rm -f "$(DESTDIR)$(LUADIR)/$${f#lua/}"; done
+	@for d in "$(DESTDIR)$(SODIR)/bsdsocket" "$(DESTDIR)$(LUADIR)/bsdsocket"; do \
 	if [ -d "$$d" ]; then find "$$d" -depth -type d -exec rmdir {} \; ; fi; done
 
 clean: ## remove everything that was built, by make or by luarocks

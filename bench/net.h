@@ -23,7 +23,7 @@ typedef struct workload {
 } workload;
 
 /* Ends the program, with the name of the call and errno's text. */
-void die(const char *call);
+void die(const char *call) __attribute__((noreturn));
 
 /* `result`, unless it is negative. */
 long checked(long result, const char *call);

@@ -57,14 +57,24 @@
     for (size_t at_ = 0; at_ < (size) + 63; at_ += 64)                                             \
       __builtin_prefetch((const void *)((uintptr_t)(p) + (at_ < (size) ? at_ : (size)-1)));        \
   } while (0)
-#define BS_UNREACHABLE __builtin_unreachable()
+#define BS_NORETURN __attribute__((noreturn))
 #else
 #define BS_STRAIGHT inline
 #define BS_ASIDE
 #define BS_SELDOM
 #define BS_LIKELY(x) (x)
 #define BS_FETCH(p, size) ((void)(p))
-#define BS_UNREACHABLE ((void)0)
+#define BS_NORETURN
+#endif
+
+/* Lua's own that never come back, as Lua does not say: compilers and analyzers know then that what follows has passed
+** the check. Each gives an int for `return luaL_error(...)`, and so do ours that are marked so; in those the call stands
+** without the `return`. */
+#if defined(__GNUC__)
+LUA_API int(lua_error)(lua_State *L) BS_NORETURN;
+LUALIB_API int(luaL_error)(lua_State *L, const char *fmt, ...) BS_NORETURN;
+LUALIB_API int(luaL_argerror)(lua_State *L, int arg, const char *extramsg) BS_NORETURN;
+LUALIB_API int(luaL_typeerror)(lua_State *L, int arg, const char *tname) BS_NORETURN;
 #endif
 
 /* What always holds, unless there is a mistake in here. Looked at where mistakes are looked for: in builds with the
@@ -88,6 +98,12 @@
 #endif
 #if !defined(IOV_MAX)
 #define IOV_MAX 1024
+#endif
+
+/* What is declared here is seen by the files of csrc and by nobody outside core.so, whatever the flags (luarocks knows
+** none of ours). */
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
 #endif
 
 typedef int64_t bs_time; /* nanoseconds on the monotonic clock, or a span of them */
@@ -207,10 +223,8 @@ static inline void *bs_testobject (lua_State *L, int arg, int meta) {
 static BS_STRAIGHT bs_socket *bs_self (lua_State *L) {
   void *p = lua_touserdata(L, 1);
   const bs_state *st = (const bs_state *)lua_touserdata(L, BS_UP_STATE);
-  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta) {
+  if (p == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != st->meta)
     luaL_typeerror(L, 1, "socket");
-    BS_UNREACHABLE;
-  }
   return (bs_socket *)p;
 }
 
@@ -434,9 +448,10 @@ int bs_failtext(lua_State *L, const char *call, const char *subject, int err);
 int bs_faileai(lua_State *L, const char *call, const char *subject, int eai, int err);
 /* of an operation; a may be NULL */
 BS_SELDOM int bs_failop(lua_State *L, const bs_op *op, const bs_address *a);
-BS_SELDOM int bs_raiseop(lua_State *L, const bs_op *op); /* raises the message: of iterators */
-int bs_raise(lua_State *L, const char *call, int err);
-int bs_memory(lua_State *L); /* raises "not enough memory" */
+BS_SELDOM BS_NORETURN int bs_raiseop(lua_State *L,
+                                     const bs_op *op); /* raises the message: of iterators */
+BS_NORETURN int bs_raise(lua_State *L, const char *call, int err);
+BS_NORETURN int bs_memory(lua_State *L); /* raises "not enough memory" */
 /* "<what> expected, got <type>", pushed, for a value that is no argument; idx counts from below. */
 const char *bs_expected(lua_State *L, int idx, const char *what);
 void bs_openerror(lua_State *L);
@@ -603,8 +618,8 @@ typedef struct bs_place {
 } bs_place;
 
 /* Raises "bad argument #1 to 'sendmsg' (field 'fds': item 2: <what>)". */
-int bs_mistake(lua_State *L, const bs_place *at, const char *what);
-int bs_unexpected(lua_State *L, const bs_place *at, int idx, const char *expected);
+BS_NORETURN int bs_mistake(lua_State *L, const bs_place *at, const char *what);
+BS_NORETURN int bs_unexpected(lua_State *L, const bs_place *at, int idx, const char *expected);
 /* The table at idx has these fields and no others: a typing mistake is not to be ignored. */
 void bs_checkfields(lua_State *L, const bs_place *at, int idx, const char *const *names);
 size_t bs_checkarray(lua_State *L, const bs_place *at, int idx); /* its length */
@@ -884,5 +899,9 @@ void bs_wakepollers(const bs_socket *s, void (*call)(void *ud, int fd), void *ud
 void bs_setfuncs(lua_State *L, int table, const luaL_Reg *funcs); /* while opening */
 /* Later: one more function with the same upvalues, and after them the `extra` values on the top. */
 void bs_pushfunction(lua_State *L, lua_CFunction f, int extra);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif

@@ -27,11 +27,11 @@ int bs_mistake (lua_State *L, const bs_place *at, const char *what) {
     what = lua_pushfstring(L, "field '%s': %s", at->field, what);
   if (at->message != 0)
     what = lua_pushfstring(L, "message %I: %s", (LUAI_UACINT)at->message, what);
-  return luaL_argerror(L, at->arg, what);
+  luaL_argerror(L, at->arg, what);
 }
 
 int bs_unexpected (lua_State *L, const bs_place *at, int idx, const char *expected) {
-  return bs_mistake(L, at, bs_expected(L, lua_absindex(L, idx), expected));
+  bs_mistake(L, at, bs_expected(L, lua_absindex(L, idx), expected));
 }
 
 void bs_checkfields (lua_State *L, const bs_place *at, int idx, const char *const *names) {

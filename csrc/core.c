@@ -70,6 +70,7 @@ static void newmetatable (lua_State *L, const char *name) {
   lua_setfield(L, -2, "__name");
 }
 
+/* The one name that is seen from outside: the headers hide the others. */
 BS_EXPORT int luaopen_bsdsocket_core(lua_State *L);
 
 int luaopen_bsdsocket_core (lua_State *L) {

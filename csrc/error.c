@@ -23,7 +23,7 @@ const char *bs_eainame (int err) {
 
 int bs_memory (lua_State *L) {
   lua_pushliteral(L, "not enough memory");
-  return lua_error(L);
+  lua_error(L);
 }
 
 const char *bs_expected (lua_State *L, int idx, const char *what) {
@@ -113,12 +113,12 @@ int bs_failop (lua_State *L, const bs_op *op, const bs_address *a) {
 
 int bs_raise (lua_State *L, const char *call, int err) {
   bs_fail(L, call, err);
-  return luaL_error(L, "%s", lua_tostring(L, -2));
+  luaL_error(L, "%s", lua_tostring(L, -2));
 }
 
 int bs_raiseop (lua_State *L, const bs_op *op) {
   bs_failop(L, op, NULL);
-  return luaL_error(L, "%s", lua_tostring(L, -2));
+  luaL_error(L, "%s", lua_tostring(L, -2));
 }
 
 /* strerror(code): the text for a number, or for the name of one */

@@ -16,6 +16,10 @@
 
 #include "bsdsocket.h"
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden) /* as in bsdsocket.h */
+#endif
+
 /* The error of a task that yields and does not wait. */
 #define BS_STRAY                                                                                   \
   "attempt to yield from a task to the loop: a generator needs loop.wrap, or a coroutine of its "  \
@@ -194,10 +198,15 @@ void bs_tellerrors(lua_State *L, bs_loop *loop, int which);
 int bs_closethread(lua_State *L, bs_loop *loop, lua_State *co);
 /* The same for one that ended by the error on the top of L: that becomes one of theirs, if there is one. */
 void bs_closefailed(lua_State *L, bs_loop *loop, lua_State *co);
-int bs_refuse(lua_State *L, const char *call); /* raises: it has to wait where bs_misplaced */
+/* Raises: it has to wait where bs_misplaced. */
+BS_NORETURN int bs_refuse(lua_State *L, const char *call);
 /* Raises: something else than the loop has resumed this coroutine, which waits. */
-int bs_wrongly(lua_State *L, const bs_loop *loop);
+BS_NORETURN int bs_wrongly(lua_State *L, const bs_loop *loop);
 /* What is not asked of an operation: is it the loop that goes on with this coroutine? If not, raises. */
 void bs_goeson(lua_State *L, const bs_loop *loop);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif

@@ -488,8 +488,9 @@ static unsigned checkinterface (lua_State *L, int idx, int arg, const char *fiel
 }
 
 static void checkinterface4 (lua_State *L, int arg, const Kind *k, Value *v) {
-  v->u.join4.imr_ifindex =
-    (int)checkinterface(L, arg, arg, NULL, k->detail, &v->u.join4.imr_address, v);
+  struct in_addr ip = {0};
+  v->u.join4.imr_ifindex = (int)checkinterface(L, arg, arg, NULL, k->detail, &ip, v);
+  v->u.join4.imr_address = ip;
 }
 
 static void pushinterface4 (lua_State *L, const Kind *k, const Value *v) {

@@ -16,14 +16,29 @@ void bs_pushtasks (lua_State *L, const bs_state *st) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, st);
 }
 
-int bs_closethread (lua_State *L, bs_loop *loop, lua_State *co) {
-  (void)L;
-  loop->st->closing++;
-#if LUA_VERSION_RELEASE_NUM >= 50406
-  int status = lua_closethread(co, L);
+/* Lua has lua_closethread since 5.4.6. Whatever the headers are, core.so is to load in every 5.4, and asks at
+** runtime: that needs a weak reference. */
+#if LUA_VERSION_NUM > 504
+
+#define closethread lua_closethread
+
+#elif defined(__GNUC__)
+
+LUA_API int(lua_closethread)(lua_State *L, lua_State *from) __attribute__((weak));
+
+static int closethread (lua_State *co, lua_State *from) {
+  return lua_closethread != NULL ? lua_closethread(co, from) : lua_resetthread(co);
+}
+
 #else
-  int status = lua_resetthread(co);
+
+#define closethread(co, from) ((void)(from), lua_resetthread(co))
+
 #endif
+
+int bs_closethread (lua_State *L, bs_loop *loop, lua_State *co) {
+  loop->st->closing++;
+  int status = closethread(co, L);
   loop->st->closing--;
   return status;
 }
@@ -38,8 +53,7 @@ void bs_closefailed (lua_State *L, bs_loop *loop, lua_State *co) {
 /* ==== which coroutine may wait ==== */
 
 int bs_refuse (lua_State *L, const char *call) {
-  return luaL_error(L, "%s has to wait, and this coroutine is no task: make it with loop.wrap",
-                    call);
+  luaL_error(L, "%s has to wait, and this coroutine is no task: make it with loop.wrap", call);
 }
 
 /* A program may get hold of a task's coroutine and resume it, though it waits. */
@@ -54,12 +68,12 @@ int bs_wrongly (lua_State *L, const bs_loop *loop) {
     }
     lua_pop(L, 1);
   }
-  return luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
+  luaL_error(L, "this coroutine waits in a task: only the loop can resume it");
 }
 
 void bs_goeson (lua_State *L, const bs_loop *loop) {
   if (loop->current == NULL || L != loop->current->runs)
-    (void)bs_wrongly(L, loop);
+    bs_wrongly(L, loop);
 }
 
 /* ==== its end ==== */

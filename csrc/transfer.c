@@ -480,12 +480,12 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   if (c != NULL)
     heldsender(r, c);
   if (r->into != NULL) {
-    if (r->got > 0)
+    if (c != NULL)
       memcpy(r->into, c->data + c->start, r->got);
     lua_pushinteger(L, (lua_Integer)r->got);
   }
   else
-    lua_pushlstring(L, r->got > 0 ? c->data + c->start : "", r->got);
+    lua_pushlstring(L, c != NULL ? c->data + c->start : "", r->got);
   if (r->from)
     bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
   if (c != NULL)

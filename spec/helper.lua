@@ -14,6 +14,7 @@
 --   helper.lua(...)                    runs it to its end: its output (stdout and stderr) and its status
 --   helper.shell(command)              the same for any shell command
 --   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
+--   helper.exported(file)              the names that are seen from outside of a shared object, in a list
 --   helper.macros(source)              iterates over the names of the macros that C source has, as the compiler sees it
 --   helper.quote(text)                 text as one word of a shell command
 --   helper.engine()                    how the library was built: "epoll", "kqueue", or "poll", which has no descriptor
@@ -279,6 +280,12 @@ function helper.installed(share, lib, ...)
     words[#words + 1] = quote((select(i, ...)))
   end
   return helper.shell(table.concat(words, " "))
+end
+
+function helper.exported(file)
+  local seen = {}
+  for name in helper.shell("nm -D --defined-only " .. quote(file)):gmatch "%x+ %a ([^\n]+)" do seen[#seen + 1] = name end
+  return seen
 end
 
 ---------------------------------------------------------------------------------------------------

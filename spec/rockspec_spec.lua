@@ -64,6 +64,8 @@ describe("the rockspec", function()
       local output, status = luarocks "make --tree tree CFLAGS=-fPIC"
       assert.equal(0, status, output)
       works(dir .. "/tree")
+      -- luarocks compiles with flags of its own
+      assert.same({ "luaopen_bsdsocket_core" }, helper.exported(dir .. "/tree/lib/lua/5.4/bsdsocket/core.so"))
     end)
 
     it("is packed by `luarocks make --pack-binary-rock`, and installed from the pack", function()

@@ -21,14 +21,33 @@ skip() {
   echo "skip: $1"
 }
 
+# Runs a compiler with these arguments on each file, two at a time.
+export include
 each() {
-  compiler=$1
-  shift
-  for file in csrc/*.c bench/*.c; do
-    # shellcheck disable=SC2086 # FLAGS are words
-    "$compiler" $FLAGS -Icsrc -I"$include" "$@" "$file" || return
-  done
+  # shellcheck disable=SC2016 # the inner shell is to see them
+  printf '%s\n' csrc/*.c bench/*.c |
+    xargs -P 2 -I FILE sh -c 'exec "$@" $FLAGS -Icsrc -I"$include" "$0"' FILE "$@"
 }
+
+# What gcc and clang find out by following each way through a function. Warnings of the compiler proper are for the
+# checks before; those of the analyzer are errors.
+gcc_analyzer() {
+  FLAGS='-std=c99 -O2 -pthread -Werror' each gcc -fanalyzer -c -o /dev/null
+}
+clang_analyzer() {
+  FLAGS='-std=c99 -pthread -Werror' each clang --analyze --analyzer-output text \
+    -Xclang -analyzer-werror
+}
+
+# A core.so that was built with the headers of a later 5.4 has to load in every 5.4. What nm calls `w` may be missing.
+loads_in_540() (
+  work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT || exit
+  # shellcheck disable=SC2086 # FLAGS are words
+  gcc $FLAGS -Icsrc -I"$include" -shared -o "$work/core.so" csrc/*.c || exit
+  sed '/^#/d; y/ /\n/' tools/lua-5.4.0.txt >"$work/known"
+  nm -D --undefined-only "$work/core.so" | sed -n 's/.* U \(lua[^@]*\).*/\1/p' >"$work/wanted"
+  [ -s "$work/wanted" ] && ! grep -vxF -f "$work/known" "$work/wanted"
+)
 
 # constants.h is one long table, a row or an #ifdef a line.
 laid_out() {
@@ -47,6 +66,9 @@ scripts() {
 check luacheck luacheck -q --no-color .
 check 'gcc -O2' each gcc -O2 -c -o /dev/null
 check clang each clang -fsyntax-only
+check 'gcc -fanalyzer' gcc_analyzer
+check 'clang --analyze' clang_analyzer
+check 'functions of Lua 5.4.0 only' loads_in_540
 check 'shell scripts' scripts
 
 # Another version lays out some lines otherwise, and nobody can please two.
