@@ -283,8 +283,8 @@ function helper.installed(share, lib, ...)
 end
 
 function helper.exported(file)
-  local seen = {}
-  for name in helper.shell("nm -D --defined-only " .. quote(file)):gmatch "%x+ %a ([^\n]+)" do seen[#seen + 1] = name end
+  local seen, names = {}, helper.shell("nm -D --defined-only " .. quote(file))
+  for name in names:gmatch "%x+ %a ([^\n]+)" do seen[#seen + 1] = name end
   return seen
 end
 
