@@ -29,6 +29,7 @@ build = {
         "csrc/core.c",
         "csrc/engine.c",
         "csrc/error.c",
+        "csrc/held.c",
         "csrc/interface.c",
         "csrc/intern.c",
         "csrc/linuxaddress.c",

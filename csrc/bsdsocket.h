@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -166,13 +167,18 @@ struct bs_state {
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
   char wait, wake, never,
     selecting;    /* and what waiter.c keeps besides, by the addresses of these */
-  unsigned walks; /* of poller.c, through pollers that are in each other */
+  int waking;     /* that scheduler's function wake runs */
+  uint64_t walks; /* of poller.c, through pollers that are in each other */
   int closing;    /* <close> variables of something cancelled are running: nobody may wait */
   bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
   int senderfamily;
   char sender[sizeof(struct sockaddr_in6)];
+  /* of engine.c: a byte that is 0 after a fork; NULL: not yet, or there can be none (`nopage`); forks so far */
+  volatile char *page;
+  int nopage;
+  unsigned process;
   bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
   int poolclosed; /* and there will be none */
 };
@@ -564,6 +570,7 @@ bs_socket *bs_newsocket(lua_State *L, int family, int type, int protocol); /* pu
 int bs_checkfd(lua_State *L, int arg, bs_socket **s);
 /* For what is no argument: puts what is wrong in *wrong instead of raising it. idx counts from below. */
 int bs_tofd(lua_State *L, int idx, bs_socket **s, const char **wrong);
+int bs_hasfields(lua_State *L, int arg); /* a table, or something that can be indexed */
 /* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
 int bs_adopt(bs_socket *s, int fd);
 /* If err says that descriptors ran out, collects garbage: true if it is worth another try. */
@@ -739,6 +746,24 @@ int bs_flushstep(bs_op *op, bs_time patience); /* the same as a step: of calls t
 void bs_openread(lua_State *L);
 void bs_openwrite(lua_State *L);
 
+/* ---- held.c: bytes at hand of which no descriptor tells ---- */
+
+/* What a descriptor was given for. */
+typedef struct bs_source {
+  bs_socket *sock;    /* NULL: none of ours */
+  bs_poller *poller;  /* NULL: no poller */
+  unsigned char held; /* another's object, or one in the poller, had bytes when it was asked */
+} bs_source;
+
+/* Of the value there; if it is to be read, asks another library's object. That may run anything, so the descriptor is to be
+** asked for afterwards. */
+void bs_asksource(lua_State *L, int idx, int reads, bs_source *from);
+int bs_holds(const bs_source *from); /* is it readable, whatever its descriptor tells? */
+/* Of what is no socket and no poller: may it have such bytes, and does it now? */
+int bs_mayhold(lua_State *L, int idx);
+int bs_askheld(lua_State *L, int idx);
+int bs_filebuffered(FILE *f, const char **data, size_t *n); /* false where that cannot be seen */
+
 /* ---- sendfile.c ---- */
 
 void bs_opensendfile(lua_State *L);
@@ -776,13 +801,14 @@ void bs_openunixpath(lua_State *L); /* core.listenpath, for socket.listen */
 
 /* ---- engine.c ---- */
 
-/* Asked for, and told: BS_READ, BS_WRITE, BS_URGENT (not by kqueue). To be asked with them, as it stays until
+/* Asked for, and told: BS_READ, BS_WRITE, BS_URGENT (not by kqueue), BS_HANGUP. To be asked with them, as it stays until
 ** the place is left: */
 #define BS_EDGE 16 /* tell of changes only */
 #define BS_ONCE 32 /* disarmed when something was told; bs_enginemodify arms it again */
+/* The peer's end, or an error; with BS_EDGE it is told unasked, and of urgent data, too: after this a short read proves
+** nothing. */
+#define BS_HANGUP 64
 /* Told, never asked for: BS_ERROR, and */
-#define BS_HANGUP                                                                                  \
-  64 /* the peer's end, an error or urgent data: after this a short read proves nothing */
 #define BS_LOST 128 /* alone: the descriptor was found closed, and the place is left */
 
 typedef struct bs_watch bs_watch;
@@ -792,7 +818,7 @@ typedef struct bs_engine {
   bs_watch *watches; /* by place */
   int size;          /* of them */
   int fd;            /* the kernel's; -1: this engine has none, or is closed */
-  pid_t pid;         /* of the process that opened it */
+  unsigned process;  /* the one that opened it (bs_process) */
   uint32_t stamp;    /* the last one given */
   int coarse;        /* the kernel knows no finer time than milliseconds */
 } bs_engine;
@@ -802,6 +828,7 @@ typedef struct bs_engine {
 int bs_engineopen(bs_engine *e, bs_state *st);
 void bs_engineclose(bs_engine *e); /* again is harmless */
 /* EEXIST for a place that has this descriptor already, unless that was closed behind our back meanwhile. */
+/* After a fork add, modify and wait give EBADF in the child, and nothing there touches what the parent has. */
 int bs_engineadd(bs_engine *e, int i, int fd, int asked);
 int bs_enginemodify(bs_engine *e, int i, int fd, int asked); /* ENOENT, EBADF: the place is left */
 int bs_engineremove(bs_engine *e, int i, int fd); /* the place is left, whatever it gives */
@@ -819,7 +846,10 @@ int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, bs_soon soon, vo
 #define bs_enginehasedges(e) ((e)->fd >= 0)
 void bs_engineneeds(bs_engine *e, int i, int want);
 int bs_engineforked(const bs_engine *e); /* it is another process's: only to be closed */
-extern const char bs_enginename[];       /* "epoll" ... */
+/* Tells this process from the one that it was forked from. Costs no system call where that can be. */
+unsigned bs_process(bs_state *st);
+void bs_endprocess(bs_state *st);  /* with the state */
+extern const char bs_enginename[]; /* "epoll" ... */
 
 /* ---- timer.c ---- */
 
@@ -869,7 +899,7 @@ void bs_openscope(lua_State *L);
 
 /* As bs_runintask, with another scheduler. */
 int bs_runwaiter(lua_State *L, bs_op *op);
-void bs_wake(lua_State *L, const bs_state *st,
+void bs_wake(lua_State *L, bs_state *st,
              int arg); /* the descriptor of the object there is about to be closed or given up */
 void bs_openwaiter(lua_State *L);
 
@@ -877,8 +907,13 @@ void bs_openwaiter(lua_State *L);
 
 void bs_openselect(lua_State *L);
 void bs_openpoller(lua_State *L);
-int bs_markpoller(lua_State *L, int arg); /* a poller? It is waited for by another scheduler */
-void bs_leavepollers(bs_socket *s);       /* before its descriptor is closed or given up */
+bs_poller *bs_testpoller(lua_State *L, int arg); /* NULL if it is none */
+void bs_markpoller(bs_poller *p);                /* it is waited for by another scheduler */
+int bs_pollerfd(const bs_poller *p);             /* -1: closed, or it has none */
+int bs_pollerholds(bs_poller *p); /* do bytes wait in a socket in it, or in a poller in it ...? */
+/* Asks the others' objects in it that may hold bytes, and so on. May run anything. */
+int bs_askpoller(lua_State *L, int idx);
+void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
 /* Calls for the descriptor of each poller that is readable when `s` is: it is in them, or in one inside them, to be
 ** read. May call for one twice. `call` may not run Lua. */
 void bs_wakepollers(const bs_socket *s, void (*call)(void *ud, int fd), void *ud);

@@ -44,6 +44,7 @@ static int state_gc (lua_State *L) {
   }
   bs_dropblock(st);
   bs_closeloop(L, st);
+  bs_endprocess(st);
   st->alloc = refuse;
   bs_closepool(st);
   return 0;

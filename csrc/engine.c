@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,53 @@
 #elif __has_include(<sys/event.h>)
 #include <sys/event.h>
 #endif
+#endif
+
+/* ==== platform: a page that a child process finds empty, since to ask for one's number takes a system call ==== */
+
+#if defined(MADV_WIPEONFORK)
+
+static void openpage (bs_state *st) {
+  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  st->nopage = page == MAP_FAILED;
+  if (!st->nopage && madvise(page, 1, MADV_WIPEONFORK) != 0) {
+    (void)munmap(page, 1);
+    st->nopage = 1;
+  }
+  if (!st->nopage)
+    st->page = (volatile char *)page;
+}
+
+unsigned bs_process (bs_state *st) {
+  if (st->page == NULL && !st->nopage)
+    openpage(st);
+  if (st->page == NULL)
+    return (unsigned)getpid();
+  if (*st->page == 0) {
+    *st->page = 1;
+    st->process++;
+  }
+  return st->process;
+}
+
+void bs_endprocess (bs_state *st) {
+  if (st->page != NULL)
+    (void)munmap((void *)(uintptr_t)st->page, 1);
+  st->page = NULL;
+  st->nopage = 1;
+}
+
+#else
+
+unsigned bs_process (bs_state *st) {
+  (void)st;
+  return (unsigned)getpid();
+}
+
+void bs_endprocess (bs_state *st) {
+  (void)st;
+}
+
 #endif
 
 struct bs_watch {
@@ -55,6 +103,7 @@ struct bs_watch {
 **              what had been added was closed behind our back
 **   modify     the place is taken
 **   withdraw   the place is taken, and will be left whatever the answer
+**   collect    is bs_enginewait
 */
 
 #if defined(EPOLL_CLOEXEC)
@@ -85,6 +134,8 @@ static int control (bs_engine *e, int call, int i, int fd, int asked, uint64_t s
     event.events |= EPOLLOUT;
   if (asked & BS_URGENT)
     event.events |= EPOLLPRI;
+  if (asked & BS_HANGUP)
+    event.events |= EPOLLRDHUP;
   if (asked & BS_EDGE)
     event.events |= EPOLLET;
   if (asked & BS_ONCE)
@@ -163,7 +214,7 @@ static int whatof (uint32_t events) {
   return what;
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+static int collect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
   struct epoll_event events[EVENTS];
   int n = await(e, events, patience), strange = 0;
   if (n < 0)
@@ -226,37 +277,51 @@ static void clear (bs_engine *e, int i) {
   e->watches[i].stamp = ++e->stamp;
 }
 
-static int control (bs_engine *e, int i, int fd, int event, int flags) {
+/* The filters that this takes, as BS_READ and BS_WRITE. A hang-up is told by that for reading. */
+static int filtersof (int asked) {
+  return (asked & BS_READ || asked & BS_HANGUP ? BS_READ : 0) | (asked & BS_WRITE);
+}
+
+/* Does the filter for reading tell of the end alone? It waits for more bytes than there can be. */
+static int endsonly (int asked) {
+  return (asked & BS_HANGUP) && !(asked & BS_READ);
+}
+
+static int control (bs_engine *e, int i, int fd, int event, int flags, int lowat) {
   struct kevent k;
-  EV_SET(&k, (uintptr_t)fd, event == BS_READ ? EVFILT_READ : EVFILT_WRITE, (unsigned short)flags, 0,
-         0, (void *)(intptr_t)i);
+  EV_SET(&k, (uintptr_t)fd, event == BS_READ ? EVFILT_READ : EVFILT_WRITE, (unsigned short)flags,
+         lowat > 0 ? NOTE_LOWAT : 0, lowat, (void *)(intptr_t)i);
   return kevent(e->fd, &k, 1, NULL, 0, NULL) == 0 ? 0 : errno;
 }
 
 /* Two filters, one change each: all of it is done or nothing. */
 static int change (bs_engine *e, int i, int fd, int old, int asked) {
   int flags = EV_ADD | (asked & BS_EDGE ? EV_CLEAR : 0) | (asked & BS_ONCE ? EV_ONESHOT : 0);
-  int done = 0;
+  int done = 0, wanted = filtersof(asked), had = filtersof(old);
   for (int event = BS_READ; event <= BS_WRITE; event <<= 1) {
-    if (!(asked & event) || (old & event))
+    int lowat = event == BS_READ && endsonly(asked) ? INT_MAX : 0;
+    int same = (had & event) && (event == BS_WRITE || endsonly(old) == endsonly(asked));
+    if (!(wanted & event) || same)
       continue;
-    int err = control(e, i, fd, event, flags);
+    int err = control(e, i, fd, event, flags, lowat);
     if (err != 0) {
       if (done != 0)
-        (void)control(e, i, fd, done, EV_DELETE);
+        (void)control(e, i, fd, done, EV_DELETE, 0);
       return err;
     }
     done = event;
   }
   for (int event = BS_READ; event <= BS_WRITE; event <<= 1)
-    if ((old & event) && !(asked & event))
-      (void)control(e, i, fd, event, EV_DELETE);
+    if ((had & event) && !(wanted & event))
+      (void)control(e, i, fd, event, EV_DELETE, 0);
   return 0;
 }
 
 /* What was closed has left the queue, and cannot be enabled. */
 static int enable (bs_engine *e, int i, int fd) {
-  return control(e, i, fd, e->watches[i].asked & BS_READ ? BS_READ : BS_WRITE, EV_ENABLE);
+  int asked = e->watches[i].asked;
+  int event = filtersof(asked) & BS_READ ? BS_READ : BS_WRITE;
+  return control(e, i, fd, event, EV_ENABLE, event == BS_READ && endsonly(asked) ? INT_MAX : 0);
 }
 
 static int add (bs_engine *e, int i, int fd, int asked) {
@@ -272,7 +337,7 @@ static int add (bs_engine *e, int i, int fd, int asked) {
 }
 
 static int modify (bs_engine *e, int i, int fd, int asked) {
-  int old = e->watches[i].asked & (BS_READ | BS_WRITE); /* none: disarmed, by BS_ONCE */
+  int old = e->watches[i].asked & (BS_READ | BS_WRITE | BS_HANGUP); /* none: disarmed, by BS_ONCE */
   int err = old != 0 ? enable(e, i, fd) : 0;
   return err != 0 ? err : change(e, i, fd, old, asked);
 }
@@ -280,14 +345,14 @@ static int modify (bs_engine *e, int i, int fd, int asked) {
 static int withdraw (bs_engine *e, int i, int fd) {
   int err = 0;
   for (int event = BS_READ; event <= BS_WRITE; event <<= 1)
-    if (e->watches[i].asked & event) {
-      int failure = control(e, i, fd, event, EV_DELETE);
+    if (filtersof(e->watches[i].asked) & event) {
+      int failure = control(e, i, fd, event, EV_DELETE, 0);
       err = err != 0 ? err : failure;
     }
   return err;
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+static int collect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
   (void)soon;
   struct kevent events[EVENTS];
   struct timespec ts;
@@ -302,13 +367,13 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, v
       break;
     bs_watch *w = &e->watches[i];
     /* what is closed leaves the queue: only `told` can make an event an old one */
-    if ((int32_t)((uint32_t)w->stamp - before) > 0 || !(w->asked & event))
+    if ((int32_t)((uint32_t)w->stamp - before) > 0 || !(filtersof(w->asked) & event))
       continue;
     if (w->asked & BS_ONCE) { /* this filter is gone by itself, the other is not */
-      int other = w->asked & (BS_READ | BS_WRITE) & ~event;
+      int other = filtersof(w->asked) & ~event;
       if (other != 0)
-        (void)control(e, i, w->fd, other, EV_DELETE);
-      w->asked = w->asked & ~(BS_READ | BS_WRITE);
+        (void)control(e, i, w->fd, other, EV_DELETE, 0);
+      w->asked = w->asked & ~(BS_READ | BS_WRITE | BS_HANGUP);
     }
     told(ud, i, events[k].flags & (EV_EOF | EV_ERROR) ? event | BS_HANGUP : event);
   }
@@ -324,7 +389,7 @@ int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, v
 #define LEVELONLY /* knows no edges */
 #define fdsof(e) ((struct pollfd *)extraof(e))
 
-#if !defined(POLLRDHUP)
+#if !defined(POLLRDHUP) /* then BS_HANGUP is told when both directions have ended */
 #define POLLRDHUP 0
 #endif
 
@@ -338,7 +403,7 @@ static void ask (bs_engine *e, int i, int fd, int want) {
   struct pollfd *f = &fdsof(e)[i];
   f->fd = want != 0 ? fd : -1;
   f->events = (short)((want & BS_READ ? POLLIN | POLLRDHUP : 0) | (want & BS_WRITE ? POLLOUT : 0) |
-                      (want & BS_URGENT ? POLLPRI : 0));
+                      (want & BS_URGENT ? POLLPRI : 0) | (want & BS_HANGUP ? POLLRDHUP : 0));
 }
 
 static void clear (bs_engine *e, int i) {
@@ -405,7 +470,7 @@ static int await (struct pollfd *fds, int size, bs_time patience) {
 #endif
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+static int collect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
   (void)soon;
   int size = e->size;
   while (size > 0 && fdsof(e)[size - 1].fd < 0) /* EINVAL for more than there may be descriptors */
@@ -449,7 +514,7 @@ int bs_engineopen (bs_engine *e, bs_state *st) {
   memset(e, 0, sizeof(*e));
   e->st = st;
   e->fd = -1;
-  e->pid = getpid();
+  e->process = bs_process(st);
   return create(e);
 }
 
@@ -468,7 +533,7 @@ void bs_engineclose (bs_engine *e) {
 }
 
 int bs_engineforked (const bs_engine *e) {
-  return e->pid != getpid();
+  return e->process != bs_process(e->st);
 }
 
 /* Sees to it that there is a place i. */
@@ -496,6 +561,8 @@ static BS_ASIDE int reach (bs_engine *e, int i) {
 }
 
 int bs_engineadd (bs_engine *e, int i, int fd, int asked) {
+  if (bs_engineforked(e))
+    return EBADF;
   if (i >= e->size && !reach(e, i))
     return BS_ENOMEM;
   int err = add(e, i, fd, asked);
@@ -512,7 +579,7 @@ static void forget (bs_engine *e, int i) {
 }
 
 int bs_enginemodify (bs_engine *e, int i, int fd, int asked) {
-  int err = modify(e, i, fd, asked);
+  int err = bs_engineforked(e) ? EBADF : modify(e, i, fd, asked);
   if (err == 0)
     e->watches[i].asked = asked;
   else if (err == ENOENT || err == EBADF)
@@ -521,7 +588,11 @@ int bs_enginemodify (bs_engine *e, int i, int fd, int asked) {
 }
 
 int bs_engineremove (bs_engine *e, int i, int fd) {
-  int err = withdraw(e, i, fd);
+  int err = bs_engineforked(e) ? EBADF : withdraw(e, i, fd);
   forget(e, i);
   return err;
+}
+
+int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+  return bs_engineforked(e) ? EBADF : collect(e, patience, told, soon, ud);
 }

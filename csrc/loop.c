@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bsdsocket.h"
 #include "loop.h"
@@ -31,38 +30,9 @@ typedef struct place {
   unsigned char pauses; /* the writer has a rest: the kernel's word is not wanted */
 } place;
 
-/* ==== platform: a page that a child process finds empty, since to ask for one's number takes a system call ==== */
-
-#if defined(MADV_WIPEONFORK)
-
-static void openmark (bs_loop *loop) {
-  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED)
-    return;
-  if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
-    (void)munmap(page, 1);
-    return;
-  }
-  loop->mark = (volatile char *)page;
-  *loop->mark = 1;
-}
-
-static void closemark (bs_loop *loop) {
-  if (loop->mark != NULL)
-    (void)munmap((void *)(uintptr_t)loop->mark, 1);
-  loop->mark = NULL;
-}
-
-#else
-
-#define openmark(loop) ((void)(loop))
-#define closemark(loop) ((void)(loop))
-
-#endif
-
 /* Is this the child of the process whose loop it is? What the kernel knows of it is the parent's. */
 static int forked (const bs_loop *loop) {
-  return loop->mark != NULL ? *loop->mark == 0 : bs_engineforked(&loop->engine);
+  return bs_engineforked(&loop->engine);
 }
 
 /* ==== places ==== */
@@ -657,6 +627,7 @@ static int loop_now (lua_State *L) {
 
 typedef struct wait_op {
   bs_op op;
+  bs_source from;
   int want, ready;
 } wait_op;
 
@@ -675,7 +646,7 @@ static int wait_step (bs_op *o, bs_time patience) {
     o->error = errno;
     return BS_DONE;
   }
-  if (o->sock != NULL && (w->want & BS_READ) && bs_pending(o->sock))
+  if ((w->want & BS_READ) && bs_holds(&w->from))
     w->ready |= BS_READ;
   return w->ready != 0 ? BS_DONE : w->want;
 }
@@ -703,7 +674,8 @@ static int loop_wait (lua_State *L) {
   luaL_argcheck(L, w.want != 0, 2, "events must be 'r', 'w' or 'rw'");
   bs_initop(&w.op, &wait_kind, (bs_state *)lua_touserdata(L, BS_UP_STATE), s);
   w.op.timeout = bs_checktimeout(L, 3);
-  w.op.fd = fd;
+  bs_asksource(L, 1, w.want & BS_READ, &w.from);
+  w.op.fd = w.from.held ? bs_checkfd(L, 1, &s) : fd;
   return bs_run(L, &w.op);
 }
 
@@ -771,7 +743,6 @@ static int loop_turn (lua_State *L) {
 static void shut (bs_loop *loop) {
   bs_state *st = loop->st;
   bs_engineclose(&loop->engine);
-  closemark(loop);
   bs_freetimers(&loop->timers);
   if (loop->places != NULL)
     st->alloc(st->allocdata, loop->places, (size_t)loop->size * sizeof(place), 0);
@@ -825,7 +796,6 @@ static int loop_run (lua_State *L) {
     err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0)
     return bs_raise(L, "run", err);
-  openmark(loop);
   loop->running = 1; /* from here to the end nothing may raise */
   loop->st->aside++;
   loop->first = NULL;

@@ -102,7 +102,6 @@ struct bs_loop {
   unsigned spawned; /* so many have begun */
   int waiting;      /* for descriptors */
   int budget;
-  volatile char *mark; /* not 0 there: this is the process whose loop it is; NULL: ask the engine */
 };
 
 /* ---- lists ---- */

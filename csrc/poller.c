@@ -13,6 +13,9 @@
 ** other pollers (its `outer`). That happens with no Lua state at hand, so such a place is *dead* until
 ** the poller's next method clears its two fields. Poller and sockets may be finalized in any order: each unties itself
 ** from the other.
+**
+** What may hold bytes of which its descriptor does not tell (held.c) has to be asked before each wait: such places
+** are a circle, so that those asked may change it in any way meanwhile.
 */
 #include "prefix.h"
 
@@ -31,8 +34,11 @@ struct bs_reg {
   int fd;
   int chain;           /* the next place with the same hash */
   int before, after;   /* in the list of ready ones; `after` in those of free and dead ones */
-  unsigned char asked; /* BS_READ | BS_WRITE; 0: the place is not taken */
+  int later, sooner;   /* in the circle of those to ask, if `asks` */
+  unsigned char asked; /* BS_READ | BS_WRITE | BS_HANGUP; 0: the place is not taken */
   unsigned char ready; /* 0: not on the list of ready ones */
+  unsigned char asks;
+  unsigned char held; /* it had bytes when it was asked */
 };
 
 struct bs_poller {
@@ -46,8 +52,10 @@ struct bs_poller {
   int count;  /* places taken */
   int free, dead;
   int first, last; /* the ready ones */
+  int circle;      /* whom to ask next */
+  int asking;      /* so many are to be asked */
   bs_reg *outer;   /* its places in other pollers */
-  unsigned walk;   /* the last walk that came by (eachplace), */
+  uint64_t walk;   /* the last walk that came by (eachplace), */
   bs_poller *then; /* and where that goes on */
 };
 
@@ -98,6 +106,29 @@ static void unready (bs_poller *p, int i) {
   r->ready = 0;
 }
 
+/* Who joins the circle is asked last. */
+static void join (bs_poller *p, int i, int held) {
+  bs_reg *regs = p->regs;
+  if (p->asking++ == 0)
+    p->circle = regs[i].later = regs[i].sooner = i;
+  regs[i].later = p->circle;
+  regs[i].sooner = regs[p->circle].sooner;
+  regs[regs[i].sooner].later = regs[p->circle].sooner = i;
+  regs[i].asks = 1;
+  regs[i].held = (unsigned char)held;
+}
+
+static void leave (bs_poller *p, int i) {
+  bs_reg *r = &p->regs[i];
+  if (!r->asks)
+    return;
+  p->regs[r->sooner].later = r->later;
+  p->regs[r->later].sooner = r->sooner;
+  p->asking--;
+  p->circle = p->asking == 0 ? NONE : p->circle == i ? r->later : p->circle;
+  r->asks = r->held = 0;
+}
+
 /* Where the list of places begins that what is in this one has; NULL: it has no list. */
 static bs_reg **listof (const bs_reg *r) {
   return r->sock != NULL ? &r->sock->regs : r->inner != NULL ? &r->inner->outer : NULL;
@@ -112,12 +143,12 @@ static bs_reg **linkto (const bs_reg *r) {
 }
 
 /* Takes a place that is on no list. */
-static void settle (bs_poller *p, int i, int fd, bs_socket *s, bs_poller *inner, int asked) {
+static void settle (bs_poller *p, int i, int fd, const bs_source *from, int asked) {
   bs_reg *r = &p->regs[i];
   int *head = headof(p, fd);
   r->fd = fd;
-  r->sock = s;
-  r->inner = inner;
+  r->sock = from->sock;
+  r->inner = from->poller;
   r->asked = (unsigned char)asked;
   r->chain = *head;
   *head = i;
@@ -134,6 +165,7 @@ static void vacate (bs_poller *p, int i) {
   bs_reg *r = &p->regs[i];
   int *link = headof(p, r->fd);
   unready(p, i);
+  leave(p, i);
   while (*link != i)
     link = &p->regs[*link].chain;
   *link = r->chain;
@@ -155,22 +187,41 @@ static void abandon (bs_poller *p, int i) {
 
 /* ---- the object ---- */
 
-static const char *const eventnames[] = {"", "r", "w", "rw"}; /* by BS_READ | BS_WRITE */
+static const char *const eventnames[] = {"", "r", "w", "rw", "h", "rh", "wh", "rwh"};
+
+static const char *nameof (int events) {
+  return eventnames[(events & (BS_READ | BS_WRITE)) | (events & BS_HANGUP ? 4 : 0)];
+}
+
+bs_poller *bs_testpoller (lua_State *L, int arg) {
+  return (bs_poller *)bs_testobject(L, arg, BS_UP_POLLER);
+}
 
 static bs_poller *checkpoller (lua_State *L, int arg) {
-  void *p = bs_testobject(L, arg, BS_UP_POLLER);
+  bs_poller *p = bs_testpoller(L, arg);
   if (p == NULL)
     luaL_typeerror(L, arg, "poller");
-  return (bs_poller *)p;
+  return p;
+}
+
+/* Closed, or of the process that this one was forked from: there is a failure to return. */
+static int refuses (const bs_poller *p) {
+  return !p->open || bs_engineforked(&p->engine);
+}
+
+static int refusal (lua_State *L, const bs_poller *p, const char *call) {
+  if (!p->open)
+    return bs_fail(L, call, EBADF);
+  return bs_failtext(L, call, "(the poller is from before a fork)", EBADF);
 }
 
 static int checkevents (lua_State *L, int arg) {
   size_t len;
   const char *events = luaL_checklstring(L, arg, &len);
-  for (int e = BS_READ; e <= (BS_READ | BS_WRITE); e++)
+  for (int e = 1; e < 8; e++)
     if (len == strlen(eventnames[e]) && memcmp(events, eventnames[e], len) == 0)
-      return e;
-  return luaL_argerror(L, arg, "events must be 'r', 'w' or 'rw'");
+      return (e & (BS_READ | BS_WRITE)) | (e & 4 ? BS_HANGUP : 0);
+  return luaL_argerror(L, arg, "events must be 'r', 'w', 'rw', 'h', 'rh', 'wh' or 'rwh'");
 }
 
 /* Sets a field to the value at the index. Cannot run out of memory: the table is as large as it has
@@ -259,7 +310,7 @@ static int poller_poller (lua_State *L) {
   bs_poller *p = (bs_poller *)lua_newuserdatauv(L, sizeof(bs_poller), 2);
   memset(p, 0, sizeof(*p));
   p->st = (bs_state *)lua_touserdata(L, BS_UP_STATE);
-  p->free = p->dead = p->first = p->last = NONE;
+  p->free = p->dead = p->first = p->last = p->circle = NONE;
   lua_pushvalue(L, BS_UP_POLLER);
   lua_setmetatable(L, -2);
   int err = bs_engineopen(&p->engine, p->st);
@@ -296,7 +347,7 @@ static void shut (lua_State *L, bs_poller *p) {
     if (p->regs[i].asked != 0)
       vacate(p, i);
   p->open = p->size = 0;
-  p->free = p->dead = NONE;
+  p->free = p->dead = p->circle = NONE;
   p->regs = NULL;
   p->heads = NULL;
   bs_engineclose(&p->engine);
@@ -338,21 +389,119 @@ static int poller_tostring (lua_State *L) {
   return 1;
 }
 
+/* ---- what is readable though its descriptor does not say so ---- */
+
+/* A walk comes by each place that is readable with what is in it, and so by those of the pollers that these are in; by
+** each poller once, however they are in each other. Nothing that it calls may change a poller. */
+typedef struct walk {
+  void (*call)(void *ud, bs_reg *r);
+  void *ud;
+  bs_poller *first, **last; /* to be come by */
+  uint64_t number;
+} walk;
+
+static void beginwalk (walk *w, bs_state *st, void (*call)(void *ud, bs_reg *r), void *ud) {
+  w->call = call;
+  w->ud = ud;
+  w->first = NULL;
+  w->last = &w->first;
+  w->number = ++st->walks;
+}
+
+static void come (walk *w, bs_reg *r) {
+  bs_poller *p = r->poller;
+  if (!(r->asked & BS_READ))
+    return;
+  w->call(w->ud, r);
+  if (p->walk == w->number)
+    return;
+  p->walk = w->number;
+  p->then = NULL;
+  *w->last = p;
+  w->last = &p->then;
+}
+
+static void comebyall (walk *w, bs_reg *list) {
+  for (bs_reg *r = list; r != NULL; r = r->next)
+    come(w, r);
+}
+
+static void endwalk (walk *w) {
+  for (const bs_poller *p = w->first; p != NULL; p = p->then)
+    comebyall(w, p->outer);
+}
+
+static void comebysocket (void *ud, bs_socket *s) {
+  comebyall((walk *)ud, s->regs);
+}
+
+/* From all sockets with bytes that wait in the library. */
+static void walkpending (bs_state *st, void (*call)(void *ud, bs_reg *r), void *ud) {
+  walk w;
+  beginwalk(&w, st, call, ud);
+  bs_eachpending(st, comebysocket, &w);
+  endwalk(&w);
+}
+
+static void markplace (void *ud, bs_reg *r) {
+  bs_poller *p = (bs_poller *)ud;
+  if (r->poller == p)
+    markready(p, (int)(r - p->regs), BS_READ);
+}
+
+typedef struct seeker {
+  const bs_poller *p;
+  int found;
+} seeker;
+
+static void seek (void *ud, bs_reg *r) {
+  seeker *k = (seeker *)ud;
+  k->found |= r->poller == k->p;
+}
+
+int bs_pollerholds (bs_poller *p) {
+  seeker k = {p, 0};
+  walkpending(p->st, seek, &k);
+  return k.found;
+}
+
+typedef struct waker {
+  void (*call)(void *ud, int fd);
+  void *ud;
+} waker;
+
+static void wakeplace (void *ud, bs_reg *r) {
+  const waker *w = (const waker *)ud;
+  if (r->poller->engine.fd >= 0)
+    w->call(w->ud, r->poller->engine.fd);
+}
+
+void bs_wakepollers (const bs_socket *s, void (*call)(void *ud, int fd), void *ud) {
+  walk w;
+  waker wakes = {call, ud};
+  if (s->regs == NULL)
+    return;
+  beginwalk(&w, s->st, wakeplace, &wakes);
+  comebyall(&w, s->regs);
+  endwalk(&w);
+}
+
 /* ---- who is in it ---- */
 
 /* p:add(sock, events [, data]) */
 static int poller_add (lua_State *L) {
   bs_poller *p = checkpoller(L, 1);
-  int asked = checkevents(L, 3);
-  bs_socket *s;
-  int fd;
+  int asked = checkevents(L, 3), fd, asks;
+  bs_source from;
   lua_settop(L, 4);
-  do { /* both may run anybody's functions, so neither can trust that the other's answer stands */
+  do { /* each may run anybody's functions, so none can trust that another's answer stands */
     reserve(L, p);
-    fd = bs_checkfd(L, 2, &s);
+    bs_asksource(L, 2, asked & BS_READ, &from);
+    asks = from.poller != NULL || (from.sock == NULL && bs_mayhold(L, 2));
+    fd = bs_checkfd(L, 2, &from.sock);
   } while (p->open && p->free == NONE);
-  if (!p->open)
-    return bs_fail(L, "add", EBADF);
+  if (refuses(p))
+    return refusal(L, p, "add");
   int known = find(p, fd), i = known != NONE ? known : p->free;
   int err = bs_engineadd(&p->engine, i, fd, asked);
   if (err != 0)
@@ -361,7 +510,9 @@ static int poller_add (lua_State *L) {
     vacate(p, i); /* had been closed behind our back */
   else
     p->free = p->regs[i].after;
-  settle(p, i, fd, s, (bs_poller *)bs_testobject(L, 2, BS_UP_POLLER), asked);
+  settle(p, i, fd, &from, asked);
+  if (asks)
+    join(p, i, from.held);
   setfield(L, WHAT(i), lua_isnil(L, 4) ? 2 : 4);
   setfield(L, OBJECT(i), 2);
   lua_settop(L, 1);
@@ -386,12 +537,13 @@ static int forgotten (lua_State *L, bs_poller *p, int i, const char *call, int e
 static int poller_modify (lua_State *L) {
   bs_poller *p = checkpoller(L, 1);
   int asked = checkevents(L, 3);
-  bs_socket *s;
-  int fd = bs_checkfd(L, 2, &s);
+  bs_source from;
   lua_settop(L, 4);
+  bs_asksource(L, 2, asked & BS_READ, &from);
+  int fd = bs_checkfd(L, 2, &from.sock);
   freedead(L, p);
-  if (!p->open)
-    return bs_fail(L, "modify", EBADF);
+  if (refuses(p))
+    return refusal(L, p, "modify");
   int i = find(p, fd);
   if (i == NONE)
     return bs_fail(L, "modify", absence(fd));
@@ -406,6 +558,8 @@ static int poller_modify (lua_State *L) {
     r->ready = (unsigned char)(r->ready & asked);
   if (!lua_isnil(L, 4))
     setfield(L, WHAT(i), 4);
+  if (r->asks)
+    r->held = from.held;
   lua_settop(L, 1);
   return 1;
 }
@@ -416,8 +570,8 @@ static int poller_remove (lua_State *L) {
   bs_socket *s;
   int fd = bs_checkfd(L, 2, &s);
   freedead(L, p);
-  if (!p->open)
-    return bs_fail(L, "remove", EBADF);
+  if (refuses(p))
+    return refusal(L, p, "remove");
   int i = find(p, fd);
   if (i == NONE)
     return bs_fail(L, "remove", absence(fd));
@@ -430,12 +584,55 @@ static int poller_remove (lua_State *L) {
   return 1;
 }
 
-int bs_markpoller (lua_State *L, int arg) {
-  bs_poller *p = (bs_poller *)bs_testobject(L, arg, BS_UP_POLLER);
-  if (p == NULL)
+/* ---- asking others' objects ---- */
+
+#define DEEPEST 16 /* pollers in each other: no kernel takes so many */
+
+static int askall(lua_State *L, int idx, uint64_t number, int depth);
+
+/* Asks the object in place i of the poller at idx. It may do anything with the poller. */
+static int askplace (lua_State *L, int idx, int i, uint64_t number, int depth) {
+  bs_poller *p = (bs_poller *)lua_touserdata(L, idx);
+  lua_getiuservalue(L, idx, TABLE);
+  lua_rawgeti(L, -1, OBJECT(i));
+  lua_replace(L, -2);
+  int top = lua_gettop(L);
+  int held = p->regs[i].inner != NULL ? askall(L, top, number, depth + 1) : bs_askheld(L, top);
+  if (i < p->size &&
+      p->regs[i].asks) /* if it is another now, that one is asked before it matters */
+    p->regs[i].held = (unsigned char)held;
+  lua_settop(L, top - 1);
+  return held;
+}
+
+/* Asks those that are to be asked in the poller at idx, and in those inside it: has one of them bytes? */
+static int askall (lua_State *L, int idx, uint64_t number, int depth) {
+  bs_poller *p = (bs_poller *)lua_touserdata(L, idx);
+  int held = 0, n = p->asking;
+  if (depth > DEEPEST || (depth > 0 && p->walk == number))
     return 0;
+  p->walk = number;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  for (; n > 0 && p->asking > 0; n--) {
+    int i = p->circle;
+    p->circle = p->regs[i].later;
+    if (p->regs[i].asked & BS_READ)
+      held |= askplace(L, idx, i, depth > 0 ? number : ++p->st->walks, depth);
+  }
+  return held;
+}
+
+int bs_askpoller (lua_State *L, int idx) {
+  bs_poller *p = (bs_poller *)lua_touserdata(L, idx);
+  return p->asking > 0 ? askall(L, lua_absindex(L, idx), 0, 0) : 0;
+}
+
+void bs_markpoller (bs_poller *p) {
   p->waited = 1;
-  return 1;
+}
+
+int bs_pollerfd (const bs_poller *p) {
+  return p->engine.fd;
 }
 
 /* ---- waiting ---- */
@@ -444,67 +641,6 @@ typedef struct wait_op {
   bs_op op;
   bs_poller *p;
 } wait_op;
-
-/* Pollers that a walk has yet to come by. */
-typedef struct walk {
-  bs_poller *first, **last;
-  unsigned number;
-} walk;
-
-static void come (walk *w, bs_poller *p) {
-  if (p->walk == w->number)
-    return;
-  p->walk = w->number;
-  p->then = NULL;
-  *w->last = p;
-  w->last = &p->then;
-}
-
-/* What is in these places is readable: calls for each of them that asks for that, and for each of the pollers' own that
-** are so. Each poller is passed once, however they are in each other. Nothing called here may change a poller. */
-static void eachplace (bs_state *st, bs_reg *list, void (*call)(void *ud, bs_reg *r), void *ud) {
-  walk w = {NULL, &w.first, ++st->walks};
-  const bs_poller *p = NULL;
-  do {
-    for (bs_reg *r = list; r != NULL; r = r->next) {
-      if (r->asked & BS_READ) {
-        call(ud, r);
-        come(&w, r->poller);
-      }
-    }
-    p = p == NULL ? w.first : p->then;
-    list = p != NULL ? p->outer : NULL;
-  } while (p != NULL);
-}
-
-static void markplace (void *ud, bs_reg *r) {
-  bs_poller *p = (bs_poller *)ud;
-  if (r->poller == p)
-    markready(p, (int)(r - p->regs), BS_READ);
-}
-
-/* A socket with bytes that wait in the library is readable, and so is a poller that it is in. */
-static void markpending (void *ud, bs_socket *s) {
-  if (s->regs != NULL)
-    eachplace(s->st, s->regs, markplace, ud);
-}
-
-typedef struct waker {
-  void (*call)(void *ud, int fd);
-  void *ud;
-} waker;
-
-static void wakeplace (void *ud, bs_reg *r) {
-  const waker *w = (const waker *)ud;
-  if (r->poller->engine.fd >= 0)
-    w->call(w->ud, r->poller->engine.fd);
-}
-
-void bs_wakepollers (const bs_socket *s, void (*call)(void *ud, int fd), void *ud) {
-  waker w = {call, ud};
-  if (s->regs != NULL)
-    eachplace(s->st, s->regs, wakeplace, &w);
-}
 
 static void told (void *ud, int i, int what) {
   if (what == BS_LOST)
@@ -515,13 +651,16 @@ static void told (void *ud, int i, int what) {
 
 static int wait_step (bs_op *op, bs_time patience) {
   bs_poller *p = ((wait_op *)op)->p;
-  if (!p->open) { /* perhaps since the last step */
+  if (refuses(p)) { /* perhaps since the last step */
     op->error = EBADF;
     return BS_DONE;
   }
   while (p->first != NONE) /* an earlier wait's: whoever is still ready will be found again */
     unready(p, p->first);
-  bs_eachpending(op->st, markpending, p);
+  walkpending(op->st, markplace, p);
+  for (int n = p->asking, i = p->circle; n > 0; n--, i = p->regs[i].later)
+    if (p->regs[i].held)
+      markready(p, i, BS_READ);
   op->error = bs_enginewait(&p->engine, p->first == NONE ? patience : BS_NEVER, told, NULL, p);
   if (op->error == EINTR)
     op->error = 0;
@@ -530,6 +669,9 @@ static int wait_step (bs_op *op, bs_time patience) {
 
 /* The iterator needs no closure for each loop: one serves all. */
 static int wait_finish (lua_State *L, bs_op *op) {
+  const bs_poller *p = ((wait_op *)op)->p;
+  if (op->error == EBADF && refuses(p))
+    return refusal(L, p, "wait");
   if (op->error != 0 && op->error != EAGAIN && op->error != BS_ETIMEOUT)
     return bs_failop(L, op, NULL);
   lua_getfield(L, BS_UP_POLLER, "next");
@@ -545,8 +687,9 @@ static int poller_wait (lua_State *L) {
   o.p = checkpoller(L, 1);
   bs_initop(&o.op, &wait_kind, o.p->st, NULL);
   o.op.timeout = bs_checktimeout(L, 2);
-  o.op.fd = o.p->engine.fd;
   freedead(L, o.p);
+  (void)bs_askpoller(L, 1);
+  o.op.fd = o.p->engine.fd;
   return bs_run(L, &o.op);
 }
 
@@ -561,7 +704,7 @@ static int poller_next (lua_State *L) {
   unready(p, i);
   lua_getiuservalue(L, 1, TABLE);
   lua_rawgeti(L, -1, WHAT(i));
-  lua_pushstring(L, eventnames[ready]);
+  lua_pushstring(L, nameof(ready));
   return 2;
 }
 

@@ -14,9 +14,10 @@
 
 /* One for each entry of the two lists, the readers first. */
 typedef struct entry {
-  bs_socket *sock; /* NULL: no socket of ours */
-  int place;       /* of its descriptor in `fds` */
-  short want;      /* POLLIN or POLLOUT */
+  bs_source from;
+  int place;           /* of its descriptor in `fds` */
+  short want;          /* POLLIN or POLLOUT */
+  unsigned char holds; /* bytes of which the descriptor does not tell */
 } entry;
 
 /* The arrays live in a userdata on the stack, and the objects in a table beside it: whatever happens
@@ -30,6 +31,7 @@ typedef struct select_op {
   int nreaders;
   int n;            /* entries */
   int nfds;         /* descriptors */
+  int closed;       /* with EBADF: this entry; -1: not known */
   bs_engine engine; /* of op.fd */
 } select_op;
 
@@ -58,18 +60,36 @@ static int placeof (select_op *o, int fd) {
   return o->index[h] - 1;
 }
 
+/* Is the entry closed, perhaps since the last step? */
+static int isclosed (const select_op *o, const entry *e) {
+  int fd = o->fds[e->place].fd;
+  return fd < 0 || (e->from.sock != NULL && e->from.sock->fd != fd) ||
+         (e->from.poller != NULL && bs_pollerfd(e->from.poller) != fd);
+}
+
+static int closed (select_op *o, int i) {
+  o->closed = i;
+  o->op.error = EBADF;
+  return BS_DONE;
+}
+
+/* For what poll found closed: the first entry that is. */
+static int invalid (select_op *o) {
+  for (int i = 0; i < o->n; i++)
+    if (o->fds[o->entries[i].place].revents & POLLNVAL)
+      return closed(o, i);
+  return BS_DONE;
+}
+
 static int select_step (bs_op *op, bs_time patience) {
   select_op *o = (select_op *)op;
-  int held = 0; /* bytes that wait in the library, and not in the kernel */
+  int held = 0, invalids = 0;
   for (int i = 0; i < o->n; i++) {
-    const entry *e = &o->entries[i];
-    int fd = o->fds[e->place].fd;
-    if (fd < 0 || (e->sock != NULL && e->sock->fd != fd)) {
-      op->error = EBADF; /* closed, perhaps since the last step */
-      return BS_DONE;
-    }
-    if (i < o->nreaders && e->sock != NULL && bs_pending(e->sock))
-      held = 1;
+    entry *e = &o->entries[i];
+    if (isclosed(o, e))
+      return closed(o, i);
+    e->holds = i < o->nreaders && bs_holds(&e->from);
+    held |= e->holds;
   }
   int n = poll(o->fds, (nfds_t)o->nfds, bs_millis(held ? BS_NEVER : patience));
   if (n < 0) {
@@ -83,13 +103,12 @@ static int select_step (bs_op *op, bs_time patience) {
     return BS_AGAIN;
   op->error = 0;
   for (int i = 0; i < o->nfds; i++)
-    if (o->fds[i].revents & POLLNVAL)
-      op->error = EBADF;
-  for (int i = 0; held && i < o->nreaders; i++) {
-    const entry *e = &o->entries[i];
-    if (e->sock != NULL && bs_pending(e->sock))
-      o->fds[e->place].revents |= POLLIN;
-  }
+    invalids |= o->fds[i].revents & POLLNVAL;
+  if (invalids)
+    return invalid(o);
+  for (int i = 0; held && i < o->nreaders; i++)
+    if (o->entries[i].holds)
+      o->fds[o->entries[i].place].revents |= POLLIN;
   return BS_DONE;
 }
 
@@ -139,9 +158,13 @@ static void select_descriptor (bs_op *op) {
     if (bs_engineadd(&o->engine, i, o->fds[i].fd, want) != 0)
       select_drop(op);
   }
-  for (int i = 0; i < o->n; i++)
-    if (o->entries[i].sock != NULL)
-      o->entries[i].sock->flags |= BS_WAITED; /* who closes it is to tell: the engine will not */
+  for (int i = 0; i < o->n; i++) { /* who closes it is to tell: the engine will not */
+    const bs_source *from = &o->entries[i].from;
+    if (from->sock != NULL)
+      from->sock->flags |= BS_WAITED;
+    else if (from->poller != NULL)
+      bs_markpoller(from->poller);
+  }
 }
 
 static int select_concerns (const bs_op *op, int fd) {
@@ -155,6 +178,12 @@ static int select_concerns (const bs_op *op, int fd) {
 static int select_finish (lua_State *L, bs_op *op) {
   const select_op *o = (const select_op *)op;
   select_drop(op);
+  if (op->error == EBADF && o->closed >= 0) {
+    int reads = o->closed < o->nreaders;
+    const char *which = lua_pushfstring(L, "%s[%d]", reads ? "readers" : "writers",
+                                        (reads ? o->closed : o->closed - o->nreaders) + 1);
+    return bs_failtext(L, "select", which, EBADF);
+  }
   if (op->error != 0 && op->error != EAGAIN && op->error != BS_ETIMEOUT)
     return bs_failop(L, op, NULL);
   /* at the timeout all `revents` are 0 */
@@ -190,6 +219,7 @@ static int select_select (lua_State *L) {
   o.n = o.nreaders + checklist(L, WRITERS);
   o.op.timeout = bs_checktimeout(L, TIMEOUT);
   o.nfds = 0;
+  o.closed = -1;
   o.mask = 1;
   while (o.mask <= (unsigned)o.n)
     o.mask = 2 * o.mask + 1;
@@ -213,7 +243,8 @@ static int select_select (lua_State *L) {
     int arg = i < o.nreaders ? READERS : WRITERS;
     lua_rawgeti(L, ENTRIES, i + 1);
     lua_replace(L, arg); /* so that an error names the right list */
-    e->place = placeof(&o, bs_checkfd(L, arg, &e->sock));
+    bs_asksource(L, arg, arg == READERS, &e->from);
+    e->place = placeof(&o, bs_checkfd(L, arg, &e->from.sock));
     e->want = arg == READERS ? POLLIN : POLLOUT;
     o.fds[e->place].events |= e->want;
   }

@@ -77,25 +77,6 @@ static ssize_t sys_sendfile (int out, int in, off_t at, size_t n, int dontwait) 
 
 #endif
 
-/* ==== platform: what a FILE has read ahead; false where it cannot be seen ==== */
-
-#if defined(_IO_EOF_SEEN) /* glibc shows its FILE */
-
-static int buffered (FILE *f, const char **data, size_t *n) {
-  *data = f->_IO_read_ptr;
-  *n = (size_t)(f->_IO_read_end - f->_IO_read_ptr);
-  return 1;
-}
-
-#else
-
-static int buffered (FILE *f, const char **data, size_t *n) {
-  (void)f, (void)data, (void)n;
-  return 0;
-}
-
-#endif
-
 /* ==== ways ==== */
 
 typedef struct sendfile_op sendfile_op;
@@ -155,7 +136,7 @@ static ssize_t bykernel (sendfile_op *op, size_t n, int dontwait) {
 static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
   const char *data;
   size_t ahead;
-  if (op->file != NULL && buffered(op->file->f, &data, &ahead) && ahead > 0) {
+  if (op->file != NULL && bs_filebuffered(op->file->f, &data, &ahead) && ahead > 0) {
     char taken[COPIED];
     if (n > ahead)
       n = ahead;
@@ -307,7 +288,7 @@ static int begin (lua_State *L, sendfile_op *op) {
   if (op->moves) {
     op->at = op->file != NULL ? ftello(op->file->f) : lseek(op->fd, 0, SEEK_CUR);
     if (op->at < 0 && errno == ESPIPE && S_ISFIFO(st.st_mode) &&
-        (op->file == NULL || buffered(op->file->f, &data, &n))) {
+        (op->file == NULL || bs_filebuffered(op->file->f, &data, &n))) {
       op->moves = 0;
       return beginpipe(L, op);
     }

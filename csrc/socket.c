@@ -118,7 +118,7 @@ int bs_collect (lua_State *L, int err) {
   return 1;
 }
 
-static int hasfields (lua_State *L, int arg) {
+int bs_hasfields (lua_State *L, int arg) {
   if (lua_type(L, arg) == LUA_TTABLE)
     return 1;
   if (luaL_getmetafield(L, arg, "__index") == LUA_TNIL)
@@ -161,7 +161,7 @@ int bs_tofd (lua_State *L, int arg, bs_socket **s, const char **wrong) {
   if (stream != NULL)
     return stream->closef == NULL ? -1 : fileno(stream->f);
   int fd = -2;
-  if (hasfields(L, arg)) {
+  if (bs_hasfields(L, arg)) {
     fd = askfd(L, arg, "fileno", wrong);
     if (fd == -2)
       fd = askfd(L, arg, "getfd", wrong);
@@ -447,9 +447,19 @@ static int socket_fileno (lua_State *L) {
   return 1;
 }
 
-/* s:getfd(), s:pollfd(): -1 when closed, as LuaSocket and cqueues have it */
+/* s:getfd(): -1 when closed, as LuaSocket has it */
 static int socket_getfd (lua_State *L) {
   lua_pushinteger(L, bs_checksocket(L, 1)->fd);
+  return 1;
+}
+
+/* s:pollfd(): the same for cqueues.poll, which waits for it without a call of ours. So the function wake is to be told
+** before it is closed; but what wake itself asks is no wait. */
+static int socket_pollfd (lua_State *L) {
+  bs_socket *s = bs_checksocket(L, 1);
+  if (s->fd >= 0 && !s->st->waking)
+    s->flags |= BS_WAITED;
+  lua_pushinteger(L, s->fd);
   return 1;
 }
 
@@ -667,7 +677,7 @@ static const luaL_Reg methods[] = {
   {"getfd", socket_getfd},
   {"getinheritable", socket_getinheritable},
   {"gettimeout", socket_gettimeout},
-  {"pollfd", socket_getfd},
+  {"pollfd", socket_pollfd},
   {"protocol", socket_protocol},
   {"setblocking", socket_setblocking},
   {"setfd", socket_setfd},

@@ -59,7 +59,7 @@ static void closenever (lua_State *L, bs_state *st) {
 /* ==== the function wake ==== */
 
 /* Closing goes on, whatever it says. */
-static void wake (lua_State *L, const bs_state *st, int arg) {
+static void wake (lua_State *L, bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
   if (!lua_checkstack(L, 4))
     return;
@@ -67,7 +67,10 @@ static void wake (lua_State *L, const bs_state *st, int arg) {
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, arg);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    st->waking++;
+    int status = lua_pcall(L, 1, 0, 0);
+    st->waking--;
+    if (status != LUA_OK) {
       const char *message = lua_tostring(L, -1);
       lua_warning(L, "bsdsocket: error in the function wake of setwaiter: ", 1);
       lua_warning(L, message != NULL ? message : "(no text)", 0);
@@ -207,10 +210,15 @@ static int pushobject (lua_State *L, int want) {
       ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
     return can;
   }
-  if (op->sock != NULL || (w->job == NULL && bs_markpoller(L, SOURCE))) {
+  bs_poller *poller = op->sock == NULL && w->job == NULL && op->kind->descriptor == NULL
+                        ? bs_testpoller(L, SOURCE)
+                        : NULL;
+  if (op->sock != NULL || poller != NULL) {
     if (descriptorof(w) < 0)
       return 0;
     lua_pushvalue(L, SOURCE);
+    if (poller != NULL)
+      bs_markpoller(poller);
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
       if (op->kind->concerns != NULL)
@@ -415,7 +423,7 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
 /* The engine does not tell who waits elsewhere that the descriptor of the object at 2 is closed: it has to look
 ** again. Who waits for this very one has been told. */
 static int wakeselects (lua_State *L) {
-  const bs_state *st = (const bs_state *)lua_touserdata(L, 1);
+  bs_state *st = (bs_state *)lua_touserdata(L, 1);
   noteselect(L, st, 0);
   lua_newtable(L); /* a copy, as anything may happen meanwhile */
   int n = 0;
@@ -432,7 +440,7 @@ static int wakeselects (lua_State *L) {
   return 0;
 }
 
-void bs_wake (lua_State *L, const bs_state *st, int arg) {
+void bs_wake (lua_State *L, bs_state *st, int arg) {
   arg = lua_absindex(L, arg);
   if (!lua_checkstack(L, 6))
     return;
@@ -448,7 +456,7 @@ void bs_wake (lua_State *L, const bs_state *st, int arg) {
     if (lua_next(L, -2)) {
       lua_pop(L, 2);
       lua_pushcfunction(L, wakeselects);
-      lua_pushlightuserdata(L, (void *)(uintptr_t)st);
+      lua_pushlightuserdata(L, st);
       lua_pushvalue(L, arg);
       if (lua_pcall(L, 2, 0, 0) != LUA_OK)
         lua_pop(L, 1);

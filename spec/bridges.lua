@@ -416,6 +416,39 @@ scenario("closing what another coroutine waits for gives it EBADF, and the numbe
   end
 end)
 
+scenario("what cqueues itself waits for may be closed by another coroutine", function(e)
+  for _, close in ipairs {
+    function(s) assert(s:close()) end,
+    function(s) assert(assert(socket.fromfd((assert(s:detach())))):close()) end,
+    function(s)
+      local fd = s:getfd()
+      assert(s:setfd(-1))
+      assert(assert(socket.fromfd(fd)):close())
+    end,
+  } do
+    local polled = 0
+    local a, b = assert(socket.socketpair())
+    local server = assert(socket.listen("127.0.0.1", 0))
+    local d = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+    for _, s in ipairs {a, server, d} do
+      e.spawn(function()
+        equal(s, e.cqueues.poll(s, 5))
+        polled = polled + 1
+      end)
+    end
+    e.spawn(function()
+      turn()
+      close(a)
+      close(server)
+      close(d)
+      while polled < 3 do turn() end
+    end)
+    e.run()
+    equal(3, polled)
+    b:close()
+  end
+end, {luv = true, ["copas 4"] = true, ["the copas of 2009"] = true})
+
 scenario("who waits for a number that was another's keeps the loop, when that other has gone", function(e)
   local a, b = assert(socket.socketpair())
   local number, got = a:fileno(), nil

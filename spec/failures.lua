@@ -143,7 +143,7 @@ return {
     "EBADF", "argument",
   },
 
-  ["p:add"] = {"EEXIST", "EPERM", "EINVAL", "EBADF", "argument"},
+  ["p:add"] = {"EEXIST", "EPERM", "EINVAL", "ELOOP", "EBADF", "argument"},
   ["p:modify"] = {"ENOENT", "EBADF", "argument"},
   ["p:remove"] = {"ENOENT", "EBADF", "argument"},
   ["p:wait"] = {"EBADF", "argument"},

@@ -24,6 +24,9 @@ function net.close()
   end
 end
 
+--- Keeps none of them any longer, without closing them.
+function net.forget() kept = {} end
+
 --- For several sockets that one call gives: `local a, b = ...; local _ <close> = net.closing(a, b)`.
 function net.closing(...)
   return setmetatable({ ... }, { __close = function(list)

@@ -4,6 +4,8 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
+local tasks = require "spec.tasks"
+local spawn = require "bsdsocket.loop".spawn
 
 local inf, nan = math.huge, 0 / 0
 
@@ -171,6 +173,179 @@ describe("a poller", function()
       assert(p:add(a, "r"))
       assert.equal("ello", a:recv())
       assert.same({}, ready(top))
+    end)
+  end)
+
+  describe("tells by 'h' that the peer has sent its last byte, or is gone,", function()
+    after_each(net.close)
+
+    local function unix(kind)
+      return function() return net.pair(kind) end
+    end
+
+    local function udp()
+      local sender, receiver = net.udp()
+      return receiver:connect(sender:getsockname()), sender
+    end
+
+    local kinds = {
+      TCP = net.tcp, ["unix streams"] = unix "SOCK_STREAM", ["unix sequenced packets"] = unix "SOCK_SEQPACKET",
+      ["unix datagrams"] = unix "SOCK_DGRAM", UDP = udp,
+    }
+    local bytes = { TCP = true, ["unix streams"] = true, ["unix sequenced packets"] = true }
+
+    -- What is done; whether 'h' is told where there is a last byte, and where there are datagrams.
+    local rows = {
+      { "nothing has happened", function() end, false, false },
+      { "it has sent something", function(_, peer) peer:send "x" end, false, false },
+      { "it has shut down its side, with something left to read", function(_, peer)
+        peer:send "x"
+        peer:shutdown "SHUT_WR"
+      end, true, false },
+      { "it has shut down its side, and all is read", function(s, peer)
+        peer:send "x"
+        s:recv()
+        peer:shutdown "SHUT_WR"
+      end, true, false },
+      { "it reads no more", function(_, peer) peer:shutdown "SHUT_RD" end, false, false },
+      { "it is closed, with something left to read", function(_, peer)
+        peer:send "x"
+        peer:close()
+      end, true, false },
+      { "it is closed, and all is read", function(s, peer)
+        peer:send "x"
+        s:recv()
+        peer:close()
+      end, true, false },
+      { "it has reset the connection", function(_, peer)
+        peer:setsockopt("SO_LINGER", 0)
+        peer:close()
+      end, true, false },
+      { "we have shut down our side", function(s) s:shutdown "SHUT_WR" end, false, false },
+      { "we want to read no more", function(s) s:shutdown "SHUT_RD" end, true, true },
+      { "we have shut down both", function(s) s:shutdown() end, true, true },
+    }
+
+    for name, make in pairs(kinds) do
+      for _, row in ipairs(rows) do
+        it(("of %s: %s"):format(name, row[1]), function()
+          local hung = bytes[name] and row[3] or not bytes[name] and row[4]
+          for _, asked in ipairs { "h", "rh", "wh", "rwh", "r", "w", "rw" } do
+            local s, peer = make()
+            assert(p:add(s, asked))
+            local other <close> = assert(socket.poller())
+            assert(other:add(s, "r")) -- what is asked elsewhere is no matter
+            row[2](s, peer)
+            for _ = 1, 2 do
+              local events = ready(p, hung and 10 or 0.01)[s] or ""
+              assert.equal(hung and asked:find "h" ~= nil, events:find "h" ~= nil)
+              assert(("rwh"):find(events, 1, true) or events == "rh", events)
+              for letter in events:gmatch "." do assert(asked:find(letter), events) end
+            end
+            assert(p:modify(s, "h"))
+            assert.equal(hung and "h" or nil, ready(p, hung and 10 or 0)[s])
+            assert(p:remove(s))
+            net.close()
+          end
+        end)
+      end
+    end
+
+    local function tells(expected, what, asked)
+      assert(p:add(what, asked or "h"))
+      for _ = 1, 2 do assert.equal(expected, ready(p, expected and 10 or 0.01)[what]) end
+      assert(p:remove(what))
+    end
+
+    it("of UDP: nobody is at the other end", function()
+      local s = net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM")))
+      assert(s:connect(net.udp():getsockname())) -- connected to somebody else, it takes nothing
+      local gone = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0)))
+      assert(s:connect(gone:getsockname()))
+      gone:close()
+      assert(s:send "x")
+      tells("h", s)
+    end)
+
+    it("of sockets that listen, and of such as have never been connected: as the system has it", function()
+      local server = net.keep(net.listener())
+      tells(nil, server)
+      local client = net.keep(assert(socket.connect(server:getsockname())))
+      tells(nil, server)
+      tells("r", server, "rh")
+      tells(nil, client)
+      client:close()
+      tells("r", server, "rh")
+      local unixserver = net.keep(assert(socket.socket "AF_UNIX"))
+      tells("h", unixserver)
+      assert(assert(unixserver:bind(helper.tmpname())):listen())
+      tells(nil, unixserver)
+      tells("h", net.keep(assert(socket.socket())))
+      tells(nil, net.keep(assert(socket.socket("AF_INET", "SOCK_DGRAM"))))
+    end)
+
+    it("of pipes: the reader of the writer, the writer of the reader", function()
+      local reader = assert(io.popen "printf x")
+      tells("h", reader)
+      tells("rh", reader, "rh")
+      reader:close()
+      local writer = assert(io.popen("read line", "w"))
+      tells(nil, writer)
+      assert(writer:write "\n" and writer:flush())
+      tells("h", writer)
+      tells("wh", writer, "wh")
+      writer:close()
+    end)
+
+    it("and not that bytes are read ahead", function()
+      assert(b:send "hello")
+      assert.equal("h", a:read(1))
+      tells(nil, a)
+      tells("w", a, "wh")
+      tells("rw", a, "rwh")
+      b:close()
+      tells("rwh", a, "rwh")
+      assert.equal("ello", a:recv())
+      tells("rh", a, "rh")
+    end)
+
+    it("and alone wakes nobody while there is something to read", function()
+      assert(b:send "hello")
+      assert(p:add(a, "h"))
+      local clock, start = os.clock(), socket.monotime()
+      assert.same({}, ready(p, 0.1))
+      assert.is_true(socket.monotime() - start >= 0.1)
+      if not helper.instrumented then assert.is_true(os.clock() - clock < 0.05) end
+    end)
+
+    it("to a task that waits, and under another scheduler", function()
+      local function wait(s)
+        assert(p:add(s, "h", "gone"))
+        local iterator, state = assert(p:wait(10))
+        return table.concat({ iterator(state) })
+      end
+      tasks.run(function()
+        local waiter = spawn(wait, a)
+        tasks.settle()
+        b:send "x"
+        tasks.settle()
+        b:shutdown "SHUT_WR"
+        assert.equal("goneh", tasks.join(waiter))
+      end)
+      if not described then return end
+      assert(p:remove(a))
+      local c, d = net.pair()
+      socket.setwaiter(function(object)
+        coroutine.yield()
+        return object == p and assert(socket.select({object}, nil, 10))[1] == p
+      end)
+      local result
+      local co = coroutine.create(function() result = wait(c) end)
+      assert(coroutine.resume(co))
+      d:close()
+      assert(coroutine.resume(co))
+      socket.setwaiter(nil)
+      assert.equal("goneh", result)
     end)
   end)
 

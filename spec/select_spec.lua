@@ -3,6 +3,8 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
+local tasks = require "spec.tasks"
+local loop = require "bsdsocket.loop"
 
 local inf, nan = math.huge, 0 / 0
 
@@ -204,44 +206,97 @@ describe("select", function()
   end)
 
   describe("fails with EBADF for", function()
-    local function fails(...)
-      assert.equal("select: Bad file descriptor", (helper.fails("socket.select", "EBADF", socket.select(...))))
+    --- The message says which entry it is.
+    local function fails(which, ...)
+      assert.equal(("select %s: Bad file descriptor"):format(which),
+        (helper.fails("socket.select", "EBADF", socket.select(...))))
     end
 
     it("a closed socket in either list", function()
       b:close()
-      fails({ b }, nil, 0)
-      fails({ a, b }, nil, 0)
-      fails(nil, { b })
-      fails({}, { a, b })
+      fails("readers[1]", { b }, nil, 0)
+      fails("readers[2]", { a, b }, nil, 0)
+      fails("writers[1]", nil, { b })
+      fails("writers[2]", {}, { a, b })
+      fails("readers[3]", { a, a, b, b }, { b })
     end)
 
     it("a closed socket among ready ones", function()
       b:close()
-      fails({ b }, { a }, 0)
+      fails("readers[1]", { b }, { a }, 0)
+      fails("writers[3]", { a }, { a, a, b }, 0)
     end)
 
     it("a closed file", function()
       local file = assert(io.open "/dev/null")
       file:close()
-      fails({ file }, nil, 0)
+      fails("readers[1]", { file }, nil, 0)
     end)
 
     it("a number that is no open descriptor", function()
-      fails({ 19999 }, nil, 0)
-      fails(nil, { 2 ^ 31 - 1 }, 0)
-      fails({ 19999 }, { a })
+      fails("readers[1]", { 19999 }, nil, 0)
+      fails("writers[1]", nil, { 2 ^ 31 - 1 }, 0)
+      fails("readers[1]", { 19999 }, { a })
+      fails("writers[2]", { a }, { a, 19999 })
     end)
 
     it("an object whose descriptor is nil or -1", function()
-      fails({ object("fileno", function() end) }, nil, 0)
-      fails({ object("getfd", function() return -1 end) }, nil, 0)
+      fails("readers[1]", { object("fileno", function() end) }, nil, 0)
+      fails("readers[2]", { a, object("getfd", function() return -1 end) }, nil, 0)
+    end)
+
+    it("a closed poller", function()
+      local p = assert(socket.poller())
+      if not p:fileno() then return end
+      p:close()
+      fails("readers[2]", { a, p }, nil, 0)
+    end)
+
+    --- What is closed while select waits: `wait` gets it, and gives what select said.
+    local function meanwhile(wait)
+      local p <close> = assert(socket.poller())
+      local c, e = assert(socket.socketpair())
+      local d, f = assert(socket.socketpair())
+      local _ <close> = net.closing(c, d, e, f)
+      local list = { c, d, p:fileno() and p }
+      for i, s in ipairs(list) do
+        local message, code = wait(s, { table.unpack(list) }, { i < 3 and s or nil })
+        assert.equal("EBADF", code)
+        assert.equal(("select readers[%d]: Bad file descriptor"):format(i), message)
+        list[i] = a
+      end
+    end
+
+    it("what another task closes meanwhile", function()
+      tasks.run(function()
+        meanwhile(function(s, readers)
+          local waiter = loop.spawn(function() return select(2, socket.select(readers, nil, 10)) end)
+          tasks.settle()
+          assert(s:close())
+          return tasks.join(waiter)
+        end)
+      end)
+    end)
+
+    it("what is closed meanwhile under another scheduler", function()
+      meanwhile(function(s, readers)
+        local woken = 0
+        socket.setwaiter(function() return coroutine.yield() end, function() woken = woken + 1 end)
+        local message, code
+        local co = coroutine.create(function() message, code = select(2, socket.select(readers, nil, 10)) end)
+        assert(coroutine.resume(co))
+        assert(s:close())
+        assert(coroutine.resume(co, true))
+        socket.setwaiter(nil)
+        if helper.engine() ~= "poll" then assert(woken > 0) end
+        return message, code
+      end)
     end)
 
     it("a socket that was closed while the lists were read", function()
       local c <close> = assert(a:dup())
       local file
-      fails({ c, object("fileno", function()
+      fails("readers[1]", { c, object("fileno", function()
         c:close()
         file = assert(io.open "/dev/null") -- has its descriptor now
         return a:fileno()

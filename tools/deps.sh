@@ -31,7 +31,7 @@ lint|clang|command -v clang|clang|clang|clang|clang|llvm
 lint|?clang-format 14|has_clang_format|clang-format-14|clang14-extra-tools||clang14|clang-format@14
 asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
 valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
-bench|?LuaSocket|has_module socket|lua-socket|lua5.4-socket|lua-socket|lua-socket|rock:luasocket
+test bench|?LuaSocket|has_module socket|lua-socket|lua5.4-socket|lua-socket|lua-socket|rock:luasocket
 bench|?luaposix|has_posix|lua-posix lua5.3|lua5.4-posix|lua-posix|rock:luaposix|rock:luaposix
 test bench|?cqueues|has_module cqueues|lua-cqueues|lua5.4-cqueues|||
 test bench|?luv|has_module luv|lua-luv|rock:luv|rock:luv|rock:luv|rock:luv

@@ -136,8 +136,22 @@
 ---| "w"
 ---| "rw"
 
+--- The same for a poller, which knows a third: that the peer has sent its last byte, or is gone. The letters stand in
+--- this order, in what is asked and in what is told.
+---@alias bsdsocket.PollerEvents
+---| bsdsocket.Events
+---| "h"
+---| "rh"
+---| "wh"
+---| "rwh"
+
 --- What has a descriptor: a socket, a poller, the number itself, a Lua file, or any table or userdata with a method
 --- `fileno` or `getfd` that gives it.
+---
+--- It counts as readable, too, when bytes are at hand of which the descriptor does not tell: those that a socket, or one
+--- in a poller, has read ahead, what Lua has read ahead of its file, and what an object says of itself whose method
+--- `dirty` gives true (those of LuaSec and LuaSocket have it). A number alone cannot know: where there is an object, give
+--- the object. `dirty` is asked when the wait begins, what it raises is raised, and it cannot yield.
 ---@alias bsdsocket.Pollable bsdsocket.Socket|bsdsocket.Poller|integer|file*|table|userdata
 
 --- Bytes to send: a string, a number as Lua writes it, or a buffer.
@@ -364,7 +378,7 @@ function M.buffer(size) end
 --- For many sockets that are waited for again and again, a poller does less work.
 ---
 --- Errors:
---- * `EBADF`: something in the lists is closed.
+--- * `EBADF`: something in the lists is closed; the message says what: `select readers[2]: Bad file descriptor`.
 --- * raises: a list that is no table, an entry without a descriptor, a timeout that is negative or NaN.
 ---
 --- In a task, and under another scheduler, it waits by a descriptor of its own. Where none is left, it looks at its
@@ -422,7 +436,8 @@ function M.poller() end
 --- it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits on, since schedulers count in
 --- ticks, and without a timeout it always does. What it raises, the call raises.
 ---
---- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up. A
+--- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up; a socket
+--- whose `pollfd` was asked for is such, too, as cqueues waits for it by itself. A
 --- scheduler forgets the descriptor then, and lets who waits for it go on: after this function has returned, since only
 --- then the socket is closed, and they get `EBADF`. It cannot yield; its errors are warnings.
 ---
@@ -2564,23 +2579,44 @@ function Socket:setsockopt(level, name, value) end
 -- It is level-triggered: what is ready and not dealt with is reported again by the next `wait`. It keeps its sockets
 -- alive. A socket that is closed, detached or given another descriptor by `setfd` leaves it first; what has been
 -- removed is not reported any more, not even in the loop that is under way.
+--
+-- `"h"` asks whether the peer has sent its last byte, or is gone: so a server learns that a client has given up without
+-- reading what may still come. It is told whether or not something is left to read, again and again, and only to who
+-- asked for it; alone it is not woken by bytes that come.
+--
+-- | `"h"` is told | when |
+-- |---|---|
+-- | of connections: TCP, unix streams and sequenced packets | the peer has called `shutdown("SHUT_WR")`, has closed, or has reset the connection; or we have called `shutdown` for reading. Not when we have shut down our own side of sending, nor when the peer has ended its reading alone |
+-- | of datagram sockets, which have no last byte | an error waits (nobody is at the other end), or we have called `shutdown` for reading |
+-- | of sockets that listen | they are shut down |
+-- | of TCP and unix sockets that are not connected yet | at once, on Linux |
+-- | of pipes | the other end is closed |
+-- | of everything | there is an error, or a message in its error queue: an error counts as ready for whatever was asked |
+--
+-- A system whose poll has no `POLLRDHUP`, and that has neither epoll nor kqueue, tells it only when both directions have
+-- ended.
+--
+-- A poller belongs to its process. After a fork the child can only close it, all else gives `EBADF`; whatever the child
+-- does, with its copies of the sockets too, changes nothing of its parent's poller. It may have a poller of its own.
 
 --- A poller.
 ---@class bsdsocket.Poller: userdata
 local Poller = {}
 
---- Begins to watch a socket. Hang-up and error count as ready for what was asked.
+--- Begins to watch a socket. Hang-up and error count as ready for what was asked. Who waits for the poller meanwhile
+--- hears of it if it is ready already.
 ---
 --- Errors:
 --- * `EEXIST`: it is in the poller already; `modify` changes it.
 --- * `EPERM`: what has that descriptor is always ready, and cannot be watched: a regular file, a directory.
 --- * `EINVAL`: it is the poller itself.
---- * `EBADF`: the poller, or what is to be added, is closed.
+--- * `ELOOP`: it is a poller that this one is in, or pollers would be in each other more than five times.
+--- * `EBADF`: the poller, or what is to be added, is closed, or the poller is from before a fork.
 --- * raises: what has no descriptor, other events.
 ---
 --- See epoll_ctl(2).
 ---@param sock bsdsocket.Pollable
----@param events bsdsocket.Events
+---@param events bsdsocket.PollerEvents
 ---@param data? any what `wait` gives for it; default: `sock` itself
 ---@return bsdsocket.Poller? p
 ---@return string? message
@@ -2591,12 +2627,12 @@ function Poller:add(sock, events, data) end
 ---
 --- Errors:
 --- * `ENOENT`: it is not in the poller.
---- * `EBADF`: the poller, or what is to be changed, is closed.
+--- * `EBADF`: the poller, or what is to be changed, is closed, or the poller is from before a fork.
 --- * raises: what has no descriptor, other events.
 ---
 --- See epoll_ctl(2).
 ---@param sock bsdsocket.Pollable
----@param events bsdsocket.Events
+---@param events bsdsocket.PollerEvents
 ---@param data? any what `wait` gives for it; default: the same as before
 ---@return bsdsocket.Poller? p
 ---@return string? message
@@ -2607,7 +2643,7 @@ function Poller:modify(sock, events, data) end
 ---
 --- Errors:
 --- * `ENOENT`: it is not in the poller.
---- * `EBADF`: the poller, or what is to be removed, is closed.
+--- * `EBADF`: the poller, or what is to be removed, is closed, or the poller is from before a fork.
 --- * raises: what has no descriptor.
 ---
 --- See epoll_ctl(2).
@@ -2627,19 +2663,20 @@ function Poller:remove(sock) end
 --- ```
 ---
 --- Errors:
---- * `EBADF`: the poller is closed. A `for` has no place for a failure: `assert` raises it with its message, and without
+--- * `EBADF`: the poller is closed, or from before a fork. A `for` has no place for a failure: `assert` raises it with its message, and without
 ---   it Lua says no more than that it cannot call a nil value.
 --- * raises: a timeout that is negative or NaN.
 ---
 --- See epoll_wait(2).
 ---@param timeout? number seconds; default: for ever
----@return (fun(p: bsdsocket.Poller): any, bsdsocket.Events)? iterator gives `data`, else the socket, and what it is ready for
+---@return (fun(p: bsdsocket.Poller): any, bsdsocket.PollerEvents)? iterator gives `data`, else the socket, and what it is ready for
 ---@return bsdsocket.Poller|string p or the message
 ---@return bsdsocket.Code? code
 function Poller:wait(timeout) end
 
 --- The descriptor of the poller itself, which is readable when something in it is ready: a poller can be in a
---- poller. nil when it is closed, and on systems that have neither epoll nor kqueue.
+--- poller. The number alone does not tell of bytes that are read ahead: give the poller itself to `select`, to
+--- `loop.wait` and to other pollers. nil when it is closed, and on systems that have neither epoll nor kqueue.
 ---@return integer? fd
 function Poller:fileno() end
 
