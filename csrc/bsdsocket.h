@@ -636,6 +636,16 @@ lua_Integer bs_checkwithin(lua_State *L, const bs_place *at, int idx, lua_Intege
 void bs_setinteger(lua_State *L, const char *name,
                    lua_Integer value); /* into the table on the top */
 
+/* One entry of control data; of what was cut, only that is counted which is there. */
+typedef struct bs_control {
+  int level, type;
+  unsigned char *data;
+  size_t len;
+} bs_control;
+
+/* The entry that begins at *at of the `len` bytes, and *at moves to the next one; false: there is none. */
+int bs_nextcontrol(void *bytes, size_t len, size_t *at, bs_control *c);
+
 #define BS_CONTROLVALUE 64
 /* Puts the value at idx as bytes into `data`, and gives their number. */
 size_t bs_checkcontrol(lua_State *L, bs_place *at, int idx, int level, int type,

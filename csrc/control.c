@@ -90,6 +90,27 @@ lua_Integer bs_checkwithin (lua_State *L, const bs_place *at, int idx, lua_Integ
   return n;
 }
 
+/* ==== one entry after the other ==== */
+
+/* By hand, as CMSG_NXTHDR of some C libraries (glibc's up to 2.35) passes over a last entry whose padding is not in the
+** room: descriptors in it would be lost. */
+int bs_nextcontrol (void *bytes, size_t len, size_t *at, bs_control *c) {
+  struct cmsghdr head;
+  unsigned char *place = (unsigned char *)bytes + *at;
+  if (*at > len || len - *at < CMSG_LEN(0))
+    return 0;
+  memcpy(&head, place, sizeof(head));
+  if (head.cmsg_len < CMSG_LEN(0)) /* no entry: where the next one begins nobody could tell */
+    return 0;
+  size_t most = len - *at - CMSG_LEN(0), size = (size_t)(head.cmsg_len - CMSG_LEN(0));
+  c->level = head.cmsg_level;
+  c->type = head.cmsg_type;
+  c->data = place + CMSG_LEN(0);
+  c->len = size < most ? size : most;
+  *at = size < most && CMSG_SPACE(size) < len - *at ? *at + CMSG_SPACE(size) : len;
+  return 1;
+}
+
 /* ==== the kinds ==== */
 
 /* Of one in the kernel's form. */

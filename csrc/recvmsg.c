@@ -67,29 +67,13 @@ typedef struct Inbox {
 
 #define INBOX lua_upvalueindex(BS_NUP + 1) /* of recvmsg: its metatable */
 
-static struct cmsghdr *nextentry (Inbox *box, struct cmsghdr *c) {
-  struct msghdr msg;
-  memset(&msg, 0, sizeof(msg));
-  msg.msg_control = box->control;
-  msg.msg_controllen = box->len;
-  return c == NULL ? CMSG_FIRSTHDR(&msg) : CMSG_NXTHDR(&msg, c);
+static int isrights (const bs_control *c) {
+  return c->level == SOL_SOCKET && c->type == SCM_RIGHTS;
 }
 
-/* Of what was cut, only that is counted which is there. */
-static size_t entrylength (const Inbox *box, struct cmsghdr *c) {
-  const char *data = (const char *)CMSG_DATA(c);
-  size_t len = c->cmsg_len < CMSG_LEN(0) ? 0 : (size_t)(c->cmsg_len - CMSG_LEN(0));
-  size_t most = (size_t)(box->control + box->len - data);
-  return len < most ? len : most;
-}
-
-static int isrights (const struct cmsghdr *c) {
-  return c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS;
-}
-
-static int ispidfd (const struct cmsghdr *c) {
+static int ispidfd (const bs_control *c) {
 #if defined(SCM_PIDFD)
-  return c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_PIDFD;
+  return c->level == SOL_SOCKET && c->type == SCM_PIDFD;
 #else
   (void)c;
   return 0;
@@ -97,32 +81,42 @@ static int ispidfd (const struct cmsghdr *c) {
 }
 
 /* How many descriptors are in it. */
-static size_t ndescriptors (const Inbox *box, struct cmsghdr *c) {
-  return isrights(c) || ispidfd(c) ? entrylength(box, c) / sizeof(int) : 0;
+static size_t ndescriptors (const bs_control *c) {
+  return isrights(c) || ispidfd(c) ? c->len / sizeof(int) : 0;
 }
 
-static int getdescriptor (struct cmsghdr *c, size_t i) {
+static int getdescriptor (const bs_control *c, size_t i) {
   int fd;
-  memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+  memcpy(&fd, c->data + i * sizeof(fd), sizeof(fd));
   return fd;
 }
 
 /* Somebody else has it now. */
-static void taken (struct cmsghdr *c, size_t i) {
+static void taken (const bs_control *c, size_t i) {
   int none = -1;
-  memcpy(CMSG_DATA(c) + i * sizeof(none), &none, sizeof(none));
+  memcpy(c->data + i * sizeof(none), &none, sizeof(none));
+}
+
+/* Those that nobody has taken. True if there was one. */
+static int closedescriptors (void *control, size_t len) {
+  bs_control c;
+  int any = 0;
+  for (size_t at = 0; bs_nextcontrol(control, len, &at, &c);) {
+    for (size_t i = 0; i < ndescriptors(&c); i++) {
+      int fd = getdescriptor(&c, i);
+      taken(&c, i);
+      if (fd >= 0) {
+        close(fd);
+        any = 1;
+      }
+    }
+  }
+  return any;
 }
 
 static int inbox_gc (lua_State *L) {
   Inbox *box = (Inbox *)lua_touserdata(L, 1);
-  for (struct cmsghdr *c = nextentry(box, NULL); c != NULL; c = nextentry(box, c)) {
-    for (size_t i = 0; i < ndescriptors(box, c); i++) {
-      int fd = getdescriptor(c, i);
-      taken(c, i);
-      if (fd >= 0)
-        close(fd);
-    }
-  }
+  (void)closedescriptors(box->control, box->len);
   return 0;
 }
 
@@ -163,7 +157,7 @@ static const char *accessmode (int fd) {
 }
 
 /* The object is made closed, and then takes the descriptor from the inbox. */
-static void pushdescriptor (lua_State *L, struct cmsghdr *c, size_t i) {
+static void pushdescriptor (lua_State *L, const bs_control *c, size_t i) {
   int fd = getdescriptor(c, i);
   struct stat st;
   if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
@@ -201,43 +195,45 @@ static void needfiles (lua_State *L) {
 
 static void pushfds (lua_State *L, Inbox *box) {
   lua_Integer n = 0;
-  struct cmsghdr *c;
-  for (c = nextentry(box, NULL); c != NULL; c = nextentry(box, c))
-    n += (lua_Integer)ndescriptors(box, c);
+  bs_control c;
+  for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);)
+    n += (lua_Integer)ndescriptors(&c);
   if (n > 0)
     needfiles(L);
   lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
   n = 0;
-  for (c = nextentry(box, NULL); c != NULL; c = nextentry(box, c)) {
-    for (size_t i = 0; isrights(c) && i < ndescriptors(box, c); i++) {
-      pushdescriptor(L, c, i);
+  for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);) {
+    for (size_t i = 0; isrights(&c) && i < ndescriptors(&c); i++) {
+      pushdescriptor(L, &c, i);
       lua_rawseti(L, -2, ++n);
     }
   }
 }
 
-static int pushentryvalue (lua_State *L, const Inbox *box, struct cmsghdr *c) {
-  if (ispidfd(c) && ndescriptors(box, c) == 1) {
+static int pushentryvalue (lua_State *L, const bs_control *c) {
+  if (ispidfd(c) && ndescriptors(c) == 1) {
     if (getdescriptor(c, 0) < 0)
       return 0;
     pushdescriptor(L, c, 0);
     return 1;
   }
-  return bs_pushcontrol(L, c->cmsg_level, c->cmsg_type, CMSG_DATA(c), entrylength(box, c));
+  return bs_pushcontrol(L, c->level, c->type, c->data, c->len);
 }
 
-static void pushcontrol (lua_State *L, Inbox *box) {
+/* An array of the entries that are no descriptors for `fds`. */
+static void pushcontrol (lua_State *L, void *control, size_t len) {
   lua_Integer n = 0;
+  bs_control c;
   lua_newtable(L);
-  for (struct cmsghdr *c = nextentry(box, NULL); c != NULL; c = nextentry(box, c)) {
-    if (isrights(c))
+  for (size_t at = 0; bs_nextcontrol(control, len, &at, &c);) {
+    if (isrights(&c))
       continue;
     lua_createtable(L, 0, 4);
-    bs_setinteger(L, "level", c->cmsg_level);
-    bs_setinteger(L, "type", c->cmsg_type);
-    lua_pushlstring(L, (const char *)CMSG_DATA(c), entrylength(box, c));
+    bs_setinteger(L, "level", c.level);
+    bs_setinteger(L, "type", c.type);
+    lua_pushlstring(L, (const char *)c.data, c.len);
     lua_setfield(L, -2, "data");
-    if (pushentryvalue(L, box, c))
+    if (pushentryvalue(L, &c))
       lua_setfield(L, -2, "value");
     lua_rawseti(L, -2, ++n);
   }
@@ -274,9 +270,10 @@ typedef struct recvmsg_op {
 
 /* Where recvmsg(2) did not do it. */
 static void closeonexec (Inbox *box) {
-  for (struct cmsghdr *c = nextentry(box, NULL); c != NULL; c = nextentry(box, c))
-    for (size_t i = 0; i < ndescriptors(box, c); i++)
-      (void)fcntl(getdescriptor(c, i), F_SETFD, FD_CLOEXEC);
+  bs_control c;
+  for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);)
+    for (size_t i = 0; i < ndescriptors(&c); i++)
+      (void)fcntl(getdescriptor(&c, i), F_SETFD, FD_CLOEXEC);
 }
 
 static int recvmsg_step (bs_op *o, bs_time patience) {
@@ -346,7 +343,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   sethere(L, m->flags);
   pushfds(L, m->box);
   lua_setfield(L, -2, "fds");
-  pushcontrol(L, m->box);
+  pushcontrol(L, m->box->control, m->box->len);
   lua_setfield(L, -2, "control");
   if (r->chunk != NULL)
     bs_handedover(r, n);
