@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@
 ** (1032 bytes), with credentials, timestamps, packet information and an error beside them. */
 #define CONTROLSIZE 2048
 #define MOSTCONTROL (1 << 18) /* no message has more */
+#define MOSTDESCRIPTORS 254   /* nor can more of them come at once; an even number */
 
 /* ==== platform: several messages in one system call ==== */
 
@@ -65,7 +67,8 @@ typedef struct Inbox {
   char control[];
 } Inbox;
 
-#define INBOX lua_upvalueindex(BS_NUP + 1) /* of recvmsg: its metatable */
+/* Of recvmsg: its metatable; at 1 there is that of messages. */
+#define INBOX lua_upvalueindex(BS_NUP + 1)
 
 static int isrights (const bs_control *c) {
   return c->level == SOL_SOCKET && c->type == SCM_RIGHTS;
@@ -189,6 +192,8 @@ static void needfiles (lua_State *L) {
   if (luaL_newmetatable(L, LUA_FILEHANDLE)) {
     lua_pushcfunction(L, file_gc);
     lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, file_gc);
+    lua_setfield(L, -2, "__close");
   }
   lua_pop(L, 1);
 }
@@ -239,6 +244,54 @@ static void pushcontrol (lua_State *L, void *control, size_t len) {
   }
 }
 
+/* ---- <close> of a message, and of its array of descriptors ---- */
+
+static int isdescriptor (lua_State *L, int idx) {
+  if ((bs_testsocket(L, idx) == NULL && luaL_testudata(L, idx, LUA_FILEHANDLE) == NULL) ||
+      luaL_getmetafield(L, idx, "__close") == LUA_TNIL)
+    return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* Pushes the sockets and files in the table at idx, and with `field` those in this field of the tables in it. */
+static void gather (lua_State *L, int idx, const char *field) {
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    luaL_checkstack(L, 8, NULL);
+    if (field != NULL && lua_type(L, -1) == LUA_TTABLE) {
+      lua_getfield(L, -1, field);
+      lua_remove(L, -2);
+    }
+    if (isdescriptor(L, -1))
+      lua_insert(L, -2); /* below the key */
+    else
+      lua_pop(L, 1);
+  }
+}
+
+/* The fields of a message are at 2 and 3. Each is closed, whatever becomes of the others. */
+static int received_close (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "fds");
+  lua_getfield(L, 1, "control");
+  gather(L, 1, NULL);
+  if (lua_type(L, 2) == LUA_TTABLE)
+    gather(L, 2, NULL);
+  if (lua_type(L, 3) == LUA_TTABLE)
+    gather(L, 3, "value");
+  for (int i = 4, n = lua_gettop(L); i <= n; i++)
+    lua_toclose(L, i);
+  return 0;
+}
+
+/* Of the table on the top. */
+static void setclosable (lua_State *L) {
+  lua_rawgeti(L, INBOX, 1);
+  lua_setmetatable(L, -2);
+}
+
 /* ==== receiving ==== */
 
 /* The fields that every received message has. Its data is on the top, and popped; the table is below, the sender at an
@@ -266,6 +319,7 @@ typedef struct recvmsg_op {
   bs_receive r; /* the first member */
   Inbox *box;   /* on the stack */
   int flags;    /* of the message */
+  int looked;   /* so often it has looked ahead in vain; 2: it does so no more */
 } recvmsg_op;
 
 /* Where recvmsg(2) did not do it. */
@@ -275,6 +329,65 @@ static void closeonexec (Inbox *box) {
     for (size_t i = 0; i < ndescriptors(&c); i++)
       (void)fcntl(getdescriptor(&c, i), F_SETFD, FD_CLOEXEC);
 }
+
+#if defined(SO_PEEK_OFF) /* where a look gives descriptors of its own */
+
+/* Might the descriptors of one message not find room? The lowest free numbers are given first: so where the process has
+** many, some of the highest that it may have are in use. */
+static int nearlyfull (void) {
+  struct rlimit limit;
+  struct pollfd high[3];
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+    return 0;
+  if (limit.rlim_cur <= MOSTDESCRIPTORS)
+    return 1;
+  for (int i = 0; i < 3; i++) {
+    high[i].fd = (int)limit.rlim_cur - 1 - i * (MOSTDESCRIPTORS / 2);
+    high[i].events = high[i].revents = 0;
+  }
+  if (poll(high, 3, 0) < 0)
+    return 1;
+  return !(high[0].revents & high[1].revents & high[2].revents & POLLNVAL);
+}
+
+/* What finds no room in the process's table is lost. So where that may be, it is tried by a look before: then there is
+** still time for the collector. True: the step has its answer. */
+static int lookahead (recvmsg_op *m, int *want) {
+  bs_receive *r = &m->r;
+  bs_op *o = &r->op;
+  char byte;
+  struct iovec piece = {&byte, 1};
+  struct msghdr msg;
+  if (m->looked > 1 || !bs_carriesfds(o->sock) || m->box->size == 0 ||
+      (r->flags & (MSG_OOB | MSG_ERRQUEUE)) || !nearlyfull())
+    return 0;
+  memset(&msg, 0, sizeof(msg));
+  msg.msg_iov = &piece;
+  msg.msg_iovlen = 1;
+  msg.msg_control = m->box->control;
+  msg.msg_controllen = m->box->size;
+  ssize_t got =
+    recvmsg(o->sock->fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); /* here all know it */
+  *want = BS_READ;
+  if (got < 0) /* a second time in vain it peeks elsewhere: SO_PEEK_OFF */
+    return bs_isagain(errno) && m->looked++ == 0;
+  (void)closedescriptors(m->box->control, msg.msg_controllen);
+  if (!(msg.msg_flags & MSG_CTRUNC))
+    return 0;
+  m->looked = 2;
+  o->error = EMFILE;
+  *want = BS_DONE;
+  return 1;
+}
+
+#else
+
+static int lookahead (recvmsg_op *m, int *want) {
+  (void)m, (void)want;
+  return 0;
+}
+
+#endif
 
 static int recvmsg_step (bs_op *o, bs_time patience) {
   recvmsg_op *m = (recvmsg_op *)o;
@@ -289,7 +402,10 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
     m->flags = r->cut ? MSG_TRUNC : 0;
     return BS_DONE;
   }
-  int want = bs_makeroom(r, &n, flags);
+  int want;
+  if (lookahead(m, &want))
+    return want;
+  want = bs_makeroom(r, &n, flags);
   if (r->chunk == NULL)
     return want;
   piece.iov_base = r->chunk->data;
@@ -341,7 +457,9 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
   pushhere(L, r);
   lua_createtable(L, 0, 6);
   sethere(L, m->flags);
+  setclosable(L);
   pushfds(L, m->box);
+  setclosable(L);
   lua_setfield(L, -2, "fds");
   pushcontrol(L, m->box->control, m->box->len);
   lua_setfield(L, -2, "control");
@@ -351,7 +469,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind recvmsg_kind =
-  BS_KIND("recvmsg", recvmsg_op, BS_RECEIVES, recvmsg_step, recvmsg_finish);
+  BS_KIND("recvmsg", recvmsg_op, BS_RECEIVES | BS_OPENS, recvmsg_step, recvmsg_finish);
 
 static const char *const recvmsg_options[] = {"control", "flags", NULL};
 
@@ -381,7 +499,7 @@ static int recvmsg_recvmsg (lua_State *L) {
   m.r.from = 1;
   m.r.n = bs_checkcount(L, 2);
   m.box = newinbox(L, s, checkoptions(L, &m.r));
-  m.flags = 0;
+  m.flags = m.looked = 0;
   return bs_run(L, &m.r.op);
 }
 
@@ -648,18 +766,30 @@ static int recvmsg_recvmmsg (lua_State *L) {
 
 /* ==== registration ==== */
 
-/* A method whose own upvalue, after the library's, is the metatable with this finalizer. */
-static void setmethod (lua_State *L, const char *name, lua_CFunction f, lua_CFunction gc) {
+/* A method whose own upvalue, after the library's, is the metatable with this finalizer; that of what it makes, if it is
+** to be closed, is in there. */
+static void setmethod (lua_State *L, const char *name, lua_CFunction f, lua_CFunction gc,
+                       const luaL_Reg *made) {
   for (int i = 1; i <= BS_NUP; i++)
     lua_pushvalue(L, i);
-  lua_createtable(L, 0, 1);
+  lua_createtable(L, 1, 1);
   lua_pushcfunction(L, gc);
   lua_setfield(L, -2, "__gc");
+  if (made != NULL) {
+    lua_newtable(L);
+    bs_setfuncs(L, lua_gettop(L), made);
+    lua_rawseti(L, -2, 1);
+  }
   lua_pushcclosure(L, f, BS_NUP + 1);
   lua_setfield(L, BS_AT_METHODS, name);
 }
 
+static const luaL_Reg received[] = {
+  {"__close", received_close},
+  {NULL, NULL},
+};
+
 void bs_openrecvmsg (lua_State *L) {
-  setmethod(L, "recvmsg", recvmsg_recvmsg, inbox_gc);
-  setmethod(L, "recvmmsg", recvmsg_recvmmsg, hold_gc);
+  setmethod(L, "recvmsg", recvmsg_recvmsg, inbox_gc, received);
+  setmethod(L, "recvmmsg", recvmsg_recvmmsg, hold_gc, NULL);
 }

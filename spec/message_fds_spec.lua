@@ -317,6 +317,120 @@ describe("descriptors that are passed", function()
     assert.equal("x\t2\ttrue\n", output)
   end)
 
+  -- The drivers of a call, as a program's text that runs `receive` of the socket b.
+  local drivers = {
+    {"plainly", "receive()"},
+    {"under a timeout", "b:settimeout(5) receive()"},
+    {"under a long timeout", "b:settimeout(0.1) receive()"},
+    {"under timeout 0", "b:settimeout(0) receive()"},
+    {"in a task", "loop.run(receive)"},
+    {"in a loop.wrap", "loop.run(function() loop.wrap(receive)() end)"},
+    {"under another scheduler", "socket.setwaiter(function() return nil end) coroutine.wrap(receive)()"},
+  }
+
+  it("find room where unreachable ones have it", function()
+    for _, kind in ipairs(kinds) do
+      for _, limit in ipairs {20, 600} do
+        for _, driver in ipairs(drivers) do
+          local output = process.confined(limit, ([[
+            local loop = require "bsdsocket.loop"
+            local a, b = socket.socketpair("AF_UNIX", %q)
+            local function receive()
+              for i = 1, 3 do
+                local m = assert(b:recvmsg())
+                print(m.data, #m.fds, m.flags)
+                for _, s in ipairs(m.fds) do s:close() end
+              end
+            end
+            loop.run(function() end)
+            local spare = socket.socket()
+            for i = 1, 3 do assert(a:sendmsg{data = "x", fds = {a, a, a, a, a}}) end
+            fill {}
+            spare:close() -- one is not enough
+            %s
+          ]]):format(kind, driver[2]))
+          assert.equal(("x\t5\t0\n"):rep(3), output, kind .. " " .. driver[1])
+        end
+      end
+    end
+  end)
+
+  it("find room, too, where they come while the call waits", function()
+    local output = process.confined(600, [[
+      local loop = require "bsdsocket.loop"
+      local a, b = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
+      loop.run(function()
+        local task = loop.spawn(function() return b:recvmsg() end)
+        loop.sleep(0)
+        fill {}
+        assert(a:sendmsg{data = "x", fds = {a, a, a, a, a}})
+        local _, m = task:join()
+        print(m.data, #m.fds, m.flags)
+      end)
+    ]])
+    assert.equal("x\t5\t0\n", output)
+  end)
+
+  it("are received where SO_PEEK_OFF stands elsewhere, though the table is full", function()
+    local output = process.confined(20, [[
+      local a, b = socket.socketpair("AF_UNIX", "SOCK_DGRAM")
+      assert(b:setsockopt("SO_PEEK_OFF", 100))
+      assert(a:sendmsg{data = "x", fds = {a}})
+      local open = {}
+      fill(open)
+      table.remove(open):close()
+      b:settimeout(5)
+      local m = assert(b:recvmsg())
+      print(m.data, #m.fds, m.flags)
+    ]])
+    assert.equal("x\t1\t0\n", output)
+  end)
+
+  it("are closed with their message, or with the array of them, where that goes out of scope", function()
+    for _, kind in ipairs(kinds) do
+      local a, b = net.pair(kind)
+      local before = descriptors()
+      local kept
+      for _, what in ipairs {"message", "fds"} do
+        assert(a:sendmsg{data = "x", fds = {a, io.stdout, b, a}})
+        do
+          local m = assert(b:recvmsg())
+          local scope <close> = what == "fds" and m.fds or m
+          assert.equal(before + 4, descriptors())
+          assert.is_true(m.fds[2]:close())
+          kept, m.fds[1] = m.fds[1], nil -- taken out: not of it any more
+        end
+        assert.equal(before + 1, descriptors())
+        assert(kept:getsockname())
+        kept:close()
+      end
+      assert.equal(before, descriptors())
+    end
+  end)
+
+  it("are closed with a message that has none, of any socket", function()
+    local a, b = udp()
+    assert(a:send "x")
+    local m <close> = assert(b:recvmsg())
+    local fds <close> = m.fds
+    assert.same({"x", {}}, {m.data, fds})
+  end)
+
+  it("are closed all, though one of them fails at that", function()
+    local a, b = net.pair()
+    local full <close> = assert(io.open("/dev/full", "w"))
+    local before = descriptors()
+    assert(a:sendmsg{data = "x", fds = {a, full, b}})
+    do
+      local m <close> = assert(b:recvmsg())
+      assert(m.fds[2]:write "never to be flushed")
+      assert(m.fds[1]:setvbuf "full")
+      assert(m.fds[1]:write "flushed")
+    end
+    assert.equal(before, descriptors())
+    assert.equal("flushed", b:recv())
+  end)
+
   it("need no library io to be closed", function()
     local a, b = net.pair()
     local registry = debug.getregistry()
