@@ -97,6 +97,11 @@ LUALIB_API int(luaL_typeerror)(lua_State *L, int arg, const char *tname) BS_NORE
 #if !defined(MSG_ERRQUEUE)
 #define MSG_ERRQUEUE 0
 #endif
+#if defined(MSG_FASTOPEN)
+#define BS_FASTOPEN MSG_FASTOPEN
+#else
+#define BS_FASTOPEN 0
+#endif
 #if !defined(IOV_MAX)
 #define IOV_MAX 1024
 #endif
@@ -603,7 +608,8 @@ int bs_serveheld(bs_receive *r); /* the bytes that wait for their owner: true if
 int bs_makeroom(bs_receive *r, size_t *n,
                 int flags);        /* room for *n or less; without, a step's answer */
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
-int bs_notsent(bs_op *op);
+int bs_notsent(bs_op *op); /* of sending ones */
+int bs_notsentyet(bs_op *op, int *flags);
 void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */
 /* So many wait in the chunk, with those that the call gives. */
 static BS_STRAIGHT size_t bs_waiting (const bs_receive *r) {

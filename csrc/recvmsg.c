@@ -352,7 +352,7 @@ static int nearlyfull (void) {
 
 /* What finds no room in the process's table is lost. So where that may be, it is tried by a look before: then there is
 ** still time for the collector. True: the step has its answer. */
-static int lookahead (recvmsg_op *m, int *want) {
+static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
   bs_receive *r = &m->r;
   bs_op *o = &r->op;
   char byte;
@@ -369,8 +369,8 @@ static int lookahead (recvmsg_op *m, int *want) {
   ssize_t got =
     recvmsg(o->sock->fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); /* here all know it */
   *want = BS_READ;
-  if (got < 0) /* a second time in vain it peeks elsewhere: SO_PEEK_OFF */
-    return bs_isagain(errno) && m->looked++ == 0;
+  if (got < 0) /* before the call itself would wait; a second time in vain it peeks elsewhere: SO_PEEK_OFF */
+    return bs_isagain(errno) && patience != BS_NEVER && m->looked++ == 0;
   (void)closedescriptors(m->box->control, msg.msg_controllen);
   if (!(msg.msg_flags & MSG_CTRUNC))
     return 0;
@@ -382,8 +382,8 @@ static int lookahead (recvmsg_op *m, int *want) {
 
 #else
 
-static int lookahead (recvmsg_op *m, int *want) {
-  (void)m, (void)want;
+static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
+  (void)m, (void)patience, (void)want;
   return 0;
 }
 
@@ -403,7 +403,7 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   int want;
-  if (lookahead(m, &want))
+  if (lookahead(m, patience, &want))
     return want;
   want = bs_makeroom(r, &n, flags);
   if (r->chunk == NULL)

@@ -357,7 +357,7 @@ static int sendmsg_step (bs_op *o, bs_time patience) {
   sendmsg_op *m = (sendmsg_op *)o;
   ssize_t n = sendmsg(o->sock->fd, readied(m, 0), m->flags | MSG_NOSIGNAL | bs_dontwait(patience));
   if (n < 0)
-    return bs_notsent(o);
+    return bs_notsentyet(o, &m->flags);
   m->bytes = (size_t)n;
   return BS_DONE;
 }
@@ -416,8 +416,14 @@ static int streammessages (sendmsg_op *m, int flags) {
   if (n < 0) {
     if (m->sent > 0 && !m->begun)
       return BS_DONE;
-    return bs_notsent(&m->op);
+    flags = m->flags | x->flags;
+    int want = bs_notsentyet(&m->op, &flags);
+    m->flags &= flags;
+    x->flags &= flags;
+    return want;
   }
+  m->flags &= ~BS_FASTOPEN; /* that was for the first part */
+  x->flags &= ~BS_FASTOPEN;
   advance(x, &m->headers[m->sent], (size_t)n);
   m->bytes += (size_t)n;
   m->begun = x->npieces > 0;

@@ -47,14 +47,24 @@ int bs_notsent (bs_op *o) {
   if (errno == EINTR)
     return BS_AGAIN;
   o->error = errno;
-  return BS_DONE;
+  return errno == EINPROGRESS ? BS_WRITE : BS_DONE; /* TCP_FASTOPEN_CONNECT: it connects first */
+}
+
+/* The same where flags were given: with MSG_FASTOPEN the call connects. Where it must not wait for that, nothing has been
+** taken, and when the handshake is over all is sent as ever. */
+int bs_notsentyet (bs_op *o, int *flags) {
+  if ((*flags & BS_FASTOPEN) && (errno == EINPROGRESS || errno == EALREADY)) {
+    errno = EINPROGRESS;
+    *flags &= ~BS_FASTOPEN;
+  }
+  return bs_notsent(o);
 }
 
 static BS_STRAIGHT int send_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
-    return bs_notsent(o);
+    return bs_notsentyet(o, &op->flags);
   op->sent = (size_t)n;
   return BS_DONE;
 }
@@ -71,8 +81,9 @@ static BS_STRAIGHT int sendall_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
   ssize_t n = sendonce(op, patience);
   if (n < 0)
-    return bs_notsent(o);
+    return bs_notsentyet(o, &op->flags);
   op->sent += (size_t)n;
+  op->flags &= ~BS_FASTOPEN; /* that was for the first part */
   return op->sent < op->len ? BS_AGAIN : BS_DONE; /* a signal may have cut it short */
 }
 

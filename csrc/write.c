@@ -83,7 +83,7 @@ int bs_flush (bs_socket *s, bs_time patience, int *err) {
     if (errno == EINTR)
       return BS_AGAIN;
     *err = errno;
-    return BS_DONE;
+    return errno == EINPROGRESS ? BS_WRITE : BS_DONE; /* TCP_FASTOPEN_CONNECT: it connects first */
   }
   flushed(s, (size_t)n);
   return s->flags & BS_UNFLUSHED ? BS_AGAIN : BS_DONE;
