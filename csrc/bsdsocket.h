@@ -41,7 +41,8 @@
 #define BS_STATE_LOOP 3      /* what `loop` points to */
 #define BS_STATE_ADDRESSES 4 /* the objects of `interned` */
 #define BS_STATE_ENTRIES 5   /* and its block */
-#define BS_STATE_NUV 5
+#define BS_STATE_LENDERS 6   /* those of lend.c, by the address of their socket; nil: none yet */
+#define BS_STATE_NUV 6
 
 /* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
 ** longer, and what is hardly ever done. After a system call each jump to another line of the instruction cache costs
@@ -102,6 +103,11 @@ LUALIB_API int(luaL_typeerror)(lua_State *L, int arg, const char *tname) BS_NORE
 #else
 #define BS_FASTOPEN 0
 #endif
+#if defined(MSG_ZEROCOPY)
+#define BS_ZEROCOPY MSG_ZEROCOPY
+#else
+#define BS_ZEROCOPY 0
+#endif
 #if !defined(IOV_MAX)
 #define IOV_MAX 1024
 #endif
@@ -128,6 +134,9 @@ typedef struct bs_op bs_op;
 typedef struct bs_pool bs_pool;
 typedef struct bs_job bs_job;
 typedef struct bs_loop bs_loop;
+typedef struct bs_loan bs_loan;
+typedef struct bs_lender bs_lender;
+typedef struct bs_buffer bs_buffer;
 
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
@@ -165,7 +174,9 @@ struct bs_state {
   bs_block *block;   /* recvmmsg's, while no call has it (recvmsg.c); NULL: none */
   lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
-  bs_chunk *held; /* the chunks that sockets have of their own */
+  bs_chunk *held;     /* the chunks that sockets have of their own */
+  bs_lender *lenders; /* sockets with memory that the kernel still reads (lend.c), */
+  bs_buffer *lent;    /* and the buffers in that */
   /* What a call must look at before it goes its straight way: sockets with unflushed bytes, a loop that runs. */
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
@@ -608,7 +619,7 @@ int bs_serveheld(bs_receive *r); /* the bytes that wait for their owner: true if
 int bs_makeroom(bs_receive *r, size_t *n,
                 int flags);        /* room for *n or less; without, a step's answer */
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
-int bs_notsent(bs_op *op); /* of sending ones */
+int bs_notsent(bs_op *op);         /* of sending ones */
 int bs_notsentyet(bs_op *op, int *flags);
 void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */
 /* So many wait in the chunk, with those that the call gives. */
@@ -727,10 +738,12 @@ static BS_STRAIGHT void bs_consumed (bs_socket *s, size_t n, size_t used) {
     bs_consume(s, used - gone);
 }
 
-typedef struct bs_buffer {
+struct bs_buffer {
   size_t size;
+  size_t lent;             /* to so many loans: nothing may be written into it */
+  bs_buffer *next, **link; /* of lent ones: in the state's list */
   char data[];
-} bs_buffer;
+};
 
 bs_buffer *bs_testbuffer(lua_State *L, int arg);
 bs_buffer *bs_checkbuffer(lua_State *L, int arg);
@@ -739,6 +752,22 @@ const char *bs_todata(lua_State *L, int idx, size_t *len);    /* NULL: none of t
 /* The range i .. j of string.sub, given at arg and arg + 1, of `size` bytes: its length, and its offset. */
 size_t bs_checkrange(lua_State *L, int arg, size_t size, size_t *from);
 void bs_openbuffer(lua_State *L);
+
+/* ---- lend.c: what is sent with MSG_ZEROCOPY ---- */
+
+/* Before such a call: what is at idx, a string, a buffer, or a table of such, is to stay as it is until the kernel has
+** done with it. Pushes a loan that ends with the calling C function, unless the kernel will copy (NULL). */
+bs_loan *bs_lend(lua_State *L, bs_socket *s, int idx);
+int bs_lendflags(const bs_loan *loan, int flags); /* the flags for the next system call */
+/* One of so many bytes counts as a message: of UDP an empty one, too, as the kernel sees the header. */
+#define bs_lendcounts(sock, bytes) ((bytes) > 0 || (sock)->type == SOCK_DGRAM)
+/* It has sent so many messages with these flags; of a stream, of whatever length, 1. */
+void bs_lent(bs_loan *loan, int flags, uint32_t messages);
+/* Of a message from the error queue: it may say that the kernel has done with some. */
+void bs_lendnotice(lua_State *L, const bs_socket *s, void *control, size_t len);
+void bs_endloans(lua_State *L, const bs_socket *s);   /* it is closed or given up */
+int bs_islent(const bs_state *st, const void *place); /* is this in a buffer that is lent? */
+#define BS_LENTBUFFER "into a buffer that is being sent (MSG_ZEROCOPY)"
 
 /* ---- read.c, write.c: the file face ---- */
 

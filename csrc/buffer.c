@@ -221,6 +221,7 @@ static int buffer_buffer (lua_State *L) {
   luaL_argcheck(L, (lua_Unsigned)size < SIZE_MAX / 2 - sizeof(bs_buffer), 1, "size out of range");
   bs_buffer *b = (bs_buffer *)lua_newuserdatauv(L, sizeof(bs_buffer) + (size_t)size, 0);
   b->size = (size_t)size;
+  b->lent = 0;
   memset(b->data, 0, b->size); /* never what somebody else left in memory */
   lua_pushvalue(L, BS_UP_BUFFER);
   lua_setmetatable(L, -2);
@@ -245,6 +246,8 @@ static int buffer_set (lua_State *L) {
   const char *data = bs_checkdata(L, 3, &len);
   luaL_argcheck(L, i >= 1 && (lua_Unsigned)i <= b->size + 1, 2, "position outside the buffer");
   luaL_argcheck(L, len <= b->size - (size_t)(i - 1), 3, "does not fit into the buffer");
+  if (b->lent > 0 && bs_islent((const bs_state *)lua_touserdata(L, BS_UP_STATE), b->data))
+    return bs_failtext(L, "set", BS_LENTBUFFER, EBUSY);
   memmove(b->data + (i - 1), data, len);
   lua_settop(L, 1);
   return 1;

@@ -369,7 +369,9 @@ static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
   ssize_t got =
     recvmsg(o->sock->fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); /* here all know it */
   *want = BS_READ;
-  if (got < 0) /* before the call itself would wait; a second time in vain it peeks elsewhere: SO_PEEK_OFF */
+  if (
+    got <
+    0) /* before the call itself would wait; a second time in vain it peeks elsewhere: SO_PEEK_OFF */
     return bs_isagain(errno) && patience != BS_NEVER && m->looked++ == 0;
   (void)closedescriptors(m->box->control, msg.msg_controllen);
   if (!(msg.msg_flags & MSG_CTRUNC))
@@ -448,6 +450,8 @@ static void sethere (lua_State *L, int flags) {
 static int recvmsg_finish (lua_State *L, bs_op *o) {
   const recvmsg_op *m = (const recvmsg_op *)o;
   const bs_receive *r = &m->r;
+  if (r->flags & MSG_ERRQUEUE)
+    bs_lendnotice(L, o->sock, m->box->control, m->box->len);
   if (o->error != 0)
     return bs_failop(L, o, NULL);
   if (r->chunk != NULL)

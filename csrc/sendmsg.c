@@ -69,6 +69,7 @@ typedef struct sendmsg_op {
   size_t bytes; /* in all */
   int begun;    /* the next message went in part: streams only */
   int flags;
+  bs_loan *loan; /* on the stack; NULL: there is none */
 } sendmsg_op;
 
 /* ---- the user's tables ---- */
@@ -324,6 +325,7 @@ static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *k
   op->sent = op->bytes = 0;
   op->begun = 0;
   op->flags = 0;
+  op->loan = NULL;
   op->headers = (bs_header *)lua_newuserdatauv(L, n * (sizeof(bs_header) + sizeof(Outgoing)), 0);
   op->out = (Outgoing *)(op->headers + n);
   lua_createtable(L, n < BS_MOSTMESSAGES ? (int)n : BS_MOSTMESSAGES, 0); /* a length may be a lie */
@@ -334,6 +336,12 @@ static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *k
 }
 
 /* ---- the operations ---- */
+
+/* What belongs to all messages is on the top; `flags` are all of theirs. */
+static void lend (lua_State *L, sendmsg_op *op, int flags) {
+  if (flags & BS_ZEROCOPY)
+    op->loan = bs_lend(L, op->op.sock, lua_gettop(L));
+}
 
 /* Makes the message ready as things stand now. */
 static struct msghdr *readied (sendmsg_op *m, size_t i) {
@@ -355,9 +363,11 @@ static struct msghdr *readied (sendmsg_op *m, size_t i) {
 
 static int sendmsg_step (bs_op *o, bs_time patience) {
   sendmsg_op *m = (sendmsg_op *)o;
-  ssize_t n = sendmsg(o->sock->fd, readied(m, 0), m->flags | MSG_NOSIGNAL | bs_dontwait(patience));
+  int flags = bs_lendflags(m->loan, m->flags | MSG_NOSIGNAL | bs_dontwait(patience));
+  ssize_t n = sendmsg(o->sock->fd, readied(m, 0), flags);
   if (n < 0)
     return bs_notsentyet(o, &m->flags);
+  bs_lent(m->loan, flags, bs_lendcounts(o->sock, n));
   m->bytes = (size_t)n;
   return BS_DONE;
 }
@@ -389,6 +399,7 @@ static int sendmsg_sendmsg (lua_State *L) {
   getmessage(L, &b, m.headers, m.out);
   m.flags = m.out->flags;
   bs_setflags(&m.op, m.flags);
+  lend(L, &m, m.flags);
   return bs_run(L, &m.op);
 }
 
@@ -412,7 +423,8 @@ static void advance (Outgoing *x, bs_header *h, size_t bytes) {
 ** one there, and one that has begun is ended. */
 static int streammessages (sendmsg_op *m, int flags) {
   Outgoing *x = &m->out[m->sent];
-  ssize_t n = sendmsg(m->op.sock->fd, readied(m, m->sent), flags | x->flags);
+  flags = bs_lendflags(m->loan, flags | x->flags);
+  ssize_t n = sendmsg(m->op.sock->fd, readied(m, m->sent), flags);
   if (n < 0) {
     if (m->sent > 0 && !m->begun)
       return BS_DONE;
@@ -422,6 +434,7 @@ static int streammessages (sendmsg_op *m, int flags) {
     x->flags &= flags;
     return want;
   }
+  bs_lent(m->loan, flags, n > 0);
   m->flags &= ~BS_FASTOPEN; /* that was for the first part */
   x->flags &= ~BS_FASTOPEN;
   advance(x, &m->headers[m->sent], (size_t)n);
@@ -445,9 +458,14 @@ static int sendmmsg_step (bs_op *o, bs_time patience) {
   int own = m->out[m->sent].flags; /* those of a kind in one call */
   while (n < BS_MOSTMESSAGES && m->sent + n < m->n && m->out[m->sent + n].flags == own)
     readied(m, m->sent + n++);
-  int sent = sys_sendmmsg(o->sock->fd, m->headers + m->sent, n, flags | own);
+  flags = bs_lendflags(m->loan, flags | own);
+  int sent = sys_sendmmsg(o->sock->fd, m->headers + m->sent, n, flags);
   if (sent < 0)
     return m->sent > 0 ? BS_DONE : bs_notsent(o); /* after some that went the next call will tell */
+  uint32_t counted = 0;
+  for (unsigned i = 0; i < (unsigned)sent; i++)
+    counted += bs_lendcounts(o->sock, m->headers[m->sent + i].msg_len);
+  bs_lent(m->loan, flags, counted);
   m->sent += (size_t)sent;
   return (unsigned)sent == n && m->sent < m->n ? BS_AGAIN : BS_DONE;
 }
@@ -487,6 +505,7 @@ static int sendmsg_sendmmsg (lua_State *L) {
   }
   m.flags = flags;
   bs_setflags(&m.op, all);
+  lend(L, &m, all);
   return bs_run(L, &m.op);
 }
 

@@ -95,6 +95,7 @@ static int letgo (lua_State *L, bs_socket *s) {
   bs_leavepollers(s);
   if (s->st->loop != NULL)
     bs_leaveloop(s->st, fd);
+  bs_endloans(L, s);
   bs_dropheld(s);
   bs_dropface(s);
   s->fd = -1;

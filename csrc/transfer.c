@@ -29,15 +29,28 @@ typedef struct send_op {
   size_t sent;
   int flags;
   const bs_address *to; /* on the stack, or NULL */
+  bs_loan *loan;        /* so, too; only where flags have MSG_ZEROCOPY */
 } send_op;
 
-static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_time patience) {
-  int flags = op->flags | MSG_NOSIGNAL | bs_dontwait(patience);
+static BS_STRAIGHT ssize_t sendwith (const send_op *op, int flags) {
   const char *data = op->data + op->sent;
   size_t len = op->len - op->sent;
   if (op->to == NULL)
     return send(op->op.sock->fd, data, len, flags);
   return sendto(op->op.sock->fd, data, len, flags, &op->to->u.sa, op->to->len);
+}
+
+static BS_SELDOM ssize_t lendonce (const send_op *op, int flags) {
+  flags = bs_lendflags(op->loan, flags);
+  ssize_t n = sendwith(op, flags);
+  if (n >= 0)
+    bs_lent(op->loan, flags, bs_lendcounts(op->op.sock, n));
+  return n;
+}
+
+static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_time patience) {
+  int flags = op->flags | MSG_NOSIGNAL | bs_dontwait(patience);
+  return BS_LIKELY(!(flags & BS_ZEROCOPY)) ? sendwith(op, flags) : lendonce(op, flags);
 }
 
 /* why a step did not send */
@@ -83,7 +96,7 @@ static BS_STRAIGHT int sendall_step (bs_op *o, bs_time patience) {
   if (n < 0)
     return bs_notsentyet(o, &op->flags);
   op->sent += (size_t)n;
-  op->flags &= ~BS_FASTOPEN; /* that was for the first part */
+  op->flags &= ~BS_FASTOPEN;                      /* that was for the first part */
   return op->sent < op->len ? BS_AGAIN : BS_DONE; /* a signal may have cut it short */
 }
 
@@ -105,6 +118,12 @@ static const bs_kind sendall_kind =
 static void checkflags (lua_State *L, int arg, send_op *op) {
   op->flags = bs_optconstant(L, arg, "MSG_\0", 0);
   bs_setflags(&op->op, op->flags);
+}
+
+/* When all arguments are known to be right: memory that the kernel may read on. */
+static void lend (lua_State *L, send_op *op) {
+  if (op->flags & BS_ZEROCOPY)
+    op->loan = bs_lend(L, op->op.sock, 2);
 }
 
 static BS_STRAIGHT void initsend (lua_State *L, int top, send_op *op, const bs_kind *kind,
@@ -130,6 +149,7 @@ static BS_STRAIGHT int dosend (lua_State *L, const bs_kind *kind) {
     checkflags(L, 3, &op);
     op.len = bs_checkrange(L, 4, op.len, &from);
     op.data += from;
+    lend(L, &op);
   }
   return bs_runinline(L, &op.op, kind);
 }
@@ -150,8 +170,10 @@ static BS_STRAIGHT int dosendto (lua_State *L, bs_socket *s, const bs_address *t
   initsend(L, lua_gettop(L), &op, &sendto_kind, s);
   op.op.began = began;
   op.to = to;
-  if (flags)
+  if (flags) {
     checkflags(L, 4, &op);
+    lend(L, &op);
+  }
   return bs_runinline(L, &op.op, &sendto_kind);
 }
 
@@ -369,6 +391,16 @@ static BS_STRAIGHT int recvfrom_step (bs_op *o, bs_time patience) {
   return receive(o, patience, 1);
 }
 
+/* Nothing may be put into a buffer that the kernel still reads. */
+static BS_STRAIGHT int recvinto_step (bs_op *o, bs_time patience) {
+  const receive_op *r = (const receive_op *)o;
+  if (!BS_LIKELY(o->st->lent == NULL) && bs_islent(o->st, r->into)) {
+    o->error = EBUSY;
+    return BS_DONE;
+  }
+  return receive(o, patience, 0);
+}
+
 static BS_ASIDE void handedpart (const receive_op *r, size_t n) {
   if (r->message)
     bs_dropheld(r->op.sock);
@@ -437,10 +469,16 @@ static BS_STRAIGHT int recvfrom_finish (lua_State *L, bs_op *o) {
   return 2 + pushcut(L, r);
 }
 
+static BS_SELDOM int notinto (lua_State *L, const receive_op *r) {
+  if (r->op.error == EBUSY && bs_islent(r->op.st, r->into))
+    return bs_failtext(L, "recvinto", BS_LENTBUFFER, EBUSY);
+  return bs_failop(L, &r->op, NULL);
+}
+
 static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
   const receive_op *r = (const receive_op *)o;
   if (o->error != 0)
-    return bs_failop(L, o, NULL);
+    return notinto(L, r);
   if (r->chunk != NULL)
     handedover(r, bs_waiting(r));
   lua_pushinteger(L, (lua_Integer)r->got);
@@ -484,8 +522,12 @@ static int waitall_finish (lua_State *L, bs_op *o) {
   bs_chunk *c = bs_chunkof(o->sock);
   size_t have = c != NULL ? c->end - c->start : 0;
   int late = o->error == EAGAIN || o->error == BS_ETIMEOUT;
-  if (o->error != 0 && !(late && have > 0))
-    return bs_failop(L, o, NULL);
+  if (r->into != NULL && bs_islent(o->st, r->into))
+    o->error = EBUSY;
+  else if (late && have > 0)
+    o->error = 0;
+  if (o->error != 0)
+    return notinto(L, r);
   r->chunk = c;
   r->got = have < r->n ? have : r->n;
   if (c != NULL)
@@ -513,7 +555,7 @@ static const bs_kind chunks_kind =
 static const bs_kind recvfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVES, recvfrom_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
-  BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, receive_step, recvinto_finish);
+  BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, recvinto_step, recvinto_finish);
 static const bs_kind waitall_kind =
   BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
 static const bs_kind waitallfrom_kind =
