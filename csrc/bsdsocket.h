@@ -412,6 +412,8 @@ static BS_STRAIGHT bs_hooks bs_knownhooks (lua_State *L, const bs_state *st) {
 }
 
 void bs_checkhooks(lua_State *L, const bs_state *st, bs_hooks *known); /* may raise */
+/* Runs the hook of a coroutine that waits elsewhere, if it wants the very next event; true if so. May raise. */
+int bs_checkhookof(lua_State *L, lua_State *co);
 
 /* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
 BS_SELDOM void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);

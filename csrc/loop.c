@@ -384,7 +384,7 @@ static BS_STRAIGHT void resume (lua_State *L, bs_task *t) {
   int results, arguments = t->started ? 0 : lua_gettop(t->L) - 1;
   t->started = 1;
   unpark(t);
-  loop->current = t;
+  loop->current = loop->ran = t;
   loop->budget = BUDGET;
   t->state = BS_RUNNING;
   t->runs = t->L;
@@ -514,9 +514,10 @@ int bs_runintask (lua_State *L, bs_op *op) {
 
 /* ==== the loop ==== */
 
-/* Those that are ready now get their turn; those that become so meanwhile the next time. */
+/* Those that are ready now get their turn; those that become so meanwhile the next time. Where one has forked this
+** process the others are the parent's: here and below, none of them is to go on in the child. */
 static void runready (lua_State *L, bs_loop *loop) {
-  for (int n = loop->ready.n; n > 0 && loop->ready.first != NULL; n--) {
+  for (int n = loop->ready.n; n > 0 && loop->ready.first != NULL && !forked(loop); n--) {
     bs_task *t = loop->ready.first;
     bs_leavelist(t);
     if (!t->pending || t->op->error != 0 || advance(L, t))
@@ -542,6 +543,8 @@ static void soon (void *ud, int fd, int turns) {
 static void told (void *ud, int fd, int what) {
   bs_loop *loop = (bs_loop *)ud;
   lua_State *L = loop->L;
+  if (forked(loop))
+    return;
   place *p = &loop->places[fd];
   bs_task *reader = what & (READING | BS_HANGUP) ? p->reader : NULL;
   bs_task *writer = what & (BS_WRITE | BS_HANGUP) ? p->writer : NULL;
@@ -556,7 +559,7 @@ static void told (void *ud, int fd, int what) {
   p->armed = p->sock != NULL;
   if (reader != NULL && advance(L, reader))
     resume(L, reader);
-  if (writer != NULL && writer != reader && loop->places[fd].writer == writer &&
+  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && !forked(loop) &&
       (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
     resume(L, writer);
   p = &loop->places[fd];
@@ -696,11 +699,35 @@ bs_loop *bs_needloop (lua_State *L) {
   return st->loop;
 }
 
+/* Those whose time has come. */
+static void ringtimers (lua_State *L, bs_loop *loop) {
+  if (loop->timers.n == 0)
+    return;
+  bs_time now = bs_now();
+  for (bs_timer *t; (t = bs_nexttimer(&loop->timers)) != NULL && t->when <= now && !forked(loop);) {
+    bs_stoptimer(&loop->timers, t);
+    t->ring(L, t);
+  }
+}
+
+/* After a signal: its handler may have set a hook on a coroutine that waits, where it was made known. */
+static BS_SELDOM void checkwaiting (lua_State *L, bs_loop *loop) {
+  int found = 0;
+  bs_pushtasks(L, loop->st);
+  for (lua_pushnil(L); !found && lua_next(L, -2); lua_pop(L, 1)) {
+    const bs_task *t = (const bs_task *)lua_touserdata(L, -1);
+    found = t->at != NULL && bs_checkhookof(L, t->at);
+  }
+  lua_pop(L, found ? 2 : 1);
+}
+
 /* Until every task has ended, or the first has failed. May raise what a hook raises. */
 static int loop_turn (lua_State *L) {
   bs_loop *loop = loopof(L);
   bs_hooks known = bs_knownhooks(L, loop->st);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (known.main != NULL)
+    bs_checkmainhook(L, loop->st, &known);
   loop->L = L;
   while (loop->alive > 0) {
     bs_time patience = BS_NEVER;
@@ -725,17 +752,14 @@ static int loop_turn (lua_State *L) {
     }
     if (forked(loop))
       return luaL_error(L, "this process was forked from one whose loop this is");
+    bs_checkhooks(L, loop->st, &known); /* set while a task computed */
     int err = bs_enginewait(&loop->engine, patience, told, soon, loop);
     if (err != 0 && err != EINTR)
       return bs_raise(L, "run", err);
     bs_checkhooks(L, loop->st, &known);
-    if (loop->timers.n > 0) {
-      bs_time now = bs_now();
-      for (bs_timer *t; (t = bs_nexttimer(&loop->timers)) != NULL && t->when <= now;) {
-        bs_stoptimer(&loop->timers, t);
-        t->ring(L, t);
-      }
-    }
+    if (err == EINTR)
+      checkwaiting(L, loop);
+    ringtimers(L, loop);
   }
   return 0;
 }
@@ -806,6 +830,8 @@ static int loop_run (lua_State *L) {
   }
   bs_task *first = loop->first;
   int at = lua_gettop(L); /* it is there, or an error */
+  if (forked(loop))
+    bs_abandonothers(L, loop, loop->ran);
   bs_cancelall(L, loop);
   shut(loop);
   loop->first = NULL;

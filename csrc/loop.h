@@ -95,7 +95,10 @@ struct bs_loop {
   bs_list ready;
   bs_list selecting; /* have several descriptors: to look again when one is closed */
   bs_list silent;    /* ended by errors that nobody has been told of */
+  bs_list condemned; /* cancelled, but too deep in the <close> variables of others */
+  int cancelling;    /* how deep that is */
   bs_task *current;  /* the one that runs */
+  bs_task *ran;      /* the last one that did; perhaps it is no more */
   bs_task *first;    /* that of loop.run's function */
   int running;
   int alive;        /* tasks that have not ended */
@@ -188,6 +191,8 @@ void bs_endfailed(lua_State *L, bs_task *t); /* by the error on the top, which i
 void bs_endreturned(lua_State *L, bs_task *t, int results); /* these are there */
 void bs_canceltask(lua_State *L, bs_task *t); /* one that has not ended and does not run */
 void bs_cancelall(lua_State *L, bs_loop *loop);
+/* In a child process: all but this one are the parent's. They are forgotten, and nothing of them runs. */
+void bs_abandonothers(lua_State *L, bs_loop *loop, const bs_task *own);
 /* Pushes true and the results, or false and the error; the task is at `at`. Their number. */
 int bs_pushoutcome(lua_State *L, bs_task *t, int at);
 /* Tells on stderr what nobody has asked for: at once (BS_FRESH), or if all had a turn in which to ask (BS_STALE). */

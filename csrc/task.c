@@ -10,6 +10,8 @@
 #include "bsdsocket.h"
 #include "loop.h"
 
+#define MOSTNESTED 8 /* cancelled in <close> variables of one that is being cancelled, and so on */
+
 /* The tasks that have not ended, or whose error nobody has been told of, are kept alive by a table: in the
 ** registry, as iterators without the usual upvalues have to find it. */
 void bs_pushtasks (lua_State *L, const bs_state *st) {
@@ -123,9 +125,22 @@ static void unanchor (lua_State *L, bs_task *t) {
   lua_pop(L, 1);
 }
 
+static int totext (lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
 /* Makes the text for somebody who looks for the mistake. */
 static int explain (lua_State *L) {
-  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), luaL_tolstring(L, 2, NULL), 0);
+  lua_pushcfunction(L, totext);
+  lua_pushvalue(L, 2);
+  int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM)
+    return lua_error(L);
+  if (status != LUA_OK) /* as lua.c says it */
+    lua_pushfstring(L, "(error object is a %s value, and its __tostring fails)",
+                    luaL_typename(L, 2));
+  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), lua_tostring(L, -1), 0);
   return 1;
 }
 
@@ -285,12 +300,10 @@ static int task_join (lua_State *L) {
   return lua_yieldk(L, 0, 0, joined);
 }
 
-/* Ends a task that is not running, with its scopes from the inside to the outside. */
-void bs_canceltask (lua_State *L, bs_task *t) {
+/* Closes it, with its scopes from the inside to the outside. */
+static void closetask (lua_State *L, bs_task *t) {
   bs_loop *loop = t->loop;
   int top = lua_gettop(L);
-  t->state = BS_RUNNING; /* nobody is to end it twice */
-  bs_forget(t);
   for (int more = 1; more;) {
     bs_scope *sc = t->scope;
     lua_State *co = sc != NULL ? sc->co : t->L;
@@ -316,6 +329,24 @@ void bs_canceltask (lua_State *L, bs_task *t) {
     lua_insert(L, -2);
   }
   endbadly(L, t, told);
+}
+
+/* Ends a task that is not running. Its <close> variables may cancel the next one, and so on: what would be too deep
+** for the C stack has its turn when those around it are through. */
+void bs_canceltask (lua_State *L, bs_task *t) {
+  bs_loop *loop = t->loop;
+  t->state = BS_RUNNING; /* nobody is to end it twice */
+  bs_forget(t);
+  bs_append(&loop->condemned, t);
+  if (loop->cancelling == MOSTNESTED)
+    return;
+  loop->cancelling++;
+  while (loop->condemned.first != NULL) {
+    t = loop->condemned.first;
+    bs_leavelist(t);
+    closetask(L, t);
+  }
+  loop->cancelling--;
 }
 
 /* task:cancel() */
@@ -372,6 +403,23 @@ void bs_cancelall (lua_State *L, bs_loop *loop) {
   }
   lua_pop(L, 1);
   bs_tellerrors(L, loop, BS_FRESH);
+}
+
+void bs_abandonothers (lua_State *L, bs_loop *loop, const bs_task *own) {
+  bs_pushtasks(L, loop->st);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    bs_task *t = (bs_task *)lua_touserdata(L, -1);
+    if (t == own)
+      continue;
+    if (t->state == BS_ENDED)
+      heard(L, t);
+    else {
+      t->cancelled = 1;
+      lua_pushnil(L);
+      endbadly(L, t, 1);
+    }
+  }
+  lua_pop(L, 1);
 }
 
 static const luaL_Reg functions[] = {

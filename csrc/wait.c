@@ -292,6 +292,19 @@ static int seehooks (lua_State *L, const bs_state *st, bs_hooks *known) {
   return status;
 }
 
+/* Does the hook want the next event, whatever that is? */
+static int wantsnext (lua_State *L) {
+  return lua_gethook(L) != NULL && (lua_gethookmask(L) & LUA_MASKCOUNT) && lua_gethookcount(L) == 1;
+}
+
+int bs_checkhookof (lua_State *L, lua_State *co) {
+  if (!wantsnext(co) || lua_gethook(co) == lua_gethook(L))
+    return 0;
+  if (runhook(L, co) != LUA_OK)
+    lua_error(L);
+  return 1;
+}
+
 void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
   if (seehooks(L, st, known) != LUA_OK)
     lua_error(L);
@@ -301,8 +314,7 @@ void bs_checkhooks (lua_State *L, const bs_state *st, bs_hooks *known) {
 ** next event, whatever that is: such a one has come from a signal, too, while a coroutine computed. */
 void bs_checkmainhook (lua_State *L, const bs_state *st, bs_hooks *known) {
   lua_State *mainthread = st->main;
-  if (lua_gethookcount(mainthread) != 1 || !(lua_gethookmask(mainthread) & LUA_MASKCOUNT) ||
-      (L != mainthread && known->main == known->own))
+  if (!wantsnext(mainthread) || (L != mainthread && known->main == known->own))
     return;
   int status = runhook(L, mainthread);
   known->own = lua_gethook(L);
@@ -414,6 +426,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
       }
     }
     else if (want != BS_DONE) {
+      bs_checkhooks(L, op->st, known); /* collecting garbage, too, may have taken long */
       int r = await(op, want, &vain);
       if (r < 0 && errno != EINTR)
         op->error = errno;

@@ -11,14 +11,15 @@
 #include <sys/time.h>
 
 static lua_State *mainthread; /* one state at a time uses it */
-static lua_Hook hook;         /* what the signal sets on the main thread, if anything */
+static lua_State *target;     /* where the signal sets a hook: on the main thread mostly */
+static lua_Hook hook;         /* which, if any */
 static volatile sig_atomic_t count;
 
 static void handler (int signo) {
   (void)signo;
   count++;
   if (hook != NULL)
-    lua_sethook(mainthread, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    lua_sethook(target, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static void stop (void) {
@@ -75,17 +76,38 @@ static int counted (lua_State *L) {
   return 1;
 }
 
-/* signal.after(seconds [, f]): then, once, a hook on the main thread: it calls f and is gone, or without f
-** does nothing and stays */
-static int after (lua_State *L) {
-  double seconds = luaL_checknumber(L, 1);
+/* The coroutine at arg, unless given the main thread. */
+static void settarget (lua_State *L, int arg) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   mainthread = lua_tothread(L, -1);
+  target = lua_isthread(L, arg) ? lua_tothread(L, arg) : mainthread;
+}
+
+/* signal.after(seconds [, f [, co]]): then, once, a hook on the main thread, or on co: it calls f and is gone, or without
+** f does nothing and stays */
+static int after (lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  settarget(L, 3);
   lua_settop(L, 2);
   hook = lua_isfunction(L, 2) ? callhook : idlehook;
   lua_setfield(L, LUA_REGISTRYINDEX, "signal.function");
   /* again and again until the hook has run: a signal may come just before the call begins to wait */
   set(seconds, hook == callhook ? seconds : 0);
+  return 0;
+}
+
+/* signal.hook(f, mask [, co]): the same hook at once, as if a signal had come just before. The mask is as debug.sethook has
+** it, and "n" in it wants the next instruction. */
+static int sethook (lua_State *L) {
+  const char *mask = luaL_checkstring(L, 2);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  settarget(L, 3);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "signal.function");
+  lua_sethook(target, callhook,
+              (strchr(mask, 'c') ? LUA_MASKCALL : 0) | (strchr(mask, 'r') ? LUA_MASKRET : 0) |
+                (strchr(mask, 'l') ? LUA_MASKLINE : 0) | (strchr(mask, 'n') ? LUA_MASKCOUNT : 0),
+              strchr(mask, 'n') != NULL);
   return 0;
 }
 
@@ -97,7 +119,8 @@ static int idle (lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"after", after}, {"count", counted}, {"every", every}, {"idle", idle}, {NULL, NULL},
+  {"after", after}, {"count", counted}, {"every", every},
+  {"hook", sethook}, {"idle", idle},    {NULL, NULL},
 };
 
 int luaopen_signal(lua_State *L);

@@ -95,6 +95,20 @@ describe("an error in a task that nobody joins #process", function()
     assert.match("ended\n$", output)
   end)
 
+  it("is told though it has no text, and memory is not to blame for that", function()
+    local output = tasks.lua [[
+      loop.run(function()
+        loop.spawn(error, setmetatable({}, {__tostring = function() error "no text" end}))
+        loop.spawn(error, setmetatable({}, {__tostring = function() return {} end}))
+        loop.spawn(error, setmetatable({}, {__tostring = function() error(setmetatable({}, {})) end}))
+      end)
+    ]]
+    local _, count = output:gsub("error in a task: %(error object is a table value, and its __tostring fails%)\n"
+      .. "stack traceback:\n", "")
+    assert.equal(3, count, output)
+    assert.is_nil(output:find "memory")
+  end)
+
   it("is told, too, when it is of a <close> variable of a task that was cancelled", function()
     local output = tasks.lua [[
       loop.run(function()

@@ -156,6 +156,111 @@ describe("Ctrl-C #process", function()
   end)
 end)
 
+-- What Ctrl-C does is a hook on the main thread; other handlers set theirs with other masks, or on the coroutine that
+-- made them known.
+describe("a hook that a signal has set", function()
+  local function built() return build "signal" or helper.skip "no C compiler is here" end
+  local function stop() error("stop", 0) end
+
+  -- What waits after the hook has come, in a task and elsewhere: nothing else would end it.
+  local waits = {
+    recv = function(a) a:recv() end,
+    ["recv under a timeout"] = function(a) a:settimeout(30):recv() end,
+    accept = function() socket.listen("127.0.0.1", 0):accept() end,
+    select = function(a) socket.select({a}) end,
+    ["wait of a poller"] = function(a)
+      local p <close> = socket.poller()
+      p:add(a, "r")
+      for _ in p:wait() do end
+    end,
+    ["loop.wait"] = function(a) loop.wait(a, "r") end,
+    ["loop.sleep"] = function() loop.sleep(30) end,
+  }
+
+  local function run(f, ...)
+    local start = socket.monotime()
+    local ok, err = pcall(f, ...)
+    assert.same({ false, "stop" }, { ok, err })
+    assert.is_true(socket.monotime() - start < 10)
+    collectgarbage()
+  end
+
+  for name, wait in pairs(waits) do
+    it("on the main thread, while a coroutine computed, ends " .. name .. " in it", function()
+      local signal = built()
+      helper.collects()
+      for _, mask in ipairs { "crln", "crn", "n", "ln", "cn" } do
+        local a, b = net.pair()
+        run(coroutine.wrap(function()
+          signal.hook(stop, mask)
+          wait(a)
+        end))
+        assert.equal(0, b:pending())
+      end
+    end)
+
+    it("on the main thread, while a task computed, ends the loop instead of " .. name, function()
+      local signal = built()
+      helper.collects()
+      for _, mask in ipairs { "crln", "crn", "n", "l", "c", "r" } do
+        local a, b = net.pair()
+        run(loop.run, function()
+          local other = loop.spawn(loop.sleep, 30)
+          loop.sleep(0)
+          signal.hook(stop, mask)
+          wait(a)
+          other:cancel()
+        end)
+        assert.equal(0, b:pending())
+      end
+    end)
+  end
+
+  it("on the main thread ends a loop.run that begins after it, in a coroutine", function()
+    local signal = built()
+    run(coroutine.wrap(function()
+      signal.hook(stop, "crn")
+      loop.run(loop.sleep, 30)
+    end))
+  end)
+
+  it("on the coroutine of a task that waits ends the loop", function()
+    local signal = built()
+    run(loop.run, function()
+      local co
+      loop.spawn(function()
+        co = coroutine.running()
+        local a, b = net.pair()
+        a:recv(#tostring(b))
+      end)
+      loop.spawn(loop.sleep, 30)
+      loop.sleep(0)
+      signal.after(0.02, stop, co)
+      loop.sleep(30)
+    end)
+  end)
+
+  it("calls a handler that does not raise once, and all wait on", function()
+    local signal = built()
+    for _, mask in ipairs { "crln", "crn", "n" } do
+      local called = 0
+      loop.run(function()
+        loop.sleep(0)
+        signal.hook(function() called = called + 1 end, mask)
+        loop.sleep(0.01)
+      end)
+      assert.equal(1, called)
+      coroutine.wrap(function()
+        signal.hook(function() called = called + 1 end, mask)
+        local a, b = net.pair()
+        helper.fails("s:recv", "timeout", a:settimeout(0.01):recv())
+        b:close()
+      end)()
+      assert.equal(2, called)
+    end
+  end)
+end)
+
 describe("another signal #process", function()
   it("that stops the process and lets it go on changes nothing", function()
     local program <close> = process.start(script [[
@@ -309,4 +414,99 @@ describe("after a fork by another library #process", function()
       echo:cancel()
     end)
   end)
+
+  -- Each has other tasks that will write to `a` when they run on, and comes to where the first task forks.
+  local others = {
+    ["that are ready"] = function(a) for _ = 1, 3 do loop.spawn(a.send, a, "ready") end end,
+    ["whose time has come"] = function(a)
+      for i = 1, 3 do
+        loop.spawn(function()
+          loop.sleep(0.001 + i / 1e6)
+          a:send "late"
+        end)
+      end
+      loop.spawn(function()
+        loop.sleep(0)
+        local start = socket.monotime()
+        while socket.monotime() < start + 0.01 do end
+      end)
+      loop.sleep(0.001)
+    end,
+    ["that can receive"] = function(a)
+      local e, f = net.pair()
+      local peers = {}
+      for i = 1, 3 do
+        local c, d = net.pair()
+        peers[i] = d
+        loop.spawn(function() a:send((c:recv())) end)
+      end
+      loop.spawn(function()
+        tasks.settle() -- until nothing else is told of all these sockets
+        f:send "first"
+        for _, d in ipairs(peers) do d:send "came" end
+      end)
+      e:recv()
+    end,
+    ["that can send"] = function(a)
+      local e, f = net.pair()
+      local c, d = net.pair()
+      loop.spawn(function()
+        c:sendall(("x"):rep(1 << 22))
+        a:send "sent"
+      end)
+      loop.spawn(function()
+        tasks.settle()
+        f:send "first"
+        d:settimeout(0):recv(1 << 22)
+      end)
+      e:recv()
+    end,
+    ["that have <close> variables"] = function(a)
+      for _ = 1, 3 do
+        loop.spawn(function()
+          local _ <close> = setmetatable({}, { __close = function() a:send "closed" end })
+          loop.sleep(60)
+        end)
+      end
+      loop.sleep(0)
+    end,
+    ["that are inside loop.wrap and loop.timeout"] = function(a)
+      for _ = 1, 3 do
+        loop.spawn(loop.timeout, 60, loop.wrap(function()
+          local _ <close> = setmetatable({}, { __close = function() a:send "closed" end })
+          loop.sleep(60)
+        end))
+      end
+      loop.sleep(0)
+    end,
+  }
+  local acts = {
+    waits = function() loop.sleep(60) end,
+    fails = function() error "failed" end,
+    ["gives others their turn"] = function() loop.sleep(0) end,
+    ends = function() end,
+  }
+
+  for name, how in pairs(others) do
+    for what, act in pairs(acts) do
+      it(("in a task that forks, other tasks %s do not run on in the child when it %s"):format(name, what), function()
+        local fork = build "fork" or helper.skip "no C compiler is here"
+        local a, b = net.pair()
+        local mine, pid, status, came
+        local ok, err = pcall(loop.run, function()
+          local _ <close> = setmetatable({}, { __close = function() mine = true end })
+          how(a)
+          pid = fork.fork()
+          if pid == 0 then return act() end
+          status = fork.wait(pid) -- the parent runs on only then
+          came = #socket.select({ b }, nil, 0)
+          error("the parent's", 0)
+        end)
+        if pid == 0 then fork.exit(not ok and mine and 7 or 255) end
+        assert.equal("the parent's", err)
+        assert.equal(7, status)
+        assert.equal(0, came)
+      end)
+    end
+  end
 end)
