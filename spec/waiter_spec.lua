@@ -203,6 +203,19 @@ describe("setwaiter", function()
       assert.same(helper.engine() == "poll" and 0 or 1, #s.woken) -- its own descriptor
     end)
 
+    it("a select with a poller in it, wherever in the lists: for all of them, by one descriptor", function()
+      local p <close> = assert(socket.poller())
+      if not p:fileno() then return end
+      for _, readers in ipairs {{a, p}, {p, a}} do
+        s.asked = {}
+        local readable = waits(function() return socket.select(readers, nil) end, function() b:sendall "x" end)
+        assert.same({a, [a] = 1}, readable)
+        assert.equal(1, #s.asked)
+        assert.is_true(p ~= s.asked[1].object)
+        assert.equal("x", a:recv())
+      end
+    end)
+
     it("p:wait", function()
       local p <close> = assert(socket.poller())
       p:add(a, "r")
