@@ -781,6 +781,7 @@ struct bs_face {
   enum bs_vbuf mode;
   char *data; /* what is unflushed: start .. end - 1 of `room` bytes */
   size_t room, start, end;
+  unsigned process; /* that wrote it (bs_process) */
 };
 
 bs_face *bs_checkface(lua_State *L, bs_socket *s); /* made if it has none; raises without memory */

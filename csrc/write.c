@@ -19,6 +19,8 @@ static void setunflushed (bs_socket *s, int is) {
     return;
   s->flags = (unsigned char)(s->flags ^ BS_UNFLUSHED);
   s->st->aside += is ? 1 : -1;
+  if (is)
+    s->face->process = bs_process(s->st);
 }
 
 /* So many of the unflushed bytes are gone. What they were in is given back with the last. */
@@ -31,6 +33,12 @@ static void flushed (bs_socket *s, size_t n) {
   f->data = NULL;
   f->room = f->start = f->end = 0;
   setunflushed(s, 0);
+}
+
+/* What was written before a fork is for the parent to send. */
+static void disown (bs_socket *s) {
+  if ((s->flags & BS_UNFLUSHED) && s->face->process != bs_process(s->st))
+    flushed(s, s->face->end - s->face->start);
 }
 
 void bs_dropface (bs_socket *s) {
@@ -72,6 +80,7 @@ int bs_flush (bs_socket *s, bs_time patience, int *err) {
     *err = EBADF;
     return BS_DONE;
   }
+  disown(s);
   if (!(s->flags & BS_UNFLUSHED))
     return BS_DONE;
   const bs_face *f = s->face;
@@ -209,6 +218,7 @@ static int write_write (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   write_op w;
   int top = lua_gettop(L), newline = 0;
+  disown(s);
   w.pieces = NULL;
   w.n = top; /* with the free one */
   if (w.n > FEWPIECES)

@@ -82,6 +82,35 @@ describe("after a fork #process", function()
     parents()
   end)
 
+  for what, act in pairs {
+    ["closes its copy"] = function(s) assert(s:close()) end,
+    ["flushes its copy"] = function(s) assert(s:flush()) end,
+    ["gives up its copy"] = function(s) assert(s:detach()) end,
+    ["leaves a block with its copy"] = function(s)
+      local _ <close> = s
+    end,
+    ["sends by its copy"] = function(s) assert(s:send "child ") end,
+    ["writes to its copy"] = function(s) assert(assert(s:write "child "):flush()) end,
+    ["writes to its copy, and ends"] = function(s) assert(s:write "child ") os.exit(7, true) end,
+    ["ends"] = function() os.exit(7, true) end,
+  } do
+    it("what was written and not flushed before it is sent once, by the parent, when the child " .. what, function()
+      local s, reader = net.pair()
+      assert(s:setvbuf "full")
+      assert(s:write "parent")
+      local pid = fork.fork()
+      if pid == 0 then
+        local ok, message = pcall(act, s)
+        if not ok then io.stderr:write(tostring(message), "\n") end
+        fork.exit(ok and 7 or 1)
+      end
+      assert.equal(7, fork.wait(pid))
+      s:close()
+      local all = reader:read "a"
+      assert.equal((what:find "s by" or what:find "writes") and "child parent" or "parent", all)
+    end)
+  end
+
   --- The child says by its status whether all of f held.
   local function child(f)
     local status = fork.call(function()

@@ -1574,7 +1574,8 @@ function Socket:recvmmsg(count, n, flags, into) end
 --
 -- What is written goes out at once unless `setvbuf` says otherwise. What it holds back is sent before any other
 -- sending call sends, before a receiving call waits, and by `flush`, `shutdown`, `detach` and `close`; all of them
--- within the timeout. What could not be flushed stays for the next of them.
+-- within the timeout. What could not be flushed stays for the next of them. What was written and not flushed before a
+-- fork is the parent's to send: the child's copies of the socket send nothing of it, whatever becomes of them.
 --
 -- Where messages have bounds, on sockets of datagrams above all, there are no lines and no read ahead: there
 -- `read`, `readuntil` and `setvbuf` give `EOPNOTSUPP`, `lines` and `chunks` raise that, and `write` sends one message.
