@@ -482,14 +482,41 @@ void bs_openerror(lua_State *L);
 
 /* ---- constant.c ---- */
 
-void bs_openconstants(lua_State *L);                                /* into the module's table */
-int bs_findconstant(const char *name, lua_Integer *value);          /* true if there */
+void bs_openconstants(lua_State *L);                       /* into the module's table */
+int bs_findconstant(const char *name, lua_Integer *value); /* true if there */
+int bs_isabsent(const char *name);                         /* is it one that this system lacks? */
+size_t bs_prefixlength(const char *name); /* of "AF_" in "AF_INET"; 0: it begins as none does */
 const char *bs_constantname(const char *prefix, lua_Integer value); /* first row so; NULL */
-/* Integer or name at arg; prefixes: "AF_\0PF_\0" and so on, each ended by a zero. */
+/* Integer or name at arg; prefixes: "AF_\0PF_\0" and so on, each ended by a zero. Of flags ("MSG_\0", "AI_\0",
+** "NI_\0", "SOCK_\0") several may be joined: "MSG_PEEK|MSG_DONTWAIT". */
 int bs_checkconstant(lua_State *L, int arg, const char *prefixes);
 int bs_optconstant(lua_State *L, int arg, const char *prefixes, int def);
 /* For what is no argument: NULL, or what is wrong, pushed. idx counts from below. */
 const char *bs_toconstant(lua_State *L, int idx, const char *prefixes, int *value);
+/* What to say of the string at idx, which is none of those, pushed. */
+const char *bs_wrongname(lua_State *L, int idx, const char *prefixes);
+
+/* ---- name.c: names that nobody has, and what was meant ---- */
+
+#define BS_LONGESTNAME 48
+
+/* The nearest known name to one that is none. */
+typedef struct bs_guess {
+  char name[BS_LONGESTNAME]; /* in capitals */
+  size_t len;                /* 0: it is too long to be near anything */
+  const char *best;          /* NULL: none is near */
+  unsigned rank;             /* how far it is */
+} bs_guess;
+
+void bs_initguess(bs_guess *g, const char *name, size_t len);
+/* Is it `known` that was meant? Its first `prefix` bytes may have been left out. */
+void bs_consider(bs_guess *g, const char *known, size_t prefix);
+void bs_considerconstants(bs_guess *g, const char *prefixes); /* constant.c */
+/* Pushes "<what>; did you mean '<best>'?", or `what` where there is no guess. */
+const char *bs_pushmeant(lua_State *L, const char *what, const bs_guess *g);
+/* Pushes the name in quotation marks, for a message; what follows a zero is left out. */
+const char *bs_pushquoted(lua_State *L, const char *name, size_t len);
+void bs_openname(lua_State *L);
 
 /* ---- address.c ---- */
 
@@ -648,8 +675,12 @@ BS_NORETURN int bs_mistake(lua_State *L, const bs_place *at, const char *what);
 BS_NORETURN int bs_unexpected(lua_State *L, const bs_place *at, int idx, const char *expected);
 /* The table at idx has these fields and no others: a typing mistake is not to be ignored. */
 void bs_checkfields(lua_State *L, const bs_place *at, int idx, const char *const *names);
+/* For who has the names in another form: the guess for the key at idx, and what is raised with it. */
+void bs_guessfield(lua_State *L, bs_guess *g, int idx);
+int bs_strangefield(lua_State *L, const bs_place *at, int idx, const bs_guess *g);
 size_t bs_checkarray(lua_State *L, const bs_place *at, int idx); /* its length */
-int bs_checkmsgflags(lua_State *L, const bs_place *at, int idx);
+/* A constant, as bs_checkconstant takes them. */
+int bs_checknamed(lua_State *L, const bs_place *at, int idx, const char *prefixes);
 lua_Integer bs_checkwithin(lua_State *L, const bs_place *at, int idx, lua_Integer least,
                            lua_Integer most);
 void bs_setinteger(lua_State *L, const char *name,

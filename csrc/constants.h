@@ -3,9 +3,9 @@
 ** the names in order. Where two names have one number, the one that names it in messages comes
 ** first: SOCK_STREAM before SOCK_SNDBUF_LOCK, AF_UNIX before AF_LOCAL, EAGAIN before EWOULDBLOCK,
 ** EOPNOTSUPP before ENOTSUP.
-** What a platform lacks is not there: a new name needs no more than its three lines. Left out are
-** the four *_IDN_* names whose mere mention glibc 2.28 and later warn of, and its SCM_SRCRT, which
-** stands for a name that does not exist.
+** What a platform lacks has a row all the same, ABSENT: its name is no slip of another one. A new name
+** needs no more than its five lines. Left out are the four *_IDN_* names whose mere mention glibc 2.28
+** and later warn of, and its SCM_SRCRT, which stands for a name that does not exist.
 */
 /* clang-format off */
 
@@ -13,561 +13,929 @@
 BS_GROUP(AF)
 #ifdef AF_ALG
 {"AF_ALG", AF_ALG},
+#else
+{"AF_ALG", ABSENT},
 #endif
 #ifdef AF_APPLETALK
 {"AF_APPLETALK", AF_APPLETALK},
+#else
+{"AF_APPLETALK", ABSENT},
 #endif
 #ifdef AF_ARP
 {"AF_ARP", AF_ARP},
+#else
+{"AF_ARP", ABSENT},
 #endif
 #ifdef AF_ASH
 {"AF_ASH", AF_ASH},
+#else
+{"AF_ASH", ABSENT},
 #endif
 #ifdef AF_ATMPVC
 {"AF_ATMPVC", AF_ATMPVC},
+#else
+{"AF_ATMPVC", ABSENT},
 #endif
 #ifdef AF_ATMSVC
 {"AF_ATMSVC", AF_ATMSVC},
+#else
+{"AF_ATMSVC", ABSENT},
 #endif
 #ifdef AF_AX25
 {"AF_AX25", AF_AX25},
+#else
+{"AF_AX25", ABSENT},
 #endif
 #ifdef AF_BLUETOOTH
 {"AF_BLUETOOTH", AF_BLUETOOTH},
+#else
+{"AF_BLUETOOTH", ABSENT},
 #endif
 #ifdef AF_BRIDGE
 {"AF_BRIDGE", AF_BRIDGE},
+#else
+{"AF_BRIDGE", ABSENT},
 #endif
 #ifdef AF_CAIF
 {"AF_CAIF", AF_CAIF},
+#else
+{"AF_CAIF", ABSENT},
 #endif
 #ifdef AF_CAN
 {"AF_CAN", AF_CAN},
+#else
+{"AF_CAN", ABSENT},
 #endif
 #ifdef AF_CCITT
 {"AF_CCITT", AF_CCITT},
+#else
+{"AF_CCITT", ABSENT},
 #endif
 #ifdef AF_CHAOS
 {"AF_CHAOS", AF_CHAOS},
+#else
+{"AF_CHAOS", ABSENT},
 #endif
 #ifdef AF_CNT
 {"AF_CNT", AF_CNT},
+#else
+{"AF_CNT", ABSENT},
 #endif
 #ifdef AF_COIP
 {"AF_COIP", AF_COIP},
+#else
+{"AF_COIP", ABSENT},
 #endif
 #ifdef AF_DATAKIT
 {"AF_DATAKIT", AF_DATAKIT},
+#else
+{"AF_DATAKIT", ABSENT},
 #endif
 #ifdef AF_DECnet
 {"AF_DECnet", AF_DECnet},
+#else
+{"AF_DECnet", ABSENT},
 #endif
 #ifdef AF_DIVERT
 {"AF_DIVERT", AF_DIVERT},
+#else
+{"AF_DIVERT", ABSENT},
 #endif
 #ifdef AF_DLI
 {"AF_DLI", AF_DLI},
+#else
+{"AF_DLI", ABSENT},
 #endif
 #ifdef AF_E164
 {"AF_E164", AF_E164},
+#else
+{"AF_E164", ABSENT},
 #endif
 #ifdef AF_ECMA
 {"AF_ECMA", AF_ECMA},
+#else
+{"AF_ECMA", ABSENT},
 #endif
 #ifdef AF_ECONET
 {"AF_ECONET", AF_ECONET},
+#else
+{"AF_ECONET", ABSENT},
 #endif
 #ifdef AF_HYLINK
 {"AF_HYLINK", AF_HYLINK},
+#else
+{"AF_HYLINK", ABSENT},
 #endif
 #ifdef AF_HYPERV
 {"AF_HYPERV", AF_HYPERV},
+#else
+{"AF_HYPERV", ABSENT},
 #endif
 #ifdef AF_IB
 {"AF_IB", AF_IB},
+#else
+{"AF_IB", ABSENT},
 #endif
 #ifdef AF_IEEE80211
 {"AF_IEEE80211", AF_IEEE80211},
+#else
+{"AF_IEEE80211", ABSENT},
 #endif
 #ifdef AF_IEEE802154
 {"AF_IEEE802154", AF_IEEE802154},
+#else
+{"AF_IEEE802154", ABSENT},
 #endif
 #ifdef AF_IMPLINK
 {"AF_IMPLINK", AF_IMPLINK},
+#else
+{"AF_IMPLINK", ABSENT},
 #endif
 #ifdef AF_INET
 {"AF_INET", AF_INET},
+#else
+{"AF_INET", ABSENT},
 #endif
 #ifdef AF_INET6
 {"AF_INET6", AF_INET6},
+#else
+{"AF_INET6", ABSENT},
 #endif
 #ifdef AF_INET6_SDP
 {"AF_INET6_SDP", AF_INET6_SDP},
+#else
+{"AF_INET6_SDP", ABSENT},
 #endif
 #ifdef AF_INET_SDP
 {"AF_INET_SDP", AF_INET_SDP},
+#else
+{"AF_INET_SDP", ABSENT},
 #endif
 #ifdef AF_IPX
 {"AF_IPX", AF_IPX},
+#else
+{"AF_IPX", ABSENT},
 #endif
 #ifdef AF_IRDA
 {"AF_IRDA", AF_IRDA},
+#else
+{"AF_IRDA", ABSENT},
 #endif
 #ifdef AF_ISDN
 {"AF_ISDN", AF_ISDN},
+#else
+{"AF_ISDN", ABSENT},
 #endif
 #ifdef AF_ISO
 {"AF_ISO", AF_ISO},
+#else
+{"AF_ISO", ABSENT},
 #endif
 #ifdef AF_IUCV
 {"AF_IUCV", AF_IUCV},
+#else
+{"AF_IUCV", ABSENT},
 #endif
 #ifdef AF_KCM
 {"AF_KCM", AF_KCM},
+#else
+{"AF_KCM", ABSENT},
 #endif
 #ifdef AF_KEY
 {"AF_KEY", AF_KEY},
+#else
+{"AF_KEY", ABSENT},
 #endif
 #ifdef AF_LAT
 {"AF_LAT", AF_LAT},
+#else
+{"AF_LAT", ABSENT},
 #endif
 #ifdef AF_LINK
 {"AF_LINK", AF_LINK},
+#else
+{"AF_LINK", ABSENT},
 #endif
 #ifdef AF_LLC
 {"AF_LLC", AF_LLC},
+#else
+{"AF_LLC", ABSENT},
 #endif
 #ifdef AF_MAX
 {"AF_MAX", AF_MAX},
+#else
+{"AF_MAX", ABSENT},
 #endif
 #ifdef AF_MCTP
 {"AF_MCTP", AF_MCTP},
+#else
+{"AF_MCTP", ABSENT},
 #endif
 #ifdef AF_MPLS
 {"AF_MPLS", AF_MPLS},
+#else
+{"AF_MPLS", ABSENT},
 #endif
 #ifdef AF_NATM
 {"AF_NATM", AF_NATM},
+#else
+{"AF_NATM", ABSENT},
 #endif
 #ifdef AF_NDRV
 {"AF_NDRV", AF_NDRV},
+#else
+{"AF_NDRV", ABSENT},
 #endif
 #ifdef AF_NETBEUI
 {"AF_NETBEUI", AF_NETBEUI},
+#else
+{"AF_NETBEUI", ABSENT},
 #endif
 #ifdef AF_NETBIOS
 {"AF_NETBIOS", AF_NETBIOS},
+#else
+{"AF_NETBIOS", ABSENT},
 #endif
 #ifdef AF_NETGRAPH
 {"AF_NETGRAPH", AF_NETGRAPH},
+#else
+{"AF_NETGRAPH", ABSENT},
 #endif
 #ifdef AF_NETLINK
 {"AF_NETLINK", AF_NETLINK},
+#else
+{"AF_NETLINK", ABSENT},
 #endif
 #ifdef AF_NETROM
 {"AF_NETROM", AF_NETROM},
+#else
+{"AF_NETROM", ABSENT},
 #endif
 #ifdef AF_NFC
 {"AF_NFC", AF_NFC},
+#else
+{"AF_NFC", ABSENT},
 #endif
 #ifdef AF_NS
 {"AF_NS", AF_NS},
+#else
+{"AF_NS", ABSENT},
 #endif
 #ifdef AF_OSI
 {"AF_OSI", AF_OSI},
+#else
+{"AF_OSI", ABSENT},
 #endif
 #ifdef AF_PACKET
 {"AF_PACKET", AF_PACKET},
+#else
+{"AF_PACKET", ABSENT},
 #endif
 #ifdef AF_PHONET
 {"AF_PHONET", AF_PHONET},
+#else
+{"AF_PHONET", ABSENT},
 #endif
 #ifdef AF_PPP
 {"AF_PPP", AF_PPP},
+#else
+{"AF_PPP", ABSENT},
 #endif
 #ifdef AF_PPPOX
 {"AF_PPPOX", AF_PPPOX},
+#else
+{"AF_PPPOX", ABSENT},
 #endif
 #ifdef AF_PUP
 {"AF_PUP", AF_PUP},
+#else
+{"AF_PUP", ABSENT},
 #endif
 #ifdef AF_QIPCRTR
 {"AF_QIPCRTR", AF_QIPCRTR},
+#else
+{"AF_QIPCRTR", ABSENT},
 #endif
 #ifdef AF_RDS
 {"AF_RDS", AF_RDS},
+#else
+{"AF_RDS", ABSENT},
 #endif
 #ifdef AF_RESERVED_36
 {"AF_RESERVED_36", AF_RESERVED_36},
+#else
+{"AF_RESERVED_36", ABSENT},
 #endif
 #ifdef AF_ROSE
 {"AF_ROSE", AF_ROSE},
+#else
+{"AF_ROSE", ABSENT},
 #endif
 #ifdef AF_ROUTE
 {"AF_ROUTE", AF_ROUTE},
+#else
+{"AF_ROUTE", ABSENT},
 #endif
 #ifdef AF_RXRPC
 {"AF_RXRPC", AF_RXRPC},
+#else
+{"AF_RXRPC", ABSENT},
 #endif
 #ifdef AF_SCLUSTER
 {"AF_SCLUSTER", AF_SCLUSTER},
+#else
+{"AF_SCLUSTER", ABSENT},
 #endif
 #ifdef AF_SECURITY
 {"AF_SECURITY", AF_SECURITY},
+#else
+{"AF_SECURITY", ABSENT},
 #endif
 #ifdef AF_SIP
 {"AF_SIP", AF_SIP},
+#else
+{"AF_SIP", ABSENT},
 #endif
 #ifdef AF_SLOW
 {"AF_SLOW", AF_SLOW},
+#else
+{"AF_SLOW", ABSENT},
 #endif
 #ifdef AF_SMC
 {"AF_SMC", AF_SMC},
+#else
+{"AF_SMC", ABSENT},
 #endif
 #ifdef AF_SNA
 {"AF_SNA", AF_SNA},
+#else
+{"AF_SNA", ABSENT},
 #endif
 #ifdef AF_SYSTEM
 {"AF_SYSTEM", AF_SYSTEM},
+#else
+{"AF_SYSTEM", ABSENT},
 #endif
 #ifdef AF_TIPC
 {"AF_TIPC", AF_TIPC},
+#else
+{"AF_TIPC", ABSENT},
 #endif
 #ifdef AF_UNIX
 {"AF_UNIX", AF_UNIX},
+#else
+{"AF_UNIX", ABSENT},
 #endif
 #ifdef AF_LOCAL
 {"AF_LOCAL", AF_LOCAL},
+#else
+{"AF_LOCAL", ABSENT},
 #endif
 #ifdef AF_FILE
 {"AF_FILE", AF_FILE},
+#else
+{"AF_FILE", ABSENT},
 #endif
 #ifdef AF_UNSPEC
 {"AF_UNSPEC", AF_UNSPEC},
+#else
+{"AF_UNSPEC", ABSENT},
 #endif
 #ifdef AF_UTUN
 {"AF_UTUN", AF_UTUN},
+#else
+{"AF_UTUN", ABSENT},
 #endif
 #ifdef AF_VSOCK
 {"AF_VSOCK", AF_VSOCK},
+#else
+{"AF_VSOCK", ABSENT},
 #endif
 #ifdef AF_WANPIPE
 {"AF_WANPIPE", AF_WANPIPE},
+#else
+{"AF_WANPIPE", ABSENT},
 #endif
 #ifdef AF_X25
 {"AF_X25", AF_X25},
+#else
+{"AF_X25", ABSENT},
 #endif
 #ifdef AF_XDP
 {"AF_XDP", AF_XDP},
+#else
+{"AF_XDP", ABSENT},
 #endif
 
 /* PF_*: the same, as protocol families */
 BS_GROUP(PF)
 #ifdef PF_ALG
 {"PF_ALG", PF_ALG},
+#else
+{"PF_ALG", ABSENT},
 #endif
 #ifdef PF_APPLETALK
 {"PF_APPLETALK", PF_APPLETALK},
+#else
+{"PF_APPLETALK", ABSENT},
 #endif
 #ifdef PF_ARP
 {"PF_ARP", PF_ARP},
+#else
+{"PF_ARP", ABSENT},
 #endif
 #ifdef PF_ASH
 {"PF_ASH", PF_ASH},
+#else
+{"PF_ASH", ABSENT},
 #endif
 #ifdef PF_ATMPVC
 {"PF_ATMPVC", PF_ATMPVC},
+#else
+{"PF_ATMPVC", ABSENT},
 #endif
 #ifdef PF_ATMSVC
 {"PF_ATMSVC", PF_ATMSVC},
+#else
+{"PF_ATMSVC", ABSENT},
 #endif
 #ifdef PF_AX25
 {"PF_AX25", PF_AX25},
+#else
+{"PF_AX25", ABSENT},
 #endif
 #ifdef PF_BLUETOOTH
 {"PF_BLUETOOTH", PF_BLUETOOTH},
+#else
+{"PF_BLUETOOTH", ABSENT},
 #endif
 #ifdef PF_BRIDGE
 {"PF_BRIDGE", PF_BRIDGE},
+#else
+{"PF_BRIDGE", ABSENT},
 #endif
 #ifdef PF_CAIF
 {"PF_CAIF", PF_CAIF},
+#else
+{"PF_CAIF", ABSENT},
 #endif
 #ifdef PF_CAN
 {"PF_CAN", PF_CAN},
+#else
+{"PF_CAN", ABSENT},
 #endif
 #ifdef PF_CCITT
 {"PF_CCITT", PF_CCITT},
+#else
+{"PF_CCITT", ABSENT},
 #endif
 #ifdef PF_CHAOS
 {"PF_CHAOS", PF_CHAOS},
+#else
+{"PF_CHAOS", ABSENT},
 #endif
 #ifdef PF_CNT
 {"PF_CNT", PF_CNT},
+#else
+{"PF_CNT", ABSENT},
 #endif
 #ifdef PF_COIP
 {"PF_COIP", PF_COIP},
+#else
+{"PF_COIP", ABSENT},
 #endif
 #ifdef PF_DATAKIT
 {"PF_DATAKIT", PF_DATAKIT},
+#else
+{"PF_DATAKIT", ABSENT},
 #endif
 #ifdef PF_DECnet
 {"PF_DECnet", PF_DECnet},
+#else
+{"PF_DECnet", ABSENT},
 #endif
 #ifdef PF_DIVERT
 {"PF_DIVERT", PF_DIVERT},
+#else
+{"PF_DIVERT", ABSENT},
 #endif
 #ifdef PF_DLI
 {"PF_DLI", PF_DLI},
+#else
+{"PF_DLI", ABSENT},
 #endif
 #ifdef PF_E164
 {"PF_E164", PF_E164},
+#else
+{"PF_E164", ABSENT},
 #endif
 #ifdef PF_ECMA
 {"PF_ECMA", PF_ECMA},
+#else
+{"PF_ECMA", ABSENT},
 #endif
 #ifdef PF_ECONET
 {"PF_ECONET", PF_ECONET},
+#else
+{"PF_ECONET", ABSENT},
 #endif
 #ifdef PF_HYLINK
 {"PF_HYLINK", PF_HYLINK},
+#else
+{"PF_HYLINK", ABSENT},
 #endif
 #ifdef PF_HYPERV
 {"PF_HYPERV", PF_HYPERV},
+#else
+{"PF_HYPERV", ABSENT},
 #endif
 #ifdef PF_IB
 {"PF_IB", PF_IB},
+#else
+{"PF_IB", ABSENT},
 #endif
 #ifdef PF_IEEE80211
 {"PF_IEEE80211", PF_IEEE80211},
+#else
+{"PF_IEEE80211", ABSENT},
 #endif
 #ifdef PF_IEEE802154
 {"PF_IEEE802154", PF_IEEE802154},
+#else
+{"PF_IEEE802154", ABSENT},
 #endif
 #ifdef PF_IMPLINK
 {"PF_IMPLINK", PF_IMPLINK},
+#else
+{"PF_IMPLINK", ABSENT},
 #endif
 #ifdef PF_INET
 {"PF_INET", PF_INET},
+#else
+{"PF_INET", ABSENT},
 #endif
 #ifdef PF_INET6
 {"PF_INET6", PF_INET6},
+#else
+{"PF_INET6", ABSENT},
 #endif
 #ifdef PF_INET6_SDP
 {"PF_INET6_SDP", PF_INET6_SDP},
+#else
+{"PF_INET6_SDP", ABSENT},
 #endif
 #ifdef PF_INET_SDP
 {"PF_INET_SDP", PF_INET_SDP},
+#else
+{"PF_INET_SDP", ABSENT},
 #endif
 #ifdef PF_IPX
 {"PF_IPX", PF_IPX},
+#else
+{"PF_IPX", ABSENT},
 #endif
 #ifdef PF_IRDA
 {"PF_IRDA", PF_IRDA},
+#else
+{"PF_IRDA", ABSENT},
 #endif
 #ifdef PF_ISDN
 {"PF_ISDN", PF_ISDN},
+#else
+{"PF_ISDN", ABSENT},
 #endif
 #ifdef PF_ISO
 {"PF_ISO", PF_ISO},
+#else
+{"PF_ISO", ABSENT},
 #endif
 #ifdef PF_IUCV
 {"PF_IUCV", PF_IUCV},
+#else
+{"PF_IUCV", ABSENT},
 #endif
 #ifdef PF_KCM
 {"PF_KCM", PF_KCM},
+#else
+{"PF_KCM", ABSENT},
 #endif
 #ifdef PF_KEY
 {"PF_KEY", PF_KEY},
+#else
+{"PF_KEY", ABSENT},
 #endif
 #ifdef PF_LAT
 {"PF_LAT", PF_LAT},
+#else
+{"PF_LAT", ABSENT},
 #endif
 #ifdef PF_LINK
 {"PF_LINK", PF_LINK},
+#else
+{"PF_LINK", ABSENT},
 #endif
 #ifdef PF_LLC
 {"PF_LLC", PF_LLC},
+#else
+{"PF_LLC", ABSENT},
 #endif
 #ifdef PF_MAX
 {"PF_MAX", PF_MAX},
+#else
+{"PF_MAX", ABSENT},
 #endif
 #ifdef PF_MCTP
 {"PF_MCTP", PF_MCTP},
+#else
+{"PF_MCTP", ABSENT},
 #endif
 #ifdef PF_MPLS
 {"PF_MPLS", PF_MPLS},
+#else
+{"PF_MPLS", ABSENT},
 #endif
 #ifdef PF_NATM
 {"PF_NATM", PF_NATM},
+#else
+{"PF_NATM", ABSENT},
 #endif
 #ifdef PF_NDRV
 {"PF_NDRV", PF_NDRV},
+#else
+{"PF_NDRV", ABSENT},
 #endif
 #ifdef PF_NETBEUI
 {"PF_NETBEUI", PF_NETBEUI},
+#else
+{"PF_NETBEUI", ABSENT},
 #endif
 #ifdef PF_NETBIOS
 {"PF_NETBIOS", PF_NETBIOS},
+#else
+{"PF_NETBIOS", ABSENT},
 #endif
 #ifdef PF_NETGRAPH
 {"PF_NETGRAPH", PF_NETGRAPH},
+#else
+{"PF_NETGRAPH", ABSENT},
 #endif
 #ifdef PF_NETLINK
 {"PF_NETLINK", PF_NETLINK},
+#else
+{"PF_NETLINK", ABSENT},
 #endif
 #ifdef PF_NETROM
 {"PF_NETROM", PF_NETROM},
+#else
+{"PF_NETROM", ABSENT},
 #endif
 #ifdef PF_NFC
 {"PF_NFC", PF_NFC},
+#else
+{"PF_NFC", ABSENT},
 #endif
 #ifdef PF_NS
 {"PF_NS", PF_NS},
+#else
+{"PF_NS", ABSENT},
 #endif
 #ifdef PF_OSI
 {"PF_OSI", PF_OSI},
+#else
+{"PF_OSI", ABSENT},
 #endif
 #ifdef PF_PACKET
 {"PF_PACKET", PF_PACKET},
+#else
+{"PF_PACKET", ABSENT},
 #endif
 #ifdef PF_PHONET
 {"PF_PHONET", PF_PHONET},
+#else
+{"PF_PHONET", ABSENT},
 #endif
 #ifdef PF_PPP
 {"PF_PPP", PF_PPP},
+#else
+{"PF_PPP", ABSENT},
 #endif
 #ifdef PF_PPPOX
 {"PF_PPPOX", PF_PPPOX},
+#else
+{"PF_PPPOX", ABSENT},
 #endif
 #ifdef PF_PUP
 {"PF_PUP", PF_PUP},
+#else
+{"PF_PUP", ABSENT},
 #endif
 #ifdef PF_QIPCRTR
 {"PF_QIPCRTR", PF_QIPCRTR},
+#else
+{"PF_QIPCRTR", ABSENT},
 #endif
 #ifdef PF_RDS
 {"PF_RDS", PF_RDS},
+#else
+{"PF_RDS", ABSENT},
 #endif
 #ifdef PF_RESERVED_36
 {"PF_RESERVED_36", PF_RESERVED_36},
+#else
+{"PF_RESERVED_36", ABSENT},
 #endif
 #ifdef PF_ROSE
 {"PF_ROSE", PF_ROSE},
+#else
+{"PF_ROSE", ABSENT},
 #endif
 #ifdef PF_ROUTE
 {"PF_ROUTE", PF_ROUTE},
+#else
+{"PF_ROUTE", ABSENT},
 #endif
 #ifdef PF_RXRPC
 {"PF_RXRPC", PF_RXRPC},
+#else
+{"PF_RXRPC", ABSENT},
 #endif
 #ifdef PF_SCLUSTER
 {"PF_SCLUSTER", PF_SCLUSTER},
+#else
+{"PF_SCLUSTER", ABSENT},
 #endif
 #ifdef PF_SECURITY
 {"PF_SECURITY", PF_SECURITY},
+#else
+{"PF_SECURITY", ABSENT},
 #endif
 #ifdef PF_SIP
 {"PF_SIP", PF_SIP},
+#else
+{"PF_SIP", ABSENT},
 #endif
 #ifdef PF_SLOW
 {"PF_SLOW", PF_SLOW},
+#else
+{"PF_SLOW", ABSENT},
 #endif
 #ifdef PF_SMC
 {"PF_SMC", PF_SMC},
+#else
+{"PF_SMC", ABSENT},
 #endif
 #ifdef PF_SNA
 {"PF_SNA", PF_SNA},
+#else
+{"PF_SNA", ABSENT},
 #endif
 #ifdef PF_SYSTEM
 {"PF_SYSTEM", PF_SYSTEM},
+#else
+{"PF_SYSTEM", ABSENT},
 #endif
 #ifdef PF_TIPC
 {"PF_TIPC", PF_TIPC},
+#else
+{"PF_TIPC", ABSENT},
 #endif
 #ifdef PF_UNIX
 {"PF_UNIX", PF_UNIX},
+#else
+{"PF_UNIX", ABSENT},
 #endif
 #ifdef PF_LOCAL
 {"PF_LOCAL", PF_LOCAL},
+#else
+{"PF_LOCAL", ABSENT},
 #endif
 #ifdef PF_FILE
 {"PF_FILE", PF_FILE},
+#else
+{"PF_FILE", ABSENT},
 #endif
 #ifdef PF_UNSPEC
 {"PF_UNSPEC", PF_UNSPEC},
+#else
+{"PF_UNSPEC", ABSENT},
 #endif
 #ifdef PF_UTUN
 {"PF_UTUN", PF_UTUN},
+#else
+{"PF_UTUN", ABSENT},
 #endif
 #ifdef PF_VSOCK
 {"PF_VSOCK", PF_VSOCK},
+#else
+{"PF_VSOCK", ABSENT},
 #endif
 #ifdef PF_WANPIPE
 {"PF_WANPIPE", PF_WANPIPE},
+#else
+{"PF_WANPIPE", ABSENT},
 #endif
 #ifdef PF_X25
 {"PF_X25", PF_X25},
+#else
+{"PF_X25", ABSENT},
 #endif
 #ifdef PF_XDP
 {"PF_XDP", PF_XDP},
+#else
+{"PF_XDP", ABSENT},
 #endif
 
 /* SOCK_*: types of sockets, and flags of socket() */
 BS_GROUP(SOCK)
 #ifdef SOCK_CLOEXEC
 {"SOCK_CLOEXEC", SOCK_CLOEXEC},
+#else
+{"SOCK_CLOEXEC", ABSENT},
 #endif
 #ifdef SOCK_CLOFORK
 {"SOCK_CLOFORK", SOCK_CLOFORK},
+#else
+{"SOCK_CLOFORK", ABSENT},
 #endif
 #ifdef SOCK_DCCP
 {"SOCK_DCCP", SOCK_DCCP},
+#else
+{"SOCK_DCCP", ABSENT},
 #endif
 #ifdef SOCK_DGRAM
 {"SOCK_DGRAM", SOCK_DGRAM},
+#else
+{"SOCK_DGRAM", ABSENT},
 #endif
 #ifdef SOCK_NONBLOCK
 {"SOCK_NONBLOCK", SOCK_NONBLOCK},
+#else
+{"SOCK_NONBLOCK", ABSENT},
 #endif
 #ifdef SOCK_PACKET
 {"SOCK_PACKET", SOCK_PACKET},
+#else
+{"SOCK_PACKET", ABSENT},
 #endif
 #ifdef SOCK_RAW
 {"SOCK_RAW", SOCK_RAW},
+#else
+{"SOCK_RAW", ABSENT},
 #endif
 #ifdef SOCK_RDM
 {"SOCK_RDM", SOCK_RDM},
+#else
+{"SOCK_RDM", ABSENT},
 #endif
 #ifdef SOCK_SEQPACKET
 {"SOCK_SEQPACKET", SOCK_SEQPACKET},
+#else
+{"SOCK_SEQPACKET", ABSENT},
 #endif
 #ifdef SOCK_STREAM
 {"SOCK_STREAM", SOCK_STREAM},
+#else
+{"SOCK_STREAM", ABSENT},
 #endif
 #ifdef SOCK_BUF_LOCK_MASK
 {"SOCK_BUF_LOCK_MASK", SOCK_BUF_LOCK_MASK},
+#else
+{"SOCK_BUF_LOCK_MASK", ABSENT},
 #endif
 #ifdef SOCK_MAXADDRLEN
 {"SOCK_MAXADDRLEN", SOCK_MAXADDRLEN},
+#else
+{"SOCK_MAXADDRLEN", ABSENT},
 #endif
 #ifdef SOCK_MINADDRLEN
 {"SOCK_MINADDRLEN", SOCK_MINADDRLEN},
+#else
+{"SOCK_MINADDRLEN", ABSENT},
 #endif
 #ifdef SOCK_RCVBUF_LOCK
 {"SOCK_RCVBUF_LOCK", SOCK_RCVBUF_LOCK},
+#else
+{"SOCK_RCVBUF_LOCK", ABSENT},
 #endif
 #ifdef SOCK_SNDBUF_LOCK
 {"SOCK_SNDBUF_LOCK", SOCK_SNDBUF_LOCK},
+#else
+{"SOCK_SNDBUF_LOCK", ABSENT},
 #endif
 #ifdef SOCK_TXREHASH_DEFAULT
 {"SOCK_TXREHASH_DEFAULT", SOCK_TXREHASH_DEFAULT},
+#else
+{"SOCK_TXREHASH_DEFAULT", ABSENT},
 #endif
 #ifdef SOCK_TXREHASH_DISABLED
 {"SOCK_TXREHASH_DISABLED", SOCK_TXREHASH_DISABLED},
+#else
+{"SOCK_TXREHASH_DISABLED", ABSENT},
 #endif
 #ifdef SOCK_TXREHASH_ENABLED
 {"SOCK_TXREHASH_ENABLED", SOCK_TXREHASH_ENABLED},
+#else
+{"SOCK_TXREHASH_ENABLED", ABSENT},
 #endif
 
 /* IPPROTO_*: protocols; also levels of options */
@@ -577,2007 +945,3327 @@ BS_GROUP(IPPROTO)
 #endif
 #ifdef IPPROTO_AH
 {"IPPROTO_AH", IPPROTO_AH},
+#else
+{"IPPROTO_AH", ABSENT},
 #endif
 #ifdef IPPROTO_BEETPH
 {"IPPROTO_BEETPH", IPPROTO_BEETPH},
+#else
+{"IPPROTO_BEETPH", ABSENT},
 #endif
 #ifdef IPPROTO_CARP
 {"IPPROTO_CARP", IPPROTO_CARP},
+#else
+{"IPPROTO_CARP", ABSENT},
 #endif
 #ifdef IPPROTO_CFTP
 {"IPPROTO_CFTP", IPPROTO_CFTP},
+#else
+{"IPPROTO_CFTP", ABSENT},
 #endif
 #ifdef IPPROTO_COMP
 {"IPPROTO_COMP", IPPROTO_COMP},
+#else
+{"IPPROTO_COMP", ABSENT},
 #endif
 #ifdef IPPROTO_DCCP
 {"IPPROTO_DCCP", IPPROTO_DCCP},
+#else
+{"IPPROTO_DCCP", ABSENT},
 #endif
 #ifdef IPPROTO_DIVERT
 {"IPPROTO_DIVERT", IPPROTO_DIVERT},
+#else
+{"IPPROTO_DIVERT", ABSENT},
 #endif
 #ifdef IPPROTO_DONE
 {"IPPROTO_DONE", IPPROTO_DONE},
+#else
+{"IPPROTO_DONE", ABSENT},
 #endif
 #ifdef IPPROTO_DSTOPTS
 {"IPPROTO_DSTOPTS", IPPROTO_DSTOPTS},
+#else
+{"IPPROTO_DSTOPTS", ABSENT},
 #endif
 #ifdef IPPROTO_EGP
 {"IPPROTO_EGP", IPPROTO_EGP},
+#else
+{"IPPROTO_EGP", ABSENT},
 #endif
 #ifdef IPPROTO_ENCAP
 {"IPPROTO_ENCAP", IPPROTO_ENCAP},
+#else
+{"IPPROTO_ENCAP", ABSENT},
 #endif
 #ifdef IPPROTO_EON
 {"IPPROTO_EON", IPPROTO_EON},
+#else
+{"IPPROTO_EON", ABSENT},
 #endif
 #ifdef IPPROTO_ESP
 {"IPPROTO_ESP", IPPROTO_ESP},
+#else
+{"IPPROTO_ESP", ABSENT},
 #endif
 #ifdef IPPROTO_ETHERIP
 {"IPPROTO_ETHERIP", IPPROTO_ETHERIP},
+#else
+{"IPPROTO_ETHERIP", ABSENT},
 #endif
 #ifdef IPPROTO_ETHERNET
 {"IPPROTO_ETHERNET", IPPROTO_ETHERNET},
+#else
+{"IPPROTO_ETHERNET", ABSENT},
 #endif
 #ifdef IPPROTO_FRAGMENT
 {"IPPROTO_FRAGMENT", IPPROTO_FRAGMENT},
+#else
+{"IPPROTO_FRAGMENT", ABSENT},
 #endif
 #ifdef IPPROTO_GGP
 {"IPPROTO_GGP", IPPROTO_GGP},
+#else
+{"IPPROTO_GGP", ABSENT},
 #endif
 #ifdef IPPROTO_GRE
 {"IPPROTO_GRE", IPPROTO_GRE},
+#else
+{"IPPROTO_GRE", ABSENT},
 #endif
 #ifdef IPPROTO_HELLO
 {"IPPROTO_HELLO", IPPROTO_HELLO},
+#else
+{"IPPROTO_HELLO", ABSENT},
 #endif
 #ifdef IPPROTO_HIP
 {"IPPROTO_HIP", IPPROTO_HIP},
+#else
+{"IPPROTO_HIP", ABSENT},
 #endif
 #ifdef IPPROTO_HMP
 {"IPPROTO_HMP", IPPROTO_HMP},
+#else
+{"IPPROTO_HMP", ABSENT},
 #endif
 #ifdef IPPROTO_ICMP
 {"IPPROTO_ICMP", IPPROTO_ICMP},
+#else
+{"IPPROTO_ICMP", ABSENT},
 #endif
 #ifdef IPPROTO_ICMPV6
 {"IPPROTO_ICMPV6", IPPROTO_ICMPV6},
+#else
+{"IPPROTO_ICMPV6", ABSENT},
 #endif
 #ifdef IPPROTO_IDP
 {"IPPROTO_IDP", IPPROTO_IDP},
+#else
+{"IPPROTO_IDP", ABSENT},
 #endif
 #ifdef IPPROTO_IGMP
 {"IPPROTO_IGMP", IPPROTO_IGMP},
+#else
+{"IPPROTO_IGMP", ABSENT},
 #endif
 #ifdef IPPROTO_IP
 {"IPPROTO_IP", IPPROTO_IP},
+#else
+{"IPPROTO_IP", ABSENT},
 #endif
 #ifdef IPPROTO_HOPOPTS
 {"IPPROTO_HOPOPTS", IPPROTO_HOPOPTS},
+#else
+{"IPPROTO_HOPOPTS", ABSENT},
 #endif
 #ifdef IPPROTO_IPCOMP
 {"IPPROTO_IPCOMP", IPPROTO_IPCOMP},
+#else
+{"IPPROTO_IPCOMP", ABSENT},
 #endif
 #ifdef IPPROTO_IPIP
 {"IPPROTO_IPIP", IPPROTO_IPIP},
+#else
+{"IPPROTO_IPIP", ABSENT},
 #endif
 #ifdef IPPROTO_IPV4
 {"IPPROTO_IPV4", IPPROTO_IPV4},
+#else
+{"IPPROTO_IPV4", ABSENT},
 #endif
 #ifdef IPPROTO_IPV6
 {"IPPROTO_IPV6", IPPROTO_IPV6},
+#else
+{"IPPROTO_IPV6", ABSENT},
 #endif
 #ifdef IPPROTO_IRTP
 {"IPPROTO_IRTP", IPPROTO_IRTP},
+#else
+{"IPPROTO_IRTP", ABSENT},
 #endif
 #ifdef IPPROTO_L2TP
 {"IPPROTO_L2TP", IPPROTO_L2TP},
+#else
+{"IPPROTO_L2TP", ABSENT},
 #endif
 #ifdef IPPROTO_MAX
 {"IPPROTO_MAX", IPPROTO_MAX},
+#else
+{"IPPROTO_MAX", ABSENT},
 #endif
 #ifdef IPPROTO_MAXID
 {"IPPROTO_MAXID", IPPROTO_MAXID},
+#else
+{"IPPROTO_MAXID", ABSENT},
 #endif
 #ifdef IPPROTO_MH
 {"IPPROTO_MH", IPPROTO_MH},
+#else
+{"IPPROTO_MH", ABSENT},
 #endif
 #ifdef IPPROTO_MOBILE
 {"IPPROTO_MOBILE", IPPROTO_MOBILE},
+#else
+{"IPPROTO_MOBILE", ABSENT},
 #endif
 #ifdef IPPROTO_MPLS
 {"IPPROTO_MPLS", IPPROTO_MPLS},
+#else
+{"IPPROTO_MPLS", ABSENT},
 #endif
 #ifdef IPPROTO_MPTCP
 {"IPPROTO_MPTCP", IPPROTO_MPTCP},
+#else
+{"IPPROTO_MPTCP", ABSENT},
 #endif
 #ifdef IPPROTO_MTP
 {"IPPROTO_MTP", IPPROTO_MTP},
+#else
+{"IPPROTO_MTP", ABSENT},
 #endif
 #ifdef IPPROTO_ND
 {"IPPROTO_ND", IPPROTO_ND},
+#else
+{"IPPROTO_ND", ABSENT},
 #endif
 #ifdef IPPROTO_NONE
 {"IPPROTO_NONE", IPPROTO_NONE},
+#else
+{"IPPROTO_NONE", ABSENT},
 #endif
 #ifdef IPPROTO_OSPFIGP
 {"IPPROTO_OSPFIGP", IPPROTO_OSPFIGP},
+#else
+{"IPPROTO_OSPFIGP", ABSENT},
 #endif
 #ifdef IPPROTO_PFSYNC
 {"IPPROTO_PFSYNC", IPPROTO_PFSYNC},
+#else
+{"IPPROTO_PFSYNC", ABSENT},
 #endif
 #ifdef IPPROTO_PGM
 {"IPPROTO_PGM", IPPROTO_PGM},
+#else
+{"IPPROTO_PGM", ABSENT},
 #endif
 #ifdef IPPROTO_PIM
 {"IPPROTO_PIM", IPPROTO_PIM},
+#else
+{"IPPROTO_PIM", ABSENT},
 #endif
 #ifdef IPPROTO_PUP
 {"IPPROTO_PUP", IPPROTO_PUP},
+#else
+{"IPPROTO_PUP", ABSENT},
 #endif
 #ifdef IPPROTO_RAW
 {"IPPROTO_RAW", IPPROTO_RAW},
+#else
+{"IPPROTO_RAW", ABSENT},
 #endif
 #ifdef IPPROTO_RDP
 {"IPPROTO_RDP", IPPROTO_RDP},
+#else
+{"IPPROTO_RDP", ABSENT},
 #endif
 #ifdef IPPROTO_RESERVED_253
 {"IPPROTO_RESERVED_253", IPPROTO_RESERVED_253},
+#else
+{"IPPROTO_RESERVED_253", ABSENT},
 #endif
 #ifdef IPPROTO_RESERVED_254
 {"IPPROTO_RESERVED_254", IPPROTO_RESERVED_254},
+#else
+{"IPPROTO_RESERVED_254", ABSENT},
 #endif
 #ifdef IPPROTO_ROUTING
 {"IPPROTO_ROUTING", IPPROTO_ROUTING},
+#else
+{"IPPROTO_ROUTING", ABSENT},
 #endif
 #ifdef IPPROTO_RSVP
 {"IPPROTO_RSVP", IPPROTO_RSVP},
+#else
+{"IPPROTO_RSVP", ABSENT},
 #endif
 #ifdef IPPROTO_SCTP
 {"IPPROTO_SCTP", IPPROTO_SCTP},
+#else
+{"IPPROTO_SCTP", ABSENT},
 #endif
 #ifdef IPPROTO_SHIM6
 {"IPPROTO_SHIM6", IPPROTO_SHIM6},
+#else
+{"IPPROTO_SHIM6", ABSENT},
 #endif
 #ifdef IPPROTO_SMC
 {"IPPROTO_SMC", IPPROTO_SMC},
+#else
+{"IPPROTO_SMC", ABSENT},
 #endif
 #ifdef IPPROTO_ST
 {"IPPROTO_ST", IPPROTO_ST},
+#else
+{"IPPROTO_ST", ABSENT},
 #endif
 #ifdef IPPROTO_TCF
 {"IPPROTO_TCF", IPPROTO_TCF},
+#else
+{"IPPROTO_TCF", ABSENT},
 #endif
 #ifdef IPPROTO_TCP
 {"IPPROTO_TCP", IPPROTO_TCP},
+#else
+{"IPPROTO_TCP", ABSENT},
 #endif
 #ifdef IPPROTO_TP
 {"IPPROTO_TP", IPPROTO_TP},
+#else
+{"IPPROTO_TP", ABSENT},
 #endif
 #ifdef IPPROTO_UDP
 {"IPPROTO_UDP", IPPROTO_UDP},
+#else
+{"IPPROTO_UDP", ABSENT},
 #endif
 #ifdef IPPROTO_UDPLITE
 {"IPPROTO_UDPLITE", IPPROTO_UDPLITE},
+#else
+{"IPPROTO_UDPLITE", ABSENT},
 #endif
 #ifdef IPPROTO_VRRP
 {"IPPROTO_VRRP", IPPROTO_VRRP},
+#else
+{"IPPROTO_VRRP", ABSENT},
 #endif
 #ifdef IPPROTO_XTP
 {"IPPROTO_XTP", IPPROTO_XTP},
+#else
+{"IPPROTO_XTP", ABSENT},
 #endif
 
 /* SOL_*: levels of options */
 BS_GROUP(SOL)
 #ifdef SOL_AAL
 {"SOL_AAL", SOL_AAL},
+#else
+{"SOL_AAL", ABSENT},
 #endif
 #ifdef SOL_ALG
 {"SOL_ALG", SOL_ALG},
+#else
+{"SOL_ALG", ABSENT},
 #endif
 #ifdef SOL_ATM
 {"SOL_ATM", SOL_ATM},
+#else
+{"SOL_ATM", ABSENT},
 #endif
 #ifdef SOL_BLUETOOTH
 {"SOL_BLUETOOTH", SOL_BLUETOOTH},
+#else
+{"SOL_BLUETOOTH", ABSENT},
 #endif
 #ifdef SOL_CAIF
 {"SOL_CAIF", SOL_CAIF},
+#else
+{"SOL_CAIF", ABSENT},
 #endif
 #ifdef SOL_CAN_BASE
 {"SOL_CAN_BASE", SOL_CAN_BASE},
+#else
+{"SOL_CAN_BASE", ABSENT},
 #endif
 #ifdef SOL_CAN_ISOTP
 {"SOL_CAN_ISOTP", SOL_CAN_ISOTP},
+#else
+{"SOL_CAN_ISOTP", ABSENT},
 #endif
 #ifdef SOL_CAN_J1939
 {"SOL_CAN_J1939", SOL_CAN_J1939},
+#else
+{"SOL_CAN_J1939", ABSENT},
 #endif
 #ifdef SOL_CAN_RAW
 {"SOL_CAN_RAW", SOL_CAN_RAW},
+#else
+{"SOL_CAN_RAW", ABSENT},
 #endif
 #ifdef SOL_DCCP
 {"SOL_DCCP", SOL_DCCP},
+#else
+{"SOL_DCCP", ABSENT},
 #endif
 #ifdef SOL_DECNET
 {"SOL_DECNET", SOL_DECNET},
+#else
+{"SOL_DECNET", ABSENT},
 #endif
 #ifdef SOL_ICMP
 {"SOL_ICMP", SOL_ICMP},
+#else
+{"SOL_ICMP", ABSENT},
 #endif
 #ifdef SOL_ICMPV6
 {"SOL_ICMPV6", SOL_ICMPV6},
+#else
+{"SOL_ICMPV6", ABSENT},
 #endif
 #ifdef SOL_IP
 {"SOL_IP", SOL_IP},
+#else
+{"SOL_IP", ABSENT},
 #endif
 #ifdef SOL_IPV6
 {"SOL_IPV6", SOL_IPV6},
+#else
+{"SOL_IPV6", ABSENT},
 #endif
 #ifdef SOL_IRDA
 {"SOL_IRDA", SOL_IRDA},
+#else
+{"SOL_IRDA", ABSENT},
 #endif
 #ifdef SOL_IUCV
 {"SOL_IUCV", SOL_IUCV},
+#else
+{"SOL_IUCV", ABSENT},
 #endif
 #ifdef SOL_KCM
 {"SOL_KCM", SOL_KCM},
+#else
+{"SOL_KCM", ABSENT},
 #endif
 #ifdef SOL_LLC
 {"SOL_LLC", SOL_LLC},
+#else
+{"SOL_LLC", ABSENT},
 #endif
 #ifdef SOL_LOCAL
 {"SOL_LOCAL", SOL_LOCAL},
+#else
+{"SOL_LOCAL", ABSENT},
 #endif
 #ifdef SOL_MCTP
 {"SOL_MCTP", SOL_MCTP},
+#else
+{"SOL_MCTP", ABSENT},
 #endif
 #ifdef SOL_MPTCP
 {"SOL_MPTCP", SOL_MPTCP},
+#else
+{"SOL_MPTCP", ABSENT},
 #endif
 #ifdef SOL_NETBEUI
 {"SOL_NETBEUI", SOL_NETBEUI},
+#else
+{"SOL_NETBEUI", ABSENT},
 #endif
 #ifdef SOL_NETLINK
 {"SOL_NETLINK", SOL_NETLINK},
+#else
+{"SOL_NETLINK", ABSENT},
 #endif
 #ifdef SOL_NFC
 {"SOL_NFC", SOL_NFC},
+#else
+{"SOL_NFC", ABSENT},
 #endif
 #ifdef SOL_PACKET
 {"SOL_PACKET", SOL_PACKET},
+#else
+{"SOL_PACKET", ABSENT},
 #endif
 #ifdef SOL_PNPIPE
 {"SOL_PNPIPE", SOL_PNPIPE},
+#else
+{"SOL_PNPIPE", ABSENT},
 #endif
 #ifdef SOL_PPPOL2TP
 {"SOL_PPPOL2TP", SOL_PPPOL2TP},
+#else
+{"SOL_PPPOL2TP", ABSENT},
 #endif
 #ifdef SOL_RAW
 {"SOL_RAW", SOL_RAW},
+#else
+{"SOL_RAW", ABSENT},
 #endif
 #ifdef SOL_RDS
 {"SOL_RDS", SOL_RDS},
+#else
+{"SOL_RDS", ABSENT},
 #endif
 #ifdef SOL_RXRPC
 {"SOL_RXRPC", SOL_RXRPC},
+#else
+{"SOL_RXRPC", ABSENT},
 #endif
 #ifdef SOL_SCTP
 {"SOL_SCTP", SOL_SCTP},
+#else
+{"SOL_SCTP", ABSENT},
 #endif
 #ifdef SOL_SMC
 {"SOL_SMC", SOL_SMC},
+#else
+{"SOL_SMC", ABSENT},
 #endif
 #ifdef SOL_SOCKET
 {"SOL_SOCKET", SOL_SOCKET},
+#else
+{"SOL_SOCKET", ABSENT},
 #endif
 #ifdef SOL_TCP
 {"SOL_TCP", SOL_TCP},
+#else
+{"SOL_TCP", ABSENT},
 #endif
 #ifdef SOL_TIPC
 {"SOL_TIPC", SOL_TIPC},
+#else
+{"SOL_TIPC", ABSENT},
 #endif
 #ifdef SOL_TLS
 {"SOL_TLS", SOL_TLS},
+#else
+{"SOL_TLS", ABSENT},
 #endif
 #ifdef SOL_UDP
 {"SOL_UDP", SOL_UDP},
+#else
+{"SOL_UDP", ABSENT},
 #endif
 #ifdef SOL_UDPLITE
 {"SOL_UDPLITE", SOL_UDPLITE},
+#else
+{"SOL_UDPLITE", ABSENT},
 #endif
 #ifdef SOL_VSOCK
 {"SOL_VSOCK", SOL_VSOCK},
+#else
+{"SOL_VSOCK", ABSENT},
 #endif
 #ifdef SOL_X25
 {"SOL_X25", SOL_X25},
+#else
+{"SOL_X25", ABSENT},
 #endif
 #ifdef SOL_XDP
 {"SOL_XDP", SOL_XDP},
+#else
+{"SOL_XDP", ABSENT},
 #endif
 
 /* SO_*: options of every socket */
 BS_GROUP(SO)
 #ifdef SO_ACCEPTCONN
 {"SO_ACCEPTCONN", SO_ACCEPTCONN},
+#else
+{"SO_ACCEPTCONN", ABSENT},
 #endif
 #ifdef SO_ACCEPTFILTER
 {"SO_ACCEPTFILTER", SO_ACCEPTFILTER},
+#else
+{"SO_ACCEPTFILTER", ABSENT},
 #endif
 #ifdef SO_ATTACH_BPF
 {"SO_ATTACH_BPF", SO_ATTACH_BPF},
+#else
+{"SO_ATTACH_BPF", ABSENT},
 #endif
 #ifdef SO_ATTACH_FILTER
 {"SO_ATTACH_FILTER", SO_ATTACH_FILTER},
+#else
+{"SO_ATTACH_FILTER", ABSENT},
 #endif
 #ifdef SO_ATTACH_REUSEPORT_CBPF
 {"SO_ATTACH_REUSEPORT_CBPF", SO_ATTACH_REUSEPORT_CBPF},
+#else
+{"SO_ATTACH_REUSEPORT_CBPF", ABSENT},
 #endif
 #ifdef SO_ATTACH_REUSEPORT_EBPF
 {"SO_ATTACH_REUSEPORT_EBPF", SO_ATTACH_REUSEPORT_EBPF},
+#else
+{"SO_ATTACH_REUSEPORT_EBPF", ABSENT},
 #endif
 #ifdef SO_BINDTODEVICE
 {"SO_BINDTODEVICE", SO_BINDTODEVICE},
+#else
+{"SO_BINDTODEVICE", ABSENT},
 #endif
 #ifdef SO_BINDTOIFINDEX
 {"SO_BINDTOIFINDEX", SO_BINDTOIFINDEX},
+#else
+{"SO_BINDTOIFINDEX", ABSENT},
 #endif
 #ifdef SO_BINTIME
 {"SO_BINTIME", SO_BINTIME},
+#else
+{"SO_BINTIME", ABSENT},
 #endif
 #ifdef SO_BPF_EXTENSIONS
 {"SO_BPF_EXTENSIONS", SO_BPF_EXTENSIONS},
+#else
+{"SO_BPF_EXTENSIONS", ABSENT},
 #endif
 #ifdef SO_BROADCAST
 {"SO_BROADCAST", SO_BROADCAST},
+#else
+{"SO_BROADCAST", ABSENT},
 #endif
 #ifdef SO_BSDCOMPAT
 {"SO_BSDCOMPAT", SO_BSDCOMPAT},
+#else
+{"SO_BSDCOMPAT", ABSENT},
 #endif
 #ifdef SO_BUF_LOCK
 {"SO_BUF_LOCK", SO_BUF_LOCK},
+#else
+{"SO_BUF_LOCK", ABSENT},
 #endif
 #ifdef SO_BUSY_POLL
 {"SO_BUSY_POLL", SO_BUSY_POLL},
+#else
+{"SO_BUSY_POLL", ABSENT},
 #endif
 #ifdef SO_BUSY_POLL_BUDGET
 {"SO_BUSY_POLL_BUDGET", SO_BUSY_POLL_BUDGET},
+#else
+{"SO_BUSY_POLL_BUDGET", ABSENT},
 #endif
 #ifdef SO_CNX_ADVICE
 {"SO_CNX_ADVICE", SO_CNX_ADVICE},
+#else
+{"SO_CNX_ADVICE", ABSENT},
 #endif
 #ifdef SO_COOKIE
 {"SO_COOKIE", SO_COOKIE},
+#else
+{"SO_COOKIE", ABSENT},
 #endif
 #ifdef SO_DEBUG
 {"SO_DEBUG", SO_DEBUG},
+#else
+{"SO_DEBUG", ABSENT},
 #endif
 #ifdef SO_DETACH_BPF
 {"SO_DETACH_BPF", SO_DETACH_BPF},
+#else
+{"SO_DETACH_BPF", ABSENT},
 #endif
 #ifdef SO_DETACH_FILTER
 {"SO_DETACH_FILTER", SO_DETACH_FILTER},
+#else
+{"SO_DETACH_FILTER", ABSENT},
 #endif
 #ifdef SO_DETACH_REUSEPORT_BPF
 {"SO_DETACH_REUSEPORT_BPF", SO_DETACH_REUSEPORT_BPF},
+#else
+{"SO_DETACH_REUSEPORT_BPF", ABSENT},
 #endif
 #ifdef SO_DEVMEM_DMABUF
 {"SO_DEVMEM_DMABUF", SO_DEVMEM_DMABUF},
+#else
+{"SO_DEVMEM_DMABUF", ABSENT},
 #endif
 #ifdef SO_DEVMEM_DONTNEED
 {"SO_DEVMEM_DONTNEED", SO_DEVMEM_DONTNEED},
+#else
+{"SO_DEVMEM_DONTNEED", ABSENT},
 #endif
 #ifdef SO_DEVMEM_LINEAR
 {"SO_DEVMEM_LINEAR", SO_DEVMEM_LINEAR},
+#else
+{"SO_DEVMEM_LINEAR", ABSENT},
 #endif
 #ifdef SO_DOMAIN
 {"SO_DOMAIN", SO_DOMAIN},
+#else
+{"SO_DOMAIN", ABSENT},
 #endif
 #ifdef SO_DONTROUTE
 {"SO_DONTROUTE", SO_DONTROUTE},
+#else
+{"SO_DONTROUTE", ABSENT},
 #endif
 #ifdef SO_DONTTRUNC
 {"SO_DONTTRUNC", SO_DONTTRUNC},
+#else
+{"SO_DONTTRUNC", ABSENT},
 #endif
 #ifdef SO_ERROR
 {"SO_ERROR", SO_ERROR},
+#else
+{"SO_ERROR", ABSENT},
 #endif
 #ifdef SO_GET_FILTER
 {"SO_GET_FILTER", SO_GET_FILTER},
+#else
+{"SO_GET_FILTER", ABSENT},
 #endif
 #ifdef SO_INCOMING_CPU
 {"SO_INCOMING_CPU", SO_INCOMING_CPU},
+#else
+{"SO_INCOMING_CPU", ABSENT},
 #endif
 #ifdef SO_INCOMING_NAPI_ID
 {"SO_INCOMING_NAPI_ID", SO_INCOMING_NAPI_ID},
+#else
+{"SO_INCOMING_NAPI_ID", ABSENT},
 #endif
 #ifdef SO_INQ
 {"SO_INQ", SO_INQ},
+#else
+{"SO_INQ", ABSENT},
 #endif
 #ifdef SO_KEEPALIVE
 {"SO_KEEPALIVE", SO_KEEPALIVE},
+#else
+{"SO_KEEPALIVE", ABSENT},
 #endif
 #ifdef SO_L2_ENCAP
 {"SO_L2_ENCAP", SO_L2_ENCAP},
+#else
+{"SO_L2_ENCAP", ABSENT},
 #endif
 #ifdef SO_L2_FRAG
 {"SO_L2_FRAG", SO_L2_FRAG},
+#else
+{"SO_L2_FRAG", ABSENT},
 #endif
 #ifdef SO_LABEL
 {"SO_LABEL", SO_LABEL},
+#else
+{"SO_LABEL", ABSENT},
 #endif
 #ifdef SO_LINGER
 {"SO_LINGER", SO_LINGER},
+#else
+{"SO_LINGER", ABSENT},
 #endif
 #ifdef SO_LINGER_SEC
 {"SO_LINGER_SEC", SO_LINGER_SEC},
+#else
+{"SO_LINGER_SEC", ABSENT},
 #endif
 #ifdef SO_LISTENINCQLEN
 {"SO_LISTENINCQLEN", SO_LISTENINCQLEN},
+#else
+{"SO_LISTENINCQLEN", ABSENT},
 #endif
 #ifdef SO_LISTENQLEN
 {"SO_LISTENQLEN", SO_LISTENQLEN},
+#else
+{"SO_LISTENQLEN", ABSENT},
 #endif
 #ifdef SO_LISTENQLIMIT
 {"SO_LISTENQLIMIT", SO_LISTENQLIMIT},
+#else
+{"SO_LISTENQLIMIT", ABSENT},
 #endif
 #ifdef SO_LOCK_FILTER
 {"SO_LOCK_FILTER", SO_LOCK_FILTER},
+#else
+{"SO_LOCK_FILTER", ABSENT},
 #endif
 #ifdef SO_MARK
 {"SO_MARK", SO_MARK},
+#else
+{"SO_MARK", ABSENT},
 #endif
 #ifdef SO_MAX_PACING_RATE
 {"SO_MAX_PACING_RATE", SO_MAX_PACING_RATE},
+#else
+{"SO_MAX_PACING_RATE", ABSENT},
 #endif
 #ifdef SO_MEMINFO
 {"SO_MEMINFO", SO_MEMINFO},
+#else
+{"SO_MEMINFO", ABSENT},
 #endif
 #ifdef SO_NETNS_COOKIE
 {"SO_NETNS_COOKIE", SO_NETNS_COOKIE},
+#else
+{"SO_NETNS_COOKIE", ABSENT},
 #endif
 #ifdef SO_NETSVC_MARKING_LEVEL
 {"SO_NETSVC_MARKING_LEVEL", SO_NETSVC_MARKING_LEVEL},
+#else
+{"SO_NETSVC_MARKING_LEVEL", ABSENT},
 #endif
 #ifdef SO_NET_SERVICE_TYPE
 {"SO_NET_SERVICE_TYPE", SO_NET_SERVICE_TYPE},
+#else
+{"SO_NET_SERVICE_TYPE", ABSENT},
 #endif
 #ifdef SO_NKE
 {"SO_NKE", SO_NKE},
+#else
+{"SO_NKE", ABSENT},
 #endif
 #ifdef SO_NOADDRERR
 {"SO_NOADDRERR", SO_NOADDRERR},
+#else
+{"SO_NOADDRERR", ABSENT},
 #endif
 #ifdef SO_NOFCS
 {"SO_NOFCS", SO_NOFCS},
+#else
+{"SO_NOFCS", ABSENT},
 #endif
 #ifdef SO_NOSIGPIPE
 {"SO_NOSIGPIPE", SO_NOSIGPIPE},
+#else
+{"SO_NOSIGPIPE", ABSENT},
 #endif
 #ifdef SO_NOTIFYCONFLICT
 {"SO_NOTIFYCONFLICT", SO_NOTIFYCONFLICT},
+#else
+{"SO_NOTIFYCONFLICT", ABSENT},
 #endif
 #ifdef SO_NO_CHECK
 {"SO_NO_CHECK", SO_NO_CHECK},
+#else
+{"SO_NO_CHECK", ABSENT},
 #endif
 #ifdef SO_NO_DDP
 {"SO_NO_DDP", SO_NO_DDP},
+#else
+{"SO_NO_DDP", ABSENT},
 #endif
 #ifdef SO_NO_OFFLOAD
 {"SO_NO_OFFLOAD", SO_NO_OFFLOAD},
+#else
+{"SO_NO_OFFLOAD", ABSENT},
 #endif
 #ifdef SO_NP_EXTENSIONS
 {"SO_NP_EXTENSIONS", SO_NP_EXTENSIONS},
+#else
+{"SO_NP_EXTENSIONS", ABSENT},
 #endif
 #ifdef SO_NREAD
 {"SO_NREAD", SO_NREAD},
+#else
+{"SO_NREAD", ABSENT},
 #endif
 #ifdef SO_NUMRCVPKT
 {"SO_NUMRCVPKT", SO_NUMRCVPKT},
+#else
+{"SO_NUMRCVPKT", ABSENT},
 #endif
 #ifdef SO_NWRITE
 {"SO_NWRITE", SO_NWRITE},
+#else
+{"SO_NWRITE", ABSENT},
 #endif
 #ifdef SO_OOBINLINE
 {"SO_OOBINLINE", SO_OOBINLINE},
+#else
+{"SO_OOBINLINE", ABSENT},
 #endif
 #ifdef SO_ORIGINAL_DST
 {"SO_ORIGINAL_DST", SO_ORIGINAL_DST},
 #endif
 #ifdef SO_OVERFLOWED
 {"SO_OVERFLOWED", SO_OVERFLOWED},
+#else
+{"SO_OVERFLOWED", ABSENT},
 #endif
 #ifdef SO_PASSCRED
 {"SO_PASSCRED", SO_PASSCRED},
+#else
+{"SO_PASSCRED", ABSENT},
 #endif
 #ifdef SO_PASSPIDFD
 {"SO_PASSPIDFD", SO_PASSPIDFD},
+#else
+{"SO_PASSPIDFD", ABSENT},
 #endif
 #ifdef SO_PASSRIGHTS
 {"SO_PASSRIGHTS", SO_PASSRIGHTS},
+#else
+{"SO_PASSRIGHTS", ABSENT},
 #endif
 #ifdef SO_PASSSEC
 {"SO_PASSSEC", SO_PASSSEC},
+#else
+{"SO_PASSSEC", ABSENT},
 #endif
 #ifdef SO_PEEK_OFF
 {"SO_PEEK_OFF", SO_PEEK_OFF},
+#else
+{"SO_PEEK_OFF", ABSENT},
 #endif
 #ifdef SO_PEERCRED
 {"SO_PEERCRED", SO_PEERCRED},
+#else
+{"SO_PEERCRED", ABSENT},
 #endif
 #ifdef SO_PEERGROUPS
 {"SO_PEERGROUPS", SO_PEERGROUPS},
+#else
+{"SO_PEERGROUPS", ABSENT},
 #endif
 #ifdef SO_PEERLABEL
 {"SO_PEERLABEL", SO_PEERLABEL},
+#else
+{"SO_PEERLABEL", ABSENT},
 #endif
 #ifdef SO_PEERNAME
 {"SO_PEERNAME", SO_PEERNAME},
+#else
+{"SO_PEERNAME", ABSENT},
 #endif
 #ifdef SO_PEERPIDFD
 {"SO_PEERPIDFD", SO_PEERPIDFD},
+#else
+{"SO_PEERPIDFD", ABSENT},
 #endif
 #ifdef SO_PEERSEC
 {"SO_PEERSEC", SO_PEERSEC},
+#else
+{"SO_PEERSEC", ABSENT},
 #endif
 #ifdef SO_PREFER_BUSY_POLL
 {"SO_PREFER_BUSY_POLL", SO_PREFER_BUSY_POLL},
+#else
+{"SO_PREFER_BUSY_POLL", ABSENT},
 #endif
 #ifdef SO_PRIORITY
 {"SO_PRIORITY", SO_PRIORITY},
+#else
+{"SO_PRIORITY", ABSENT},
 #endif
 #ifdef SO_PROTOCOL
 {"SO_PROTOCOL", SO_PROTOCOL},
+#else
+{"SO_PROTOCOL", ABSENT},
 #endif
 #ifdef SO_PROTOTYPE
 {"SO_PROTOTYPE", SO_PROTOTYPE},
+#else
+{"SO_PROTOTYPE", ABSENT},
 #endif
 #ifdef SO_RANDOMPORT
 {"SO_RANDOMPORT", SO_RANDOMPORT},
+#else
+{"SO_RANDOMPORT", ABSENT},
 #endif
 #ifdef SO_RCVBUF
 {"SO_RCVBUF", SO_RCVBUF},
+#else
+{"SO_RCVBUF", ABSENT},
 #endif
 #ifdef SO_RCVBUFFORCE
 {"SO_RCVBUFFORCE", SO_RCVBUFFORCE},
+#else
+{"SO_RCVBUFFORCE", ABSENT},
 #endif
 #ifdef SO_RCVLOWAT
 {"SO_RCVLOWAT", SO_RCVLOWAT},
+#else
+{"SO_RCVLOWAT", ABSENT},
 #endif
 #ifdef SO_RCVMARK
 {"SO_RCVMARK", SO_RCVMARK},
+#else
+{"SO_RCVMARK", ABSENT},
 #endif
 #ifdef SO_RCVPRIORITY
 {"SO_RCVPRIORITY", SO_RCVPRIORITY},
+#else
+{"SO_RCVPRIORITY", ABSENT},
 #endif
 #ifdef SO_RCVTIMEO
 {"SO_RCVTIMEO", SO_RCVTIMEO},
+#else
+{"SO_RCVTIMEO", ABSENT},
 #endif
 #ifdef SO_RCVTIMEO_NEW
 {"SO_RCVTIMEO_NEW", SO_RCVTIMEO_NEW},
+#else
+{"SO_RCVTIMEO_NEW", ABSENT},
 #endif
 #ifdef SO_RCVTIMEO_OLD
 {"SO_RCVTIMEO_OLD", SO_RCVTIMEO_OLD},
+#else
+{"SO_RCVTIMEO_OLD", ABSENT},
 #endif
 #ifdef SO_RERROR
 {"SO_RERROR", SO_RERROR},
+#else
+{"SO_RERROR", ABSENT},
 #endif
 #ifdef SO_RESERVE_MEM
 {"SO_RESERVE_MEM", SO_RESERVE_MEM},
+#else
+{"SO_RESERVE_MEM", ABSENT},
 #endif
 #ifdef SO_RESOLVER_SIGNATURE
 {"SO_RESOLVER_SIGNATURE", SO_RESOLVER_SIGNATURE},
+#else
+{"SO_RESOLVER_SIGNATURE", ABSENT},
 #endif
 #ifdef SO_REUSEADDR
 {"SO_REUSEADDR", SO_REUSEADDR},
+#else
+{"SO_REUSEADDR", ABSENT},
 #endif
 #ifdef SO_REUSEPORT
 {"SO_REUSEPORT", SO_REUSEPORT},
+#else
+{"SO_REUSEPORT", ABSENT},
 #endif
 #ifdef SO_REUSEPORT_LB
 {"SO_REUSEPORT_LB", SO_REUSEPORT_LB},
+#else
+{"SO_REUSEPORT_LB", ABSENT},
 #endif
 #ifdef SO_REUSESHAREUID
 {"SO_REUSESHAREUID", SO_REUSESHAREUID},
+#else
+{"SO_REUSESHAREUID", ABSENT},
 #endif
 #ifdef SO_RTABLE
 {"SO_RTABLE", SO_RTABLE},
+#else
+{"SO_RTABLE", ABSENT},
 #endif
 #ifdef SO_RXQ_OVFL
 {"SO_RXQ_OVFL", SO_RXQ_OVFL},
+#else
+{"SO_RXQ_OVFL", ABSENT},
 #endif
 #ifdef SO_SECURITY_AUTHENTICATION
 {"SO_SECURITY_AUTHENTICATION", SO_SECURITY_AUTHENTICATION},
+#else
+{"SO_SECURITY_AUTHENTICATION", ABSENT},
 #endif
 #ifdef SO_SECURITY_ENCRYPTION_NETWORK
 {"SO_SECURITY_ENCRYPTION_NETWORK", SO_SECURITY_ENCRYPTION_NETWORK},
+#else
+{"SO_SECURITY_ENCRYPTION_NETWORK", ABSENT},
 #endif
 #ifdef SO_SECURITY_ENCRYPTION_TRANSPORT
 {"SO_SECURITY_ENCRYPTION_TRANSPORT", SO_SECURITY_ENCRYPTION_TRANSPORT},
+#else
+{"SO_SECURITY_ENCRYPTION_TRANSPORT", ABSENT},
 #endif
 #ifdef SO_SELECT_ERR_QUEUE
 {"SO_SELECT_ERR_QUEUE", SO_SELECT_ERR_QUEUE},
+#else
+{"SO_SELECT_ERR_QUEUE", ABSENT},
 #endif
 #ifdef SO_SETFIB
 {"SO_SETFIB", SO_SETFIB},
+#else
+{"SO_SETFIB", ABSENT},
 #endif
 #ifdef SO_SNDBUF
 {"SO_SNDBUF", SO_SNDBUF},
+#else
+{"SO_SNDBUF", ABSENT},
 #endif
 #ifdef SO_SNDBUFFORCE
 {"SO_SNDBUFFORCE", SO_SNDBUFFORCE},
+#else
+{"SO_SNDBUFFORCE", ABSENT},
 #endif
 #ifdef SO_SNDLOWAT
 {"SO_SNDLOWAT", SO_SNDLOWAT},
+#else
+{"SO_SNDLOWAT", ABSENT},
 #endif
 #ifdef SO_SNDTIMEO
 {"SO_SNDTIMEO", SO_SNDTIMEO},
+#else
+{"SO_SNDTIMEO", ABSENT},
 #endif
 #ifdef SO_SNDTIMEO_NEW
 {"SO_SNDTIMEO_NEW", SO_SNDTIMEO_NEW},
+#else
+{"SO_SNDTIMEO_NEW", ABSENT},
 #endif
 #ifdef SO_SNDTIMEO_OLD
 {"SO_SNDTIMEO_OLD", SO_SNDTIMEO_OLD},
+#else
+{"SO_SNDTIMEO_OLD", ABSENT},
 #endif
 #ifdef SO_SPLICE
 {"SO_SPLICE", SO_SPLICE},
+#else
+{"SO_SPLICE", ABSENT},
 #endif
 #ifdef SO_TIMESTAMP
 {"SO_TIMESTAMP", SO_TIMESTAMP},
+#else
+{"SO_TIMESTAMP", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPING
 {"SO_TIMESTAMPING", SO_TIMESTAMPING},
+#else
+{"SO_TIMESTAMPING", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPING_NEW
 {"SO_TIMESTAMPING_NEW", SO_TIMESTAMPING_NEW},
+#else
+{"SO_TIMESTAMPING_NEW", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPING_OLD
 {"SO_TIMESTAMPING_OLD", SO_TIMESTAMPING_OLD},
+#else
+{"SO_TIMESTAMPING_OLD", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPNS
 {"SO_TIMESTAMPNS", SO_TIMESTAMPNS},
+#else
+{"SO_TIMESTAMPNS", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPNS_NEW
 {"SO_TIMESTAMPNS_NEW", SO_TIMESTAMPNS_NEW},
+#else
+{"SO_TIMESTAMPNS_NEW", ABSENT},
 #endif
 #ifdef SO_TIMESTAMPNS_OLD
 {"SO_TIMESTAMPNS_OLD", SO_TIMESTAMPNS_OLD},
+#else
+{"SO_TIMESTAMPNS_OLD", ABSENT},
 #endif
 #ifdef SO_TIMESTAMP_MONOTONIC
 {"SO_TIMESTAMP_MONOTONIC", SO_TIMESTAMP_MONOTONIC},
+#else
+{"SO_TIMESTAMP_MONOTONIC", ABSENT},
 #endif
 #ifdef SO_TIMESTAMP_NEW
 {"SO_TIMESTAMP_NEW", SO_TIMESTAMP_NEW},
+#else
+{"SO_TIMESTAMP_NEW", ABSENT},
 #endif
 #ifdef SO_TIMESTAMP_OLD
 {"SO_TIMESTAMP_OLD", SO_TIMESTAMP_OLD},
+#else
+{"SO_TIMESTAMP_OLD", ABSENT},
 #endif
 #ifdef SO_TS_BINTIME
 {"SO_TS_BINTIME", SO_TS_BINTIME},
+#else
+{"SO_TS_BINTIME", ABSENT},
 #endif
 #ifdef SO_TS_CLOCK
 {"SO_TS_CLOCK", SO_TS_CLOCK},
+#else
+{"SO_TS_CLOCK", ABSENT},
 #endif
 #ifdef SO_TS_CLOCK_MAX
 {"SO_TS_CLOCK_MAX", SO_TS_CLOCK_MAX},
+#else
+{"SO_TS_CLOCK_MAX", ABSENT},
 #endif
 #ifdef SO_TS_DEFAULT
 {"SO_TS_DEFAULT", SO_TS_DEFAULT},
+#else
+{"SO_TS_DEFAULT", ABSENT},
 #endif
 #ifdef SO_TS_MONOTONIC
 {"SO_TS_MONOTONIC", SO_TS_MONOTONIC},
+#else
+{"SO_TS_MONOTONIC", ABSENT},
 #endif
 #ifdef SO_TS_REALTIME
 {"SO_TS_REALTIME", SO_TS_REALTIME},
+#else
+{"SO_TS_REALTIME", ABSENT},
 #endif
 #ifdef SO_TS_REALTIME_MICRO
 {"SO_TS_REALTIME_MICRO", SO_TS_REALTIME_MICRO},
+#else
+{"SO_TS_REALTIME_MICRO", ABSENT},
 #endif
 #ifdef SO_TXREHASH
 {"SO_TXREHASH", SO_TXREHASH},
+#else
+{"SO_TXREHASH", ABSENT},
 #endif
 #ifdef SO_TXTIME
 {"SO_TXTIME", SO_TXTIME},
+#else
+{"SO_TXTIME", ABSENT},
 #endif
 #ifdef SO_TYPE
 {"SO_TYPE", SO_TYPE},
+#else
+{"SO_TYPE", ABSENT},
 #endif
 #ifdef SO_UPCALLCLOSEWAIT
 {"SO_UPCALLCLOSEWAIT", SO_UPCALLCLOSEWAIT},
+#else
+{"SO_UPCALLCLOSEWAIT", ABSENT},
 #endif
 #ifdef SO_USELOOPBACK
 {"SO_USELOOPBACK", SO_USELOOPBACK},
+#else
+{"SO_USELOOPBACK", ABSENT},
 #endif
 #ifdef SO_USER_COOKIE
 {"SO_USER_COOKIE", SO_USER_COOKIE},
+#else
+{"SO_USER_COOKIE", ABSENT},
 #endif
 #ifdef SO_WANTMORE
 {"SO_WANTMORE", SO_WANTMORE},
+#else
+{"SO_WANTMORE", ABSENT},
 #endif
 #ifdef SO_WANTOOBFLAG
 {"SO_WANTOOBFLAG", SO_WANTOOBFLAG},
+#else
+{"SO_WANTOOBFLAG", ABSENT},
 #endif
 #ifdef SO_WIFI_STATUS
 {"SO_WIFI_STATUS", SO_WIFI_STATUS},
+#else
+{"SO_WIFI_STATUS", ABSENT},
 #endif
 #ifdef SO_ZEROCOPY
 {"SO_ZEROCOPY", SO_ZEROCOPY},
+#else
+{"SO_ZEROCOPY", ABSENT},
 #endif
 #ifdef SO_ZEROIZE
 {"SO_ZEROIZE", SO_ZEROIZE},
+#else
+{"SO_ZEROIZE", ABSENT},
 #endif
 #ifdef SO_EE_CODE_TXTIME_INVALID_PARAM
 {"SO_EE_CODE_TXTIME_INVALID_PARAM", SO_EE_CODE_TXTIME_INVALID_PARAM},
+#else
+{"SO_EE_CODE_TXTIME_INVALID_PARAM", ABSENT},
 #endif
 #ifdef SO_EE_CODE_TXTIME_MISSED
 {"SO_EE_CODE_TXTIME_MISSED", SO_EE_CODE_TXTIME_MISSED},
+#else
+{"SO_EE_CODE_TXTIME_MISSED", ABSENT},
 #endif
 #ifdef SO_EE_CODE_ZEROCOPY_COPIED
 {"SO_EE_CODE_ZEROCOPY_COPIED", SO_EE_CODE_ZEROCOPY_COPIED},
+#else
+{"SO_EE_CODE_ZEROCOPY_COPIED", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_ICMP
 {"SO_EE_ORIGIN_ICMP", SO_EE_ORIGIN_ICMP},
+#else
+{"SO_EE_ORIGIN_ICMP", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_ICMP6
 {"SO_EE_ORIGIN_ICMP6", SO_EE_ORIGIN_ICMP6},
+#else
+{"SO_EE_ORIGIN_ICMP6", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_LOCAL
 {"SO_EE_ORIGIN_LOCAL", SO_EE_ORIGIN_LOCAL},
+#else
+{"SO_EE_ORIGIN_LOCAL", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_NONE
 {"SO_EE_ORIGIN_NONE", SO_EE_ORIGIN_NONE},
+#else
+{"SO_EE_ORIGIN_NONE", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_TIMESTAMPING
 {"SO_EE_ORIGIN_TIMESTAMPING", SO_EE_ORIGIN_TIMESTAMPING},
+#else
+{"SO_EE_ORIGIN_TIMESTAMPING", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_TXSTATUS
 {"SO_EE_ORIGIN_TXSTATUS", SO_EE_ORIGIN_TXSTATUS},
+#else
+{"SO_EE_ORIGIN_TXSTATUS", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_TXTIME
 {"SO_EE_ORIGIN_TXTIME", SO_EE_ORIGIN_TXTIME},
+#else
+{"SO_EE_ORIGIN_TXTIME", ABSENT},
 #endif
 #ifdef SO_EE_ORIGIN_ZEROCOPY
 {"SO_EE_ORIGIN_ZEROCOPY", SO_EE_ORIGIN_ZEROCOPY},
+#else
+{"SO_EE_ORIGIN_ZEROCOPY", ABSENT},
 #endif
 #ifdef SO_EE_RFC4884_FLAG_INVALID
 {"SO_EE_RFC4884_FLAG_INVALID", SO_EE_RFC4884_FLAG_INVALID},
+#else
+{"SO_EE_RFC4884_FLAG_INVALID", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_BUFFER_MAX_SIZE
 {"SO_VM_SOCKETS_BUFFER_MAX_SIZE", SO_VM_SOCKETS_BUFFER_MAX_SIZE},
+#else
+{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_BUFFER_MIN_SIZE
 {"SO_VM_SOCKETS_BUFFER_MIN_SIZE", SO_VM_SOCKETS_BUFFER_MIN_SIZE},
+#else
+{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_BUFFER_SIZE
 {"SO_VM_SOCKETS_BUFFER_SIZE", SO_VM_SOCKETS_BUFFER_SIZE},
+#else
+{"SO_VM_SOCKETS_BUFFER_SIZE", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_CONNECT_TIMEOUT
 {"SO_VM_SOCKETS_CONNECT_TIMEOUT", SO_VM_SOCKETS_CONNECT_TIMEOUT},
+#else
+{"SO_VM_SOCKETS_CONNECT_TIMEOUT", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW
 {"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW},
+#else
+{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD
 {"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD},
+#else
+{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_NONBLOCK_TXRX
 {"SO_VM_SOCKETS_NONBLOCK_TXRX", SO_VM_SOCKETS_NONBLOCK_TXRX},
+#else
+{"SO_VM_SOCKETS_NONBLOCK_TXRX", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_PEER_HOST_VM_ID
 {"SO_VM_SOCKETS_PEER_HOST_VM_ID", SO_VM_SOCKETS_PEER_HOST_VM_ID},
+#else
+{"SO_VM_SOCKETS_PEER_HOST_VM_ID", ABSENT},
 #endif
 #ifdef SO_VM_SOCKETS_TRUSTED
 {"SO_VM_SOCKETS_TRUSTED", SO_VM_SOCKETS_TRUSTED},
+#else
+{"SO_VM_SOCKETS_TRUSTED", ABSENT},
 #endif
 
 /* TCP_*: options and states of TCP */
 BS_GROUP(TCP)
 #ifdef TCP_AO_ADD_KEY
 {"TCP_AO_ADD_KEY", TCP_AO_ADD_KEY},
+#else
+{"TCP_AO_ADD_KEY", ABSENT},
 #endif
 #ifdef TCP_AO_DEL_KEY
 {"TCP_AO_DEL_KEY", TCP_AO_DEL_KEY},
+#else
+{"TCP_AO_DEL_KEY", ABSENT},
 #endif
 #ifdef TCP_AO_GET_KEYS
 {"TCP_AO_GET_KEYS", TCP_AO_GET_KEYS},
+#else
+{"TCP_AO_GET_KEYS", ABSENT},
 #endif
 #ifdef TCP_AO_INFO
 {"TCP_AO_INFO", TCP_AO_INFO},
+#else
+{"TCP_AO_INFO", ABSENT},
 #endif
 #ifdef TCP_AO_REPAIR
 {"TCP_AO_REPAIR", TCP_AO_REPAIR},
+#else
+{"TCP_AO_REPAIR", ABSENT},
 #endif
 #ifdef TCP_CCALGOOPT
 {"TCP_CCALGOOPT", TCP_CCALGOOPT},
+#else
+{"TCP_CCALGOOPT", ABSENT},
 #endif
 #ifdef TCP_CC_INFO
 {"TCP_CC_INFO", TCP_CC_INFO},
+#else
+{"TCP_CC_INFO", ABSENT},
 #endif
 #ifdef TCP_CLOSE
 {"TCP_CLOSE", TCP_CLOSE},
+#else
+{"TCP_CLOSE", ABSENT},
 #endif
 #ifdef TCP_CLOSE_WAIT
 {"TCP_CLOSE_WAIT", TCP_CLOSE_WAIT},
+#else
+{"TCP_CLOSE_WAIT", ABSENT},
 #endif
 #ifdef TCP_CLOSING
 {"TCP_CLOSING", TCP_CLOSING},
+#else
+{"TCP_CLOSING", ABSENT},
 #endif
 #ifdef TCP_CM_INQ
 {"TCP_CM_INQ", TCP_CM_INQ},
+#else
+{"TCP_CM_INQ", ABSENT},
 #endif
 #ifdef TCP_CONGESTION
 {"TCP_CONGESTION", TCP_CONGESTION},
+#else
+{"TCP_CONGESTION", ABSENT},
 #endif
 #ifdef TCP_CONNECTIONTIMEOUT
 {"TCP_CONNECTIONTIMEOUT", TCP_CONNECTIONTIMEOUT},
+#else
+{"TCP_CONNECTIONTIMEOUT", ABSENT},
 #endif
 #ifdef TCP_CONNECTION_INFO
 {"TCP_CONNECTION_INFO", TCP_CONNECTION_INFO},
+#else
+{"TCP_CONNECTION_INFO", ABSENT},
 #endif
 #ifdef TCP_COOKIE_IN_ALWAYS
 {"TCP_COOKIE_IN_ALWAYS", TCP_COOKIE_IN_ALWAYS},
+#else
+{"TCP_COOKIE_IN_ALWAYS", ABSENT},
 #endif
 #ifdef TCP_COOKIE_MAX
 {"TCP_COOKIE_MAX", TCP_COOKIE_MAX},
+#else
+{"TCP_COOKIE_MAX", ABSENT},
 #endif
 #ifdef TCP_COOKIE_MIN
 {"TCP_COOKIE_MIN", TCP_COOKIE_MIN},
+#else
+{"TCP_COOKIE_MIN", ABSENT},
 #endif
 #ifdef TCP_COOKIE_OUT_NEVER
 {"TCP_COOKIE_OUT_NEVER", TCP_COOKIE_OUT_NEVER},
+#else
+{"TCP_COOKIE_OUT_NEVER", ABSENT},
 #endif
 #ifdef TCP_COOKIE_PAIR_SIZE
 {"TCP_COOKIE_PAIR_SIZE", TCP_COOKIE_PAIR_SIZE},
+#else
+{"TCP_COOKIE_PAIR_SIZE", ABSENT},
 #endif
 #ifdef TCP_COOKIE_TRANSACTIONS
 {"TCP_COOKIE_TRANSACTIONS", TCP_COOKIE_TRANSACTIONS},
+#else
+{"TCP_COOKIE_TRANSACTIONS", ABSENT},
 #endif
 #ifdef TCP_CORK
 {"TCP_CORK", TCP_CORK},
+#else
+{"TCP_CORK", ABSENT},
 #endif
 #ifdef TCP_DEFER_ACCEPT
 {"TCP_DEFER_ACCEPT", TCP_DEFER_ACCEPT},
+#else
+{"TCP_DEFER_ACCEPT", ABSENT},
 #endif
 #ifdef TCP_DELACK
 {"TCP_DELACK", TCP_DELACK},
+#else
+{"TCP_DELACK", ABSENT},
 #endif
 #ifdef TCP_DELACK_MAX_US
 {"TCP_DELACK_MAX_US", TCP_DELACK_MAX_US},
+#else
+{"TCP_DELACK_MAX_US", ABSENT},
 #endif
 #ifdef TCP_ENABLE_ECN
 {"TCP_ENABLE_ECN", TCP_ENABLE_ECN},
+#else
+{"TCP_ENABLE_ECN", ABSENT},
 #endif
 #ifdef TCP_ENCAP_ESPINTCP
 {"TCP_ENCAP_ESPINTCP", TCP_ENCAP_ESPINTCP},
+#else
+{"TCP_ENCAP_ESPINTCP", ABSENT},
 #endif
 #ifdef TCP_ESTABLISHED
 {"TCP_ESTABLISHED", TCP_ESTABLISHED},
+#else
+{"TCP_ESTABLISHED", ABSENT},
 #endif
 #ifdef TCP_FASTOPEN
 {"TCP_FASTOPEN", TCP_FASTOPEN},
+#else
+{"TCP_FASTOPEN", ABSENT},
 #endif
 #ifdef TCP_FASTOPEN_CONNECT
 {"TCP_FASTOPEN_CONNECT", TCP_FASTOPEN_CONNECT},
+#else
+{"TCP_FASTOPEN_CONNECT", ABSENT},
 #endif
 #ifdef TCP_FASTOPEN_KEY
 {"TCP_FASTOPEN_KEY", TCP_FASTOPEN_KEY},
+#else
+{"TCP_FASTOPEN_KEY", ABSENT},
 #endif
 #ifdef TCP_FASTOPEN_NO_COOKIE
 {"TCP_FASTOPEN_NO_COOKIE", TCP_FASTOPEN_NO_COOKIE},
+#else
+{"TCP_FASTOPEN_NO_COOKIE", ABSENT},
 #endif
 #ifdef TCP_FIN_WAIT1
 {"TCP_FIN_WAIT1", TCP_FIN_WAIT1},
+#else
+{"TCP_FIN_WAIT1", ABSENT},
 #endif
 #ifdef TCP_FIN_WAIT2
 {"TCP_FIN_WAIT2", TCP_FIN_WAIT2},
+#else
+{"TCP_FIN_WAIT2", ABSENT},
 #endif
 #ifdef TCP_FUNCTION_BLK
 {"TCP_FUNCTION_BLK", TCP_FUNCTION_BLK},
+#else
+{"TCP_FUNCTION_BLK", ABSENT},
 #endif
 #ifdef TCP_INFO
 {"TCP_INFO", TCP_INFO},
+#else
+{"TCP_INFO", ABSENT},
 #endif
 #ifdef TCP_INQ
 {"TCP_INQ", TCP_INQ},
+#else
+{"TCP_INQ", ABSENT},
 #endif
 #ifdef TCP_IS_MPTCP
 {"TCP_IS_MPTCP", TCP_IS_MPTCP},
+#else
+{"TCP_IS_MPTCP", ABSENT},
 #endif
 #ifdef TCP_KEEPALIVE
 {"TCP_KEEPALIVE", TCP_KEEPALIVE},
+#else
+{"TCP_KEEPALIVE", ABSENT},
 #endif
 #ifdef TCP_KEEPCNT
 {"TCP_KEEPCNT", TCP_KEEPCNT},
+#else
+{"TCP_KEEPCNT", ABSENT},
 #endif
 #ifdef TCP_KEEPIDLE
 {"TCP_KEEPIDLE", TCP_KEEPIDLE},
+#else
+{"TCP_KEEPIDLE", ABSENT},
 #endif
 #ifdef TCP_KEEPINIT
 {"TCP_KEEPINIT", TCP_KEEPINIT},
+#else
+{"TCP_KEEPINIT", ABSENT},
 #endif
 #ifdef TCP_KEEPINTVL
 {"TCP_KEEPINTVL", TCP_KEEPINTVL},
+#else
+{"TCP_KEEPINTVL", ABSENT},
 #endif
 #ifdef TCP_LAST_ACK
 {"TCP_LAST_ACK", TCP_LAST_ACK},
+#else
+{"TCP_LAST_ACK", ABSENT},
 #endif
 #ifdef TCP_LINGER2
 {"TCP_LINGER2", TCP_LINGER2},
+#else
+{"TCP_LINGER2", ABSENT},
 #endif
 #ifdef TCP_LISTEN
 {"TCP_LISTEN", TCP_LISTEN},
+#else
+{"TCP_LISTEN", ABSENT},
 #endif
 #ifdef TCP_LOG
 {"TCP_LOG", TCP_LOG},
+#else
+{"TCP_LOG", ABSENT},
 #endif
 #ifdef TCP_LOGBUF
 {"TCP_LOGBUF", TCP_LOGBUF},
+#else
+{"TCP_LOGBUF", ABSENT},
 #endif
 #ifdef TCP_LOGDUMP
 {"TCP_LOGDUMP", TCP_LOGDUMP},
+#else
+{"TCP_LOGDUMP", ABSENT},
 #endif
 #ifdef TCP_LOGID
 {"TCP_LOGID", TCP_LOGID},
+#else
+{"TCP_LOGID", ABSENT},
 #endif
 #ifdef TCP_MAXHLEN
 {"TCP_MAXHLEN", TCP_MAXHLEN},
+#else
+{"TCP_MAXHLEN", ABSENT},
 #endif
 #ifdef TCP_MAXOLEN
 {"TCP_MAXOLEN", TCP_MAXOLEN},
+#else
+{"TCP_MAXOLEN", ABSENT},
 #endif
 #ifdef TCP_MAXSEG
 {"TCP_MAXSEG", TCP_MAXSEG},
+#else
+{"TCP_MAXSEG", ABSENT},
 #endif
 #ifdef TCP_MAXUNACKTIME
 {"TCP_MAXUNACKTIME", TCP_MAXUNACKTIME},
+#else
+{"TCP_MAXUNACKTIME", ABSENT},
 #endif
 #ifdef TCP_MAXWIN
 {"TCP_MAXWIN", TCP_MAXWIN},
+#else
+{"TCP_MAXWIN", ABSENT},
 #endif
 #ifdef TCP_MAX_WINSHIFT
 {"TCP_MAX_WINSHIFT", TCP_MAX_WINSHIFT},
+#else
+{"TCP_MAX_WINSHIFT", ABSENT},
 #endif
 #ifdef TCP_MD5SIG
 {"TCP_MD5SIG", TCP_MD5SIG},
+#else
+{"TCP_MD5SIG", ABSENT},
 #endif
 #ifdef TCP_MD5SIG_EXT
 {"TCP_MD5SIG_EXT", TCP_MD5SIG_EXT},
+#else
+{"TCP_MD5SIG_EXT", ABSENT},
 #endif
 #ifdef TCP_MD5SIG_FLAG_IFINDEX
 {"TCP_MD5SIG_FLAG_IFINDEX", TCP_MD5SIG_FLAG_IFINDEX},
+#else
+{"TCP_MD5SIG_FLAG_IFINDEX", ABSENT},
 #endif
 #ifdef TCP_MD5SIG_FLAG_PREFIX
 {"TCP_MD5SIG_FLAG_PREFIX", TCP_MD5SIG_FLAG_PREFIX},
+#else
+{"TCP_MD5SIG_FLAG_PREFIX", ABSENT},
 #endif
 #ifdef TCP_MD5SIG_MAXKEYLEN
 {"TCP_MD5SIG_MAXKEYLEN", TCP_MD5SIG_MAXKEYLEN},
+#else
+{"TCP_MD5SIG_MAXKEYLEN", ABSENT},
 #endif
 #ifdef TCP_MSS
 {"TCP_MSS", TCP_MSS},
+#else
+{"TCP_MSS", ABSENT},
 #endif
 #ifdef TCP_MSS_DEFAULT
 {"TCP_MSS_DEFAULT", TCP_MSS_DEFAULT},
+#else
+{"TCP_MSS_DEFAULT", ABSENT},
 #endif
 #ifdef TCP_MSS_DESIRED
 {"TCP_MSS_DESIRED", TCP_MSS_DESIRED},
+#else
+{"TCP_MSS_DESIRED", ABSENT},
 #endif
 #ifdef TCP_NODELAY
 {"TCP_NODELAY", TCP_NODELAY},
+#else
+{"TCP_NODELAY", ABSENT},
 #endif
 #ifdef TCP_NOOPT
 {"TCP_NOOPT", TCP_NOOPT},
+#else
+{"TCP_NOOPT", ABSENT},
 #endif
 #ifdef TCP_NOPUSH
 {"TCP_NOPUSH", TCP_NOPUSH},
+#else
+{"TCP_NOPUSH", ABSENT},
 #endif
 #ifdef TCP_NOTSENT_LOWAT
 {"TCP_NOTSENT_LOWAT", TCP_NOTSENT_LOWAT},
+#else
+{"TCP_NOTSENT_LOWAT", ABSENT},
 #endif
 #ifdef TCP_NSTATES
 {"TCP_NSTATES", TCP_NSTATES},
+#else
+{"TCP_NSTATES", ABSENT},
 #endif
 #ifdef TCP_PCAP_IN
 {"TCP_PCAP_IN", TCP_PCAP_IN},
+#else
+{"TCP_PCAP_IN", ABSENT},
 #endif
 #ifdef TCP_PCAP_OUT
 {"TCP_PCAP_OUT", TCP_PCAP_OUT},
+#else
+{"TCP_PCAP_OUT", ABSENT},
 #endif
 #ifdef TCP_PERSIST_TIMEOUT
 {"TCP_PERSIST_TIMEOUT", TCP_PERSIST_TIMEOUT},
+#else
+{"TCP_PERSIST_TIMEOUT", ABSENT},
 #endif
 #ifdef TCP_QUEUE_SEQ
 {"TCP_QUEUE_SEQ", TCP_QUEUE_SEQ},
+#else
+{"TCP_QUEUE_SEQ", ABSENT},
 #endif
 #ifdef TCP_QUICKACK
 {"TCP_QUICKACK", TCP_QUICKACK},
+#else
+{"TCP_QUICKACK", ABSENT},
 #endif
 #ifdef TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT
 {"TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT", TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT},
+#else
+{"TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT", ABSENT},
 #endif
 #ifdef TCP_REPAIR
 {"TCP_REPAIR", TCP_REPAIR},
+#else
+{"TCP_REPAIR", ABSENT},
 #endif
 #ifdef TCP_REPAIR_OFF
 {"TCP_REPAIR_OFF", TCP_REPAIR_OFF},
+#else
+{"TCP_REPAIR_OFF", ABSENT},
 #endif
 #ifdef TCP_REPAIR_OFF_NO_WP
 {"TCP_REPAIR_OFF_NO_WP", TCP_REPAIR_OFF_NO_WP},
+#else
+{"TCP_REPAIR_OFF_NO_WP", ABSENT},
 #endif
 #ifdef TCP_REPAIR_ON
 {"TCP_REPAIR_ON", TCP_REPAIR_ON},
+#else
+{"TCP_REPAIR_ON", ABSENT},
 #endif
 #ifdef TCP_REPAIR_OPTIONS
 {"TCP_REPAIR_OPTIONS", TCP_REPAIR_OPTIONS},
+#else
+{"TCP_REPAIR_OPTIONS", ABSENT},
 #endif
 #ifdef TCP_REPAIR_QUEUE
 {"TCP_REPAIR_QUEUE", TCP_REPAIR_QUEUE},
+#else
+{"TCP_REPAIR_QUEUE", ABSENT},
 #endif
 #ifdef TCP_REPAIR_WINDOW
 {"TCP_REPAIR_WINDOW", TCP_REPAIR_WINDOW},
+#else
+{"TCP_REPAIR_WINDOW", ABSENT},
 #endif
 #ifdef TCP_REUSPORT_LB_NUMA
 {"TCP_REUSPORT_LB_NUMA", TCP_REUSPORT_LB_NUMA},
+#else
+{"TCP_REUSPORT_LB_NUMA", ABSENT},
 #endif
 #ifdef TCP_RTO_MAX_MS
 {"TCP_RTO_MAX_MS", TCP_RTO_MAX_MS},
+#else
+{"TCP_RTO_MAX_MS", ABSENT},
 #endif
 #ifdef TCP_RTO_MIN_US
 {"TCP_RTO_MIN_US", TCP_RTO_MIN_US},
+#else
+{"TCP_RTO_MIN_US", ABSENT},
 #endif
 #ifdef TCP_RXTLS_ENABLE
 {"TCP_RXTLS_ENABLE", TCP_RXTLS_ENABLE},
+#else
+{"TCP_RXTLS_ENABLE", ABSENT},
 #endif
 #ifdef TCP_RXT_CONNDROPTIME
 {"TCP_RXT_CONNDROPTIME", TCP_RXT_CONNDROPTIME},
+#else
+{"TCP_RXT_CONNDROPTIME", ABSENT},
 #endif
 #ifdef TCP_RXT_FINDROP
 {"TCP_RXT_FINDROP", TCP_RXT_FINDROP},
+#else
+{"TCP_RXT_FINDROP", ABSENT},
 #endif
 #ifdef TCP_SACK_ENABLE
 {"TCP_SACK_ENABLE", TCP_SACK_ENABLE},
+#else
+{"TCP_SACK_ENABLE", ABSENT},
 #endif
 #ifdef TCP_SAVED_SYN
 {"TCP_SAVED_SYN", TCP_SAVED_SYN},
+#else
+{"TCP_SAVED_SYN", ABSENT},
 #endif
 #ifdef TCP_SAVE_SYN
 {"TCP_SAVE_SYN", TCP_SAVE_SYN},
+#else
+{"TCP_SAVE_SYN", ABSENT},
 #endif
 #ifdef TCP_SENDMOREACKS
 {"TCP_SENDMOREACKS", TCP_SENDMOREACKS},
+#else
+{"TCP_SENDMOREACKS", ABSENT},
 #endif
 #ifdef TCP_STATS
 {"TCP_STATS", TCP_STATS},
+#else
+{"TCP_STATS", ABSENT},
 #endif
 #ifdef TCP_SYNCNT
 {"TCP_SYNCNT", TCP_SYNCNT},
+#else
+{"TCP_SYNCNT", ABSENT},
 #endif
 #ifdef TCP_SYN_RECV
 {"TCP_SYN_RECV", TCP_SYN_RECV},
+#else
+{"TCP_SYN_RECV", ABSENT},
 #endif
 #ifdef TCP_SYN_SENT
 {"TCP_SYN_SENT", TCP_SYN_SENT},
+#else
+{"TCP_SYN_SENT", ABSENT},
 #endif
 #ifdef TCP_S_DATA_IN
 {"TCP_S_DATA_IN", TCP_S_DATA_IN},
+#else
+{"TCP_S_DATA_IN", ABSENT},
 #endif
 #ifdef TCP_S_DATA_OUT
 {"TCP_S_DATA_OUT", TCP_S_DATA_OUT},
+#else
+{"TCP_S_DATA_OUT", ABSENT},
 #endif
 #ifdef TCP_THIN_DUPACK
 {"TCP_THIN_DUPACK", TCP_THIN_DUPACK},
+#else
+{"TCP_THIN_DUPACK", ABSENT},
 #endif
 #ifdef TCP_THIN_LINEAR_TIMEOUTS
 {"TCP_THIN_LINEAR_TIMEOUTS", TCP_THIN_LINEAR_TIMEOUTS},
+#else
+{"TCP_THIN_LINEAR_TIMEOUTS", ABSENT},
 #endif
 #ifdef TCP_TIMESTAMP
 {"TCP_TIMESTAMP", TCP_TIMESTAMP},
+#else
+{"TCP_TIMESTAMP", ABSENT},
 #endif
 #ifdef TCP_TIME_WAIT
 {"TCP_TIME_WAIT", TCP_TIME_WAIT},
+#else
+{"TCP_TIME_WAIT", ABSENT},
 #endif
 #ifdef TCP_TXTLS_ENABLE
 {"TCP_TXTLS_ENABLE", TCP_TXTLS_ENABLE},
+#else
+{"TCP_TXTLS_ENABLE", ABSENT},
 #endif
 #ifdef TCP_TXTLS_MODE
 {"TCP_TXTLS_MODE", TCP_TXTLS_MODE},
+#else
+{"TCP_TXTLS_MODE", ABSENT},
 #endif
 #ifdef TCP_TX_DELAY
 {"TCP_TX_DELAY", TCP_TX_DELAY},
+#else
+{"TCP_TX_DELAY", ABSENT},
 #endif
 #ifdef TCP_ULP
 {"TCP_ULP", TCP_ULP},
+#else
+{"TCP_ULP", ABSENT},
 #endif
 #ifdef TCP_USER_TIMEOUT
 {"TCP_USER_TIMEOUT", TCP_USER_TIMEOUT},
+#else
+{"TCP_USER_TIMEOUT", ABSENT},
 #endif
 #ifdef TCP_WINDOW_CLAMP
 {"TCP_WINDOW_CLAMP", TCP_WINDOW_CLAMP},
+#else
+{"TCP_WINDOW_CLAMP", ABSENT},
 #endif
 #ifdef TCP_ZEROCOPY_RECEIVE
 {"TCP_ZEROCOPY_RECEIVE", TCP_ZEROCOPY_RECEIVE},
+#else
+{"TCP_ZEROCOPY_RECEIVE", ABSENT},
 #endif
 
 /* UDP_*: options of UDP */
 BS_GROUP(UDP)
 #ifdef UDP_CORK
 {"UDP_CORK", UDP_CORK},
+#else
+{"UDP_CORK", ABSENT},
 #endif
 #ifdef UDP_ENCAP
 {"UDP_ENCAP", UDP_ENCAP},
+#else
+{"UDP_ENCAP", ABSENT},
 #endif
 #ifdef UDP_ENCAP_ESPINUDP
 {"UDP_ENCAP_ESPINUDP", UDP_ENCAP_ESPINUDP},
+#else
+{"UDP_ENCAP_ESPINUDP", ABSENT},
 #endif
 #ifdef UDP_ENCAP_ESPINUDP_NON_IKE
 {"UDP_ENCAP_ESPINUDP_NON_IKE", UDP_ENCAP_ESPINUDP_NON_IKE},
+#else
+{"UDP_ENCAP_ESPINUDP_NON_IKE", ABSENT},
 #endif
 #ifdef UDP_ENCAP_GTP0
 {"UDP_ENCAP_GTP0", UDP_ENCAP_GTP0},
+#else
+{"UDP_ENCAP_GTP0", ABSENT},
 #endif
 #ifdef UDP_ENCAP_GTP1U
 {"UDP_ENCAP_GTP1U", UDP_ENCAP_GTP1U},
+#else
+{"UDP_ENCAP_GTP1U", ABSENT},
 #endif
 #ifdef UDP_ENCAP_L2TPINUDP
 {"UDP_ENCAP_L2TPINUDP", UDP_ENCAP_L2TPINUDP},
+#else
+{"UDP_ENCAP_L2TPINUDP", ABSENT},
 #endif
 #ifdef UDP_ENCAP_RXRPC
 {"UDP_ENCAP_RXRPC", UDP_ENCAP_RXRPC},
+#else
+{"UDP_ENCAP_RXRPC", ABSENT},
 #endif
 #ifdef UDP_GRO
 {"UDP_GRO", UDP_GRO},
+#else
+{"UDP_GRO", ABSENT},
 #endif
 #ifdef UDP_KEEPALIVE_OFFLOAD
 {"UDP_KEEPALIVE_OFFLOAD", UDP_KEEPALIVE_OFFLOAD},
+#else
+{"UDP_KEEPALIVE_OFFLOAD", ABSENT},
 #endif
 #ifdef UDP_MAX_SEGMENTS
 {"UDP_MAX_SEGMENTS", UDP_MAX_SEGMENTS},
+#else
+{"UDP_MAX_SEGMENTS", ABSENT},
 #endif
 #ifdef UDP_NOCKSUM
 {"UDP_NOCKSUM", UDP_NOCKSUM},
+#else
+{"UDP_NOCKSUM", ABSENT},
 #endif
 #ifdef UDP_NO_CHECK6_RX
 {"UDP_NO_CHECK6_RX", UDP_NO_CHECK6_RX},
+#else
+{"UDP_NO_CHECK6_RX", ABSENT},
 #endif
 #ifdef UDP_NO_CHECK6_TX
 {"UDP_NO_CHECK6_TX", UDP_NO_CHECK6_TX},
+#else
+{"UDP_NO_CHECK6_TX", ABSENT},
 #endif
 #ifdef UDP_SEGMENT
 {"UDP_SEGMENT", UDP_SEGMENT},
+#else
+{"UDP_SEGMENT", ABSENT},
 #endif
 
 /* UDPLITE_*: options of UDP-Lite */
 BS_GROUP(UDPLITE)
 #ifdef UDPLITE_RECV_CSCOV
 {"UDPLITE_RECV_CSCOV", UDPLITE_RECV_CSCOV},
+#else
+{"UDPLITE_RECV_CSCOV", ABSENT},
 #endif
 #ifdef UDPLITE_SEND_CSCOV
 {"UDPLITE_SEND_CSCOV", UDPLITE_SEND_CSCOV},
+#else
+{"UDPLITE_SEND_CSCOV", ABSENT},
 #endif
 
 /* IP_*: options of IPv4 */
 BS_GROUP(IP)
 #ifdef IP_ADD_MEMBERSHIP
 {"IP_ADD_MEMBERSHIP", IP_ADD_MEMBERSHIP},
+#else
+{"IP_ADD_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IP_ADD_SOURCE_MEMBERSHIP
 {"IP_ADD_SOURCE_MEMBERSHIP", IP_ADD_SOURCE_MEMBERSHIP},
+#else
+{"IP_ADD_SOURCE_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IP_BINDANY
 {"IP_BINDANY", IP_BINDANY},
+#else
+{"IP_BINDANY", ABSENT},
 #endif
 #ifdef IP_BINDMULTI
 {"IP_BINDMULTI", IP_BINDMULTI},
+#else
+{"IP_BINDMULTI", ABSENT},
 #endif
 #ifdef IP_BIND_ADDRESS_NO_PORT
 {"IP_BIND_ADDRESS_NO_PORT", IP_BIND_ADDRESS_NO_PORT},
+#else
+{"IP_BIND_ADDRESS_NO_PORT", ABSENT},
 #endif
 #ifdef IP_BLOCK_SOURCE
 {"IP_BLOCK_SOURCE", IP_BLOCK_SOURCE},
+#else
+{"IP_BLOCK_SOURCE", ABSENT},
 #endif
 #ifdef IP_BOUND_IF
 {"IP_BOUND_IF", IP_BOUND_IF},
+#else
+{"IP_BOUND_IF", ABSENT},
 #endif
 #ifdef IP_CHECKSUM
 {"IP_CHECKSUM", IP_CHECKSUM},
+#else
+{"IP_CHECKSUM", ABSENT},
 #endif
 #ifdef IP_DEFAULT_MULTICAST_LOOP
 {"IP_DEFAULT_MULTICAST_LOOP", IP_DEFAULT_MULTICAST_LOOP},
+#else
+{"IP_DEFAULT_MULTICAST_LOOP", ABSENT},
 #endif
 #ifdef IP_DEFAULT_MULTICAST_TTL
 {"IP_DEFAULT_MULTICAST_TTL", IP_DEFAULT_MULTICAST_TTL},
+#else
+{"IP_DEFAULT_MULTICAST_TTL", ABSENT},
 #endif
 #ifdef IP_DF
 {"IP_DF", IP_DF},
+#else
+{"IP_DF", ABSENT},
 #endif
 #ifdef IP_DONTFRAG
 {"IP_DONTFRAG", IP_DONTFRAG},
+#else
+{"IP_DONTFRAG", ABSENT},
 #endif
 #ifdef IP_DROP_MEMBERSHIP
 {"IP_DROP_MEMBERSHIP", IP_DROP_MEMBERSHIP},
+#else
+{"IP_DROP_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IP_DROP_SOURCE_MEMBERSHIP
 {"IP_DROP_SOURCE_MEMBERSHIP", IP_DROP_SOURCE_MEMBERSHIP},
+#else
+{"IP_DROP_SOURCE_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IP_DUMMYNET3
 {"IP_DUMMYNET3", IP_DUMMYNET3},
+#else
+{"IP_DUMMYNET3", ABSENT},
 #endif
 #ifdef IP_DUMMYNET_CONFIGURE
 {"IP_DUMMYNET_CONFIGURE", IP_DUMMYNET_CONFIGURE},
+#else
+{"IP_DUMMYNET_CONFIGURE", ABSENT},
 #endif
 #ifdef IP_DUMMYNET_DEL
 {"IP_DUMMYNET_DEL", IP_DUMMYNET_DEL},
+#else
+{"IP_DUMMYNET_DEL", ABSENT},
 #endif
 #ifdef IP_DUMMYNET_FLUSH
 {"IP_DUMMYNET_FLUSH", IP_DUMMYNET_FLUSH},
+#else
+{"IP_DUMMYNET_FLUSH", ABSENT},
 #endif
 #ifdef IP_DUMMYNET_GET
 {"IP_DUMMYNET_GET", IP_DUMMYNET_GET},
+#else
+{"IP_DUMMYNET_GET", ABSENT},
 #endif
 #ifdef IP_FAITH
 {"IP_FAITH", IP_FAITH},
+#else
+{"IP_FAITH", ABSENT},
 #endif
 #ifdef IP_FLOWID
 {"IP_FLOWID", IP_FLOWID},
+#else
+{"IP_FLOWID", ABSENT},
 #endif
 #ifdef IP_FLOWTYPE
 {"IP_FLOWTYPE", IP_FLOWTYPE},
+#else
+{"IP_FLOWTYPE", ABSENT},
 #endif
 #ifdef IP_FREEBIND
 {"IP_FREEBIND", IP_FREEBIND},
+#else
+{"IP_FREEBIND", ABSENT},
 #endif
 #ifdef IP_FW3
 {"IP_FW3", IP_FW3},
+#else
+{"IP_FW3", ABSENT},
 #endif
 #ifdef IP_FW_ADD
 {"IP_FW_ADD", IP_FW_ADD},
+#else
+{"IP_FW_ADD", ABSENT},
 #endif
 #ifdef IP_FW_DEL
 {"IP_FW_DEL", IP_FW_DEL},
+#else
+{"IP_FW_DEL", ABSENT},
 #endif
 #ifdef IP_FW_FLUSH
 {"IP_FW_FLUSH", IP_FW_FLUSH},
+#else
+{"IP_FW_FLUSH", ABSENT},
 #endif
 #ifdef IP_FW_GET
 {"IP_FW_GET", IP_FW_GET},
+#else
+{"IP_FW_GET", ABSENT},
 #endif
 #ifdef IP_FW_RESETLOG
 {"IP_FW_RESETLOG", IP_FW_RESETLOG},
+#else
+{"IP_FW_RESETLOG", ABSENT},
 #endif
 #ifdef IP_FW_ZERO
 {"IP_FW_ZERO", IP_FW_ZERO},
+#else
+{"IP_FW_ZERO", ABSENT},
 #endif
 #ifdef IP_HDRINCL
 {"IP_HDRINCL", IP_HDRINCL},
+#else
+{"IP_HDRINCL", ABSENT},
 #endif
 #ifdef IP_IPSEC_POLICY
 {"IP_IPSEC_POLICY", IP_IPSEC_POLICY},
+#else
+{"IP_IPSEC_POLICY", ABSENT},
 #endif
 #ifdef IP_LOCAL_PORT_RANGE
 {"IP_LOCAL_PORT_RANGE", IP_LOCAL_PORT_RANGE},
+#else
+{"IP_LOCAL_PORT_RANGE", ABSENT},
 #endif
 #ifdef IP_MAXPACKET
 {"IP_MAXPACKET", IP_MAXPACKET},
+#else
+{"IP_MAXPACKET", ABSENT},
 #endif
 #ifdef IP_MAX_GROUP_SRC_FILTER
 {"IP_MAX_GROUP_SRC_FILTER", IP_MAX_GROUP_SRC_FILTER},
+#else
+{"IP_MAX_GROUP_SRC_FILTER", ABSENT},
 #endif
 #ifdef IP_MAX_MEMBERSHIPS
 {"IP_MAX_MEMBERSHIPS", IP_MAX_MEMBERSHIPS},
+#else
+{"IP_MAX_MEMBERSHIPS", ABSENT},
 #endif
 #ifdef IP_MAX_SOCK_MUTE_FILTER
 {"IP_MAX_SOCK_MUTE_FILTER", IP_MAX_SOCK_MUTE_FILTER},
+#else
+{"IP_MAX_SOCK_MUTE_FILTER", ABSENT},
 #endif
 #ifdef IP_MAX_SOCK_SRC_FILTER
 {"IP_MAX_SOCK_SRC_FILTER", IP_MAX_SOCK_SRC_FILTER},
+#else
+{"IP_MAX_SOCK_SRC_FILTER", ABSENT},
 #endif
 #ifdef IP_MF
 {"IP_MF", IP_MF},
+#else
+{"IP_MF", ABSENT},
 #endif
 #ifdef IP_MINTTL
 {"IP_MINTTL", IP_MINTTL},
+#else
+{"IP_MINTTL", ABSENT},
 #endif
 #ifdef IP_MIN_MEMBERSHIPS
 {"IP_MIN_MEMBERSHIPS", IP_MIN_MEMBERSHIPS},
+#else
+{"IP_MIN_MEMBERSHIPS", ABSENT},
 #endif
 #ifdef IP_MSFILTER
 {"IP_MSFILTER", IP_MSFILTER},
+#else
+{"IP_MSFILTER", ABSENT},
 #endif
 #ifdef IP_MSS
 {"IP_MSS", IP_MSS},
+#else
+{"IP_MSS", ABSENT},
 #endif
 #ifdef IP_MTU
 {"IP_MTU", IP_MTU},
+#else
+{"IP_MTU", ABSENT},
 #endif
 #ifdef IP_MTU_DISCOVER
 {"IP_MTU_DISCOVER", IP_MTU_DISCOVER},
+#else
+{"IP_MTU_DISCOVER", ABSENT},
 #endif
 #ifdef IP_MULTICAST_ALL
 {"IP_MULTICAST_ALL", IP_MULTICAST_ALL},
+#else
+{"IP_MULTICAST_ALL", ABSENT},
 #endif
 #ifdef IP_MULTICAST_IF
 {"IP_MULTICAST_IF", IP_MULTICAST_IF},
+#else
+{"IP_MULTICAST_IF", ABSENT},
 #endif
 #ifdef IP_MULTICAST_IFINDEX
 {"IP_MULTICAST_IFINDEX", IP_MULTICAST_IFINDEX},
+#else
+{"IP_MULTICAST_IFINDEX", ABSENT},
 #endif
 #ifdef IP_MULTICAST_LOOP
 {"IP_MULTICAST_LOOP", IP_MULTICAST_LOOP},
+#else
+{"IP_MULTICAST_LOOP", ABSENT},
 #endif
 #ifdef IP_MULTICAST_TTL
 {"IP_MULTICAST_TTL", IP_MULTICAST_TTL},
+#else
+{"IP_MULTICAST_TTL", ABSENT},
 #endif
 #ifdef IP_MULTICAST_VIF
 {"IP_MULTICAST_VIF", IP_MULTICAST_VIF},
+#else
+{"IP_MULTICAST_VIF", ABSENT},
 #endif
 #ifdef IP_NODEFRAG
 {"IP_NODEFRAG", IP_NODEFRAG},
+#else
+{"IP_NODEFRAG", ABSENT},
 #endif
 #ifdef IP_OFFMASK
 {"IP_OFFMASK", IP_OFFMASK},
+#else
+{"IP_OFFMASK", ABSENT},
 #endif
 #ifdef IP_ONESBCAST
 {"IP_ONESBCAST", IP_ONESBCAST},
+#else
+{"IP_ONESBCAST", ABSENT},
 #endif
 #ifdef IP_OPTIONS
 {"IP_OPTIONS", IP_OPTIONS},
+#else
+{"IP_OPTIONS", ABSENT},
 #endif
 #ifdef IP_ORIGDSTADDR
 {"IP_ORIGDSTADDR", IP_ORIGDSTADDR},
+#else
+{"IP_ORIGDSTADDR", ABSENT},
 #endif
 #ifdef IP_PASSSEC
 {"IP_PASSSEC", IP_PASSSEC},
+#else
+{"IP_PASSSEC", ABSENT},
 #endif
 #ifdef IP_PKTINFO
 {"IP_PKTINFO", IP_PKTINFO},
+#else
+{"IP_PKTINFO", ABSENT},
 #endif
 #ifdef IP_PKTOPTIONS
 {"IP_PKTOPTIONS", IP_PKTOPTIONS},
+#else
+{"IP_PKTOPTIONS", ABSENT},
 #endif
 #ifdef IP_PMTUDISC
 {"IP_PMTUDISC", IP_PMTUDISC},
+#else
+{"IP_PMTUDISC", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_DO
 {"IP_PMTUDISC_DO", IP_PMTUDISC_DO},
+#else
+{"IP_PMTUDISC_DO", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_DONT
 {"IP_PMTUDISC_DONT", IP_PMTUDISC_DONT},
+#else
+{"IP_PMTUDISC_DONT", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_INTERFACE
 {"IP_PMTUDISC_INTERFACE", IP_PMTUDISC_INTERFACE},
+#else
+{"IP_PMTUDISC_INTERFACE", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_OMIT
 {"IP_PMTUDISC_OMIT", IP_PMTUDISC_OMIT},
+#else
+{"IP_PMTUDISC_OMIT", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_PROBE
 {"IP_PMTUDISC_PROBE", IP_PMTUDISC_PROBE},
+#else
+{"IP_PMTUDISC_PROBE", ABSENT},
 #endif
 #ifdef IP_PMTUDISC_WANT
 {"IP_PMTUDISC_WANT", IP_PMTUDISC_WANT},
+#else
+{"IP_PMTUDISC_WANT", ABSENT},
 #endif
 #ifdef IP_PORTRANGE
 {"IP_PORTRANGE", IP_PORTRANGE},
+#else
+{"IP_PORTRANGE", ABSENT},
 #endif
 #ifdef IP_PORTRANGE_DEFAULT
 {"IP_PORTRANGE_DEFAULT", IP_PORTRANGE_DEFAULT},
+#else
+{"IP_PORTRANGE_DEFAULT", ABSENT},
 #endif
 #ifdef IP_PORTRANGE_HIGH
 {"IP_PORTRANGE_HIGH", IP_PORTRANGE_HIGH},
+#else
+{"IP_PORTRANGE_HIGH", ABSENT},
 #endif
 #ifdef IP_PORTRANGE_LOW
 {"IP_PORTRANGE_LOW", IP_PORTRANGE_LOW},
+#else
+{"IP_PORTRANGE_LOW", ABSENT},
 #endif
 #ifdef IP_PROTOCOL
 {"IP_PROTOCOL", IP_PROTOCOL},
+#else
+{"IP_PROTOCOL", ABSENT},
 #endif
 #ifdef IP_RECVDSTADDR
 {"IP_RECVDSTADDR", IP_RECVDSTADDR},
+#else
+{"IP_RECVDSTADDR", ABSENT},
 #endif
 #ifdef IP_RECVERR
 {"IP_RECVERR", IP_RECVERR},
+#else
+{"IP_RECVERR", ABSENT},
 #endif
 #ifdef IP_RECVERR_RFC4884
 {"IP_RECVERR_RFC4884", IP_RECVERR_RFC4884},
+#else
+{"IP_RECVERR_RFC4884", ABSENT},
 #endif
 #ifdef IP_RECVFLOWID
 {"IP_RECVFLOWID", IP_RECVFLOWID},
+#else
+{"IP_RECVFLOWID", ABSENT},
 #endif
 #ifdef IP_RECVFRAGSIZE
 {"IP_RECVFRAGSIZE", IP_RECVFRAGSIZE},
+#else
+{"IP_RECVFRAGSIZE", ABSENT},
 #endif
 #ifdef IP_RECVIF
 {"IP_RECVIF", IP_RECVIF},
+#else
+{"IP_RECVIF", ABSENT},
 #endif
 #ifdef IP_RECVOPTS
 {"IP_RECVOPTS", IP_RECVOPTS},
+#else
+{"IP_RECVOPTS", ABSENT},
 #endif
 #ifdef IP_RECVORIGDSTADDR
 {"IP_RECVORIGDSTADDR", IP_RECVORIGDSTADDR},
+#else
+{"IP_RECVORIGDSTADDR", ABSENT},
 #endif
 #ifdef IP_RECVPKTINFO
 {"IP_RECVPKTINFO", IP_RECVPKTINFO},
+#else
+{"IP_RECVPKTINFO", ABSENT},
 #endif
 #ifdef IP_RECVRETOPTS
 {"IP_RECVRETOPTS", IP_RECVRETOPTS},
+#else
+{"IP_RECVRETOPTS", ABSENT},
 #endif
 #ifdef IP_RECVRSSBUCKETID
 {"IP_RECVRSSBUCKETID", IP_RECVRSSBUCKETID},
+#else
+{"IP_RECVRSSBUCKETID", ABSENT},
 #endif
 #ifdef IP_RECVRTABLE
 {"IP_RECVRTABLE", IP_RECVRTABLE},
+#else
+{"IP_RECVRTABLE", ABSENT},
 #endif
 #ifdef IP_RECVTOS
 {"IP_RECVTOS", IP_RECVTOS},
+#else
+{"IP_RECVTOS", ABSENT},
 #endif
 #ifdef IP_RECVTTL
 {"IP_RECVTTL", IP_RECVTTL},
+#else
+{"IP_RECVTTL", ABSENT},
 #endif
 #ifdef IP_RETOPTS
 {"IP_RETOPTS", IP_RETOPTS},
+#else
+{"IP_RETOPTS", ABSENT},
 #endif
 #ifdef IP_RF
 {"IP_RF", IP_RF},
+#else
+{"IP_RF", ABSENT},
 #endif
 #ifdef IP_ROUTER_ALERT
 {"IP_ROUTER_ALERT", IP_ROUTER_ALERT},
+#else
+{"IP_ROUTER_ALERT", ABSENT},
 #endif
 #ifdef IP_RSSBUCKETID
 {"IP_RSSBUCKETID", IP_RSSBUCKETID},
+#else
+{"IP_RSSBUCKETID", ABSENT},
 #endif
 #ifdef IP_RSS_LISTEN_BUCKET
 {"IP_RSS_LISTEN_BUCKET", IP_RSS_LISTEN_BUCKET},
+#else
+{"IP_RSS_LISTEN_BUCKET", ABSENT},
 #endif
 #ifdef IP_RSVP_OFF
 {"IP_RSVP_OFF", IP_RSVP_OFF},
+#else
+{"IP_RSVP_OFF", ABSENT},
 #endif
 #ifdef IP_RSVP_ON
 {"IP_RSVP_ON", IP_RSVP_ON},
+#else
+{"IP_RSVP_ON", ABSENT},
 #endif
 #ifdef IP_RSVP_VIF_OFF
 {"IP_RSVP_VIF_OFF", IP_RSVP_VIF_OFF},
+#else
+{"IP_RSVP_VIF_OFF", ABSENT},
 #endif
 #ifdef IP_RSVP_VIF_ON
 {"IP_RSVP_VIF_ON", IP_RSVP_VIF_ON},
+#else
+{"IP_RSVP_VIF_ON", ABSENT},
 #endif
 #ifdef IP_SENDSRCADDR
 {"IP_SENDSRCADDR", IP_SENDSRCADDR},
+#else
+{"IP_SENDSRCADDR", ABSENT},
 #endif
 #ifdef IP_STRIPHDR
 {"IP_STRIPHDR", IP_STRIPHDR},
+#else
+{"IP_STRIPHDR", ABSENT},
 #endif
 #ifdef IP_TOS
 {"IP_TOS", IP_TOS},
+#else
+{"IP_TOS", ABSENT},
 #endif
 #ifdef IP_TRAFFIC_MGT_BACKGROUND
 {"IP_TRAFFIC_MGT_BACKGROUND", IP_TRAFFIC_MGT_BACKGROUND},
+#else
+{"IP_TRAFFIC_MGT_BACKGROUND", ABSENT},
 #endif
 #ifdef IP_TRANSPARENT
 {"IP_TRANSPARENT", IP_TRANSPARENT},
+#else
+{"IP_TRANSPARENT", ABSENT},
 #endif
 #ifdef IP_TTL
 {"IP_TTL", IP_TTL},
+#else
+{"IP_TTL", ABSENT},
 #endif
 #ifdef IP_UNBLOCK_SOURCE
 {"IP_UNBLOCK_SOURCE", IP_UNBLOCK_SOURCE},
+#else
+{"IP_UNBLOCK_SOURCE", ABSENT},
 #endif
 #ifdef IP_UNICAST_IF
 {"IP_UNICAST_IF", IP_UNICAST_IF},
+#else
+{"IP_UNICAST_IF", ABSENT},
 #endif
 #ifdef IP_VLAN_PCP
 {"IP_VLAN_PCP", IP_VLAN_PCP},
+#else
+{"IP_VLAN_PCP", ABSENT},
 #endif
 #ifdef IP_XFRM_POLICY
 {"IP_XFRM_POLICY", IP_XFRM_POLICY},
+#else
+{"IP_XFRM_POLICY", ABSENT},
 #endif
 
 /* IPV6_*: options of IPv6 */
 BS_GROUP(IPV6)
 #ifdef IPV6_2292DSTOPTS
 {"IPV6_2292DSTOPTS", IPV6_2292DSTOPTS},
+#else
+{"IPV6_2292DSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_2292HOPLIMIT
 {"IPV6_2292HOPLIMIT", IPV6_2292HOPLIMIT},
+#else
+{"IPV6_2292HOPLIMIT", ABSENT},
 #endif
 #ifdef IPV6_2292HOPOPTS
 {"IPV6_2292HOPOPTS", IPV6_2292HOPOPTS},
+#else
+{"IPV6_2292HOPOPTS", ABSENT},
 #endif
 #ifdef IPV6_2292PKTINFO
 {"IPV6_2292PKTINFO", IPV6_2292PKTINFO},
+#else
+{"IPV6_2292PKTINFO", ABSENT},
 #endif
 #ifdef IPV6_2292PKTOPTIONS
 {"IPV6_2292PKTOPTIONS", IPV6_2292PKTOPTIONS},
+#else
+{"IPV6_2292PKTOPTIONS", ABSENT},
 #endif
 #ifdef IPV6_2292RTHDR
 {"IPV6_2292RTHDR", IPV6_2292RTHDR},
+#else
+{"IPV6_2292RTHDR", ABSENT},
 #endif
 #ifdef IPV6_3542DSTOPTS
 {"IPV6_3542DSTOPTS", IPV6_3542DSTOPTS},
+#else
+{"IPV6_3542DSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_3542HOPLIMIT
 {"IPV6_3542HOPLIMIT", IPV6_3542HOPLIMIT},
+#else
+{"IPV6_3542HOPLIMIT", ABSENT},
 #endif
 #ifdef IPV6_3542HOPOPTS
 {"IPV6_3542HOPOPTS", IPV6_3542HOPOPTS},
+#else
+{"IPV6_3542HOPOPTS", ABSENT},
 #endif
 #ifdef IPV6_3542NEXTHOP
 {"IPV6_3542NEXTHOP", IPV6_3542NEXTHOP},
+#else
+{"IPV6_3542NEXTHOP", ABSENT},
 #endif
 #ifdef IPV6_3542PKTINFO
 {"IPV6_3542PKTINFO", IPV6_3542PKTINFO},
+#else
+{"IPV6_3542PKTINFO", ABSENT},
 #endif
 #ifdef IPV6_3542RTHDR
 {"IPV6_3542RTHDR", IPV6_3542RTHDR},
+#else
+{"IPV6_3542RTHDR", ABSENT},
 #endif
 #ifdef IPV6_ADDRFORM
 {"IPV6_ADDRFORM", IPV6_ADDRFORM},
+#else
+{"IPV6_ADDRFORM", ABSENT},
 #endif
 #ifdef IPV6_ADDR_PREFERENCES
 {"IPV6_ADDR_PREFERENCES", IPV6_ADDR_PREFERENCES},
+#else
+{"IPV6_ADDR_PREFERENCES", ABSENT},
 #endif
 #ifdef IPV6_ADD_MEMBERSHIP
 {"IPV6_ADD_MEMBERSHIP", IPV6_ADD_MEMBERSHIP},
+#else
+{"IPV6_ADD_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IPV6_AUTHHDR
 {"IPV6_AUTHHDR", IPV6_AUTHHDR},
+#else
+{"IPV6_AUTHHDR", ABSENT},
 #endif
 #ifdef IPV6_AUTH_LEVEL
 {"IPV6_AUTH_LEVEL", IPV6_AUTH_LEVEL},
+#else
+{"IPV6_AUTH_LEVEL", ABSENT},
 #endif
 #ifdef IPV6_AUTOFLOWLABEL
 {"IPV6_AUTOFLOWLABEL", IPV6_AUTOFLOWLABEL},
+#else
+{"IPV6_AUTOFLOWLABEL", ABSENT},
 #endif
 #ifdef IPV6_BINDANY
 {"IPV6_BINDANY", IPV6_BINDANY},
+#else
+{"IPV6_BINDANY", ABSENT},
 #endif
 #ifdef IPV6_BINDMULTI
 {"IPV6_BINDMULTI", IPV6_BINDMULTI},
+#else
+{"IPV6_BINDMULTI", ABSENT},
 #endif
 #ifdef IPV6_BINDV6ONLY
 {"IPV6_BINDV6ONLY", IPV6_BINDV6ONLY},
+#else
+{"IPV6_BINDV6ONLY", ABSENT},
 #endif
 #ifdef IPV6_BOUND_IF
 {"IPV6_BOUND_IF", IPV6_BOUND_IF},
+#else
+{"IPV6_BOUND_IF", ABSENT},
 #endif
 #ifdef IPV6_CHECKSUM
 {"IPV6_CHECKSUM", IPV6_CHECKSUM},
+#else
+{"IPV6_CHECKSUM", ABSENT},
 #endif
 #ifdef IPV6_DEFAULT_MULTICAST_HOPS
 {"IPV6_DEFAULT_MULTICAST_HOPS", IPV6_DEFAULT_MULTICAST_HOPS},
+#else
+{"IPV6_DEFAULT_MULTICAST_HOPS", ABSENT},
 #endif
 #ifdef IPV6_DEFAULT_MULTICAST_LOOP
 {"IPV6_DEFAULT_MULTICAST_LOOP", IPV6_DEFAULT_MULTICAST_LOOP},
+#else
+{"IPV6_DEFAULT_MULTICAST_LOOP", ABSENT},
 #endif
 #ifdef IPV6_DEFHLIM
 {"IPV6_DEFHLIM", IPV6_DEFHLIM},
+#else
+{"IPV6_DEFHLIM", ABSENT},
 #endif
 #ifdef IPV6_DONTFRAG
 {"IPV6_DONTFRAG", IPV6_DONTFRAG},
+#else
+{"IPV6_DONTFRAG", ABSENT},
 #endif
 #ifdef IPV6_DROP_MEMBERSHIP
 {"IPV6_DROP_MEMBERSHIP", IPV6_DROP_MEMBERSHIP},
+#else
+{"IPV6_DROP_MEMBERSHIP", ABSENT},
 #endif
 #ifdef IPV6_DSTOPTS
 {"IPV6_DSTOPTS", IPV6_DSTOPTS},
+#else
+{"IPV6_DSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_ESP_NETWORK_LEVEL
 {"IPV6_ESP_NETWORK_LEVEL", IPV6_ESP_NETWORK_LEVEL},
+#else
+{"IPV6_ESP_NETWORK_LEVEL", ABSENT},
 #endif
 #ifdef IPV6_ESP_TRANS_LEVEL
 {"IPV6_ESP_TRANS_LEVEL", IPV6_ESP_TRANS_LEVEL},
+#else
+{"IPV6_ESP_TRANS_LEVEL", ABSENT},
 #endif
 #ifdef IPV6_FAITH
 {"IPV6_FAITH", IPV6_FAITH},
+#else
+{"IPV6_FAITH", ABSENT},
 #endif
 #ifdef IPV6_FLOWID
 {"IPV6_FLOWID", IPV6_FLOWID},
+#else
+{"IPV6_FLOWID", ABSENT},
 #endif
 #ifdef IPV6_FLOWINFO
 {"IPV6_FLOWINFO", IPV6_FLOWINFO},
+#else
+{"IPV6_FLOWINFO", ABSENT},
 #endif
 #ifdef IPV6_FLOWINFO_FLOWLABEL
 {"IPV6_FLOWINFO_FLOWLABEL", IPV6_FLOWINFO_FLOWLABEL},
+#else
+{"IPV6_FLOWINFO_FLOWLABEL", ABSENT},
 #endif
 #ifdef IPV6_FLOWINFO_PRIORITY
 {"IPV6_FLOWINFO_PRIORITY", IPV6_FLOWINFO_PRIORITY},
+#else
+{"IPV6_FLOWINFO_PRIORITY", ABSENT},
 #endif
 #ifdef IPV6_FLOWINFO_SEND
 {"IPV6_FLOWINFO_SEND", IPV6_FLOWINFO_SEND},
+#else
+{"IPV6_FLOWINFO_SEND", ABSENT},
 #endif
 #ifdef IPV6_FLOWLABEL_MGR
 {"IPV6_FLOWLABEL_MGR", IPV6_FLOWLABEL_MGR},
+#else
+{"IPV6_FLOWLABEL_MGR", ABSENT},
 #endif
 #ifdef IPV6_FLOWTYPE
 {"IPV6_FLOWTYPE", IPV6_FLOWTYPE},
+#else
+{"IPV6_FLOWTYPE", ABSENT},
 #endif
 #ifdef IPV6_FL_A_GET
 {"IPV6_FL_A_GET", IPV6_FL_A_GET},
+#else
+{"IPV6_FL_A_GET", ABSENT},
 #endif
 #ifdef IPV6_FL_A_PUT
 {"IPV6_FL_A_PUT", IPV6_FL_A_PUT},
+#else
+{"IPV6_FL_A_PUT", ABSENT},
 #endif
 #ifdef IPV6_FL_A_RENEW
 {"IPV6_FL_A_RENEW", IPV6_FL_A_RENEW},
+#else
+{"IPV6_FL_A_RENEW", ABSENT},
 #endif
 #ifdef IPV6_FL_F_CREATE
 {"IPV6_FL_F_CREATE", IPV6_FL_F_CREATE},
+#else
+{"IPV6_FL_F_CREATE", ABSENT},
 #endif
 #ifdef IPV6_FL_F_EXCL
 {"IPV6_FL_F_EXCL", IPV6_FL_F_EXCL},
+#else
+{"IPV6_FL_F_EXCL", ABSENT},
 #endif
 #ifdef IPV6_FL_F_REFLECT
 {"IPV6_FL_F_REFLECT", IPV6_FL_F_REFLECT},
+#else
+{"IPV6_FL_F_REFLECT", ABSENT},
 #endif
 #ifdef IPV6_FL_F_REMOTE
 {"IPV6_FL_F_REMOTE", IPV6_FL_F_REMOTE},
+#else
+{"IPV6_FL_F_REMOTE", ABSENT},
 #endif
 #ifdef IPV6_FL_S_ANY
 {"IPV6_FL_S_ANY", IPV6_FL_S_ANY},
+#else
+{"IPV6_FL_S_ANY", ABSENT},
 #endif
 #ifdef IPV6_FL_S_EXCL
 {"IPV6_FL_S_EXCL", IPV6_FL_S_EXCL},
+#else
+{"IPV6_FL_S_EXCL", ABSENT},
 #endif
 #ifdef IPV6_FL_S_NONE
 {"IPV6_FL_S_NONE", IPV6_FL_S_NONE},
+#else
+{"IPV6_FL_S_NONE", ABSENT},
 #endif
 #ifdef IPV6_FL_S_PROCESS
 {"IPV6_FL_S_PROCESS", IPV6_FL_S_PROCESS},
+#else
+{"IPV6_FL_S_PROCESS", ABSENT},
 #endif
 #ifdef IPV6_FL_S_USER
 {"IPV6_FL_S_USER", IPV6_FL_S_USER},
+#else
+{"IPV6_FL_S_USER", ABSENT},
 #endif
 #ifdef IPV6_FREEBIND
 {"IPV6_FREEBIND", IPV6_FREEBIND},
+#else
+{"IPV6_FREEBIND", ABSENT},
 #endif
 #ifdef IPV6_FW_ADD
 {"IPV6_FW_ADD", IPV6_FW_ADD},
+#else
+{"IPV6_FW_ADD", ABSENT},
 #endif
 #ifdef IPV6_FW_DEL
 {"IPV6_FW_DEL", IPV6_FW_DEL},
+#else
+{"IPV6_FW_DEL", ABSENT},
 #endif
 #ifdef IPV6_FW_FLUSH
 {"IPV6_FW_FLUSH", IPV6_FW_FLUSH},
+#else
+{"IPV6_FW_FLUSH", ABSENT},
 #endif
 #ifdef IPV6_FW_GET
 {"IPV6_FW_GET", IPV6_FW_GET},
+#else
+{"IPV6_FW_GET", ABSENT},
 #endif
 #ifdef IPV6_FW_ZERO
 {"IPV6_FW_ZERO", IPV6_FW_ZERO},
+#else
+{"IPV6_FW_ZERO", ABSENT},
 #endif
 #ifdef IPV6_HDRINCL
 {"IPV6_HDRINCL", IPV6_HDRINCL},
+#else
+{"IPV6_HDRINCL", ABSENT},
 #endif
 #ifdef IPV6_HOPLIMIT
 {"IPV6_HOPLIMIT", IPV6_HOPLIMIT},
+#else
+{"IPV6_HOPLIMIT", ABSENT},
 #endif
 #ifdef IPV6_HOPOPTS
 {"IPV6_HOPOPTS", IPV6_HOPOPTS},
+#else
+{"IPV6_HOPOPTS", ABSENT},
 #endif
 #ifdef IPV6_IPCOMP_LEVEL
 {"IPV6_IPCOMP_LEVEL", IPV6_IPCOMP_LEVEL},
+#else
+{"IPV6_IPCOMP_LEVEL", ABSENT},
 #endif
 #ifdef IPV6_IPSEC_POLICY
 {"IPV6_IPSEC_POLICY", IPV6_IPSEC_POLICY},
+#else
+{"IPV6_IPSEC_POLICY", ABSENT},
 #endif
 #ifdef IPV6_JOIN_ANYCAST
 {"IPV6_JOIN_ANYCAST", IPV6_JOIN_ANYCAST},
+#else
+{"IPV6_JOIN_ANYCAST", ABSENT},
 #endif
 #ifdef IPV6_JOIN_GROUP
 {"IPV6_JOIN_GROUP", IPV6_JOIN_GROUP},
+#else
+{"IPV6_JOIN_GROUP", ABSENT},
 #endif
 #ifdef IPV6_LEAVE_ANYCAST
 {"IPV6_LEAVE_ANYCAST", IPV6_LEAVE_ANYCAST},
+#else
+{"IPV6_LEAVE_ANYCAST", ABSENT},
 #endif
 #ifdef IPV6_LEAVE_GROUP
 {"IPV6_LEAVE_GROUP", IPV6_LEAVE_GROUP},
+#else
+{"IPV6_LEAVE_GROUP", ABSENT},
 #endif
 #ifdef IPV6_MAXHLIM
 {"IPV6_MAXHLIM", IPV6_MAXHLIM},
+#else
+{"IPV6_MAXHLIM", ABSENT},
 #endif
 #ifdef IPV6_MAXPACKET
 {"IPV6_MAXPACKET", IPV6_MAXPACKET},
+#else
+{"IPV6_MAXPACKET", ABSENT},
 #endif
 #ifdef IPV6_MAX_GROUP_SRC_FILTER
 {"IPV6_MAX_GROUP_SRC_FILTER", IPV6_MAX_GROUP_SRC_FILTER},
+#else
+{"IPV6_MAX_GROUP_SRC_FILTER", ABSENT},
 #endif
 #ifdef IPV6_MAX_MEMBERSHIPS
 {"IPV6_MAX_MEMBERSHIPS", IPV6_MAX_MEMBERSHIPS},
+#else
+{"IPV6_MAX_MEMBERSHIPS", ABSENT},
 #endif
 #ifdef IPV6_MAX_SOCK_SRC_FILTER
 {"IPV6_MAX_SOCK_SRC_FILTER", IPV6_MAX_SOCK_SRC_FILTER},
+#else
+{"IPV6_MAX_SOCK_SRC_FILTER", ABSENT},
 #endif
 #ifdef IPV6_MINHOPCOUNT
 {"IPV6_MINHOPCOUNT", IPV6_MINHOPCOUNT},
+#else
+{"IPV6_MINHOPCOUNT", ABSENT},
 #endif
 #ifdef IPV6_MIN_MEMBERSHIPS
 {"IPV6_MIN_MEMBERSHIPS", IPV6_MIN_MEMBERSHIPS},
+#else
+{"IPV6_MIN_MEMBERSHIPS", ABSENT},
 #endif
 #ifdef IPV6_MIN_MTU
 {"IPV6_MIN_MTU", IPV6_MIN_MTU},
+#else
+{"IPV6_MIN_MTU", ABSENT},
 #endif
 #ifdef IPV6_MMTU
 {"IPV6_MMTU", IPV6_MMTU},
+#else
+{"IPV6_MMTU", ABSENT},
 #endif
 #ifdef IPV6_MSFILTER
 {"IPV6_MSFILTER", IPV6_MSFILTER},
+#else
+{"IPV6_MSFILTER", ABSENT},
 #endif
 #ifdef IPV6_MTU
 {"IPV6_MTU", IPV6_MTU},
+#else
+{"IPV6_MTU", ABSENT},
 #endif
 #ifdef IPV6_MTU_DISCOVER
 {"IPV6_MTU_DISCOVER", IPV6_MTU_DISCOVER},
+#else
+{"IPV6_MTU_DISCOVER", ABSENT},
 #endif
 #ifdef IPV6_MULTICAST_ALL
 {"IPV6_MULTICAST_ALL", IPV6_MULTICAST_ALL},
+#else
+{"IPV6_MULTICAST_ALL", ABSENT},
 #endif
 #ifdef IPV6_MULTICAST_HOPS
 {"IPV6_MULTICAST_HOPS", IPV6_MULTICAST_HOPS},
+#else
+{"IPV6_MULTICAST_HOPS", ABSENT},
 #endif
 #ifdef IPV6_MULTICAST_IF
 {"IPV6_MULTICAST_IF", IPV6_MULTICAST_IF},
+#else
+{"IPV6_MULTICAST_IF", ABSENT},
 #endif
 #ifdef IPV6_MULTICAST_LOOP
 {"IPV6_MULTICAST_LOOP", IPV6_MULTICAST_LOOP},
+#else
+{"IPV6_MULTICAST_LOOP", ABSENT},
 #endif
 #ifdef IPV6_NEXTHOP
 {"IPV6_NEXTHOP", IPV6_NEXTHOP},
+#else
+{"IPV6_NEXTHOP", ABSENT},
 #endif
 #ifdef IPV6_OPT_ROUTERALERT_MLD
 {"IPV6_OPT_ROUTERALERT_MLD", IPV6_OPT_ROUTERALERT_MLD},
+#else
+{"IPV6_OPT_ROUTERALERT_MLD", ABSENT},
 #endif
 #ifdef IPV6_ORIGDSTADDR
 {"IPV6_ORIGDSTADDR", IPV6_ORIGDSTADDR},
+#else
+{"IPV6_ORIGDSTADDR", ABSENT},
 #endif
 #ifdef IPV6_PATHMTU
 {"IPV6_PATHMTU", IPV6_PATHMTU},
+#else
+{"IPV6_PATHMTU", ABSENT},
 #endif
 #ifdef IPV6_PKTINFO
 {"IPV6_PKTINFO", IPV6_PKTINFO},
+#else
+{"IPV6_PKTINFO", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_DO
 {"IPV6_PMTUDISC_DO", IPV6_PMTUDISC_DO},
+#else
+{"IPV6_PMTUDISC_DO", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_DONT
 {"IPV6_PMTUDISC_DONT", IPV6_PMTUDISC_DONT},
+#else
+{"IPV6_PMTUDISC_DONT", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_INTERFACE
 {"IPV6_PMTUDISC_INTERFACE", IPV6_PMTUDISC_INTERFACE},
+#else
+{"IPV6_PMTUDISC_INTERFACE", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_OMIT
 {"IPV6_PMTUDISC_OMIT", IPV6_PMTUDISC_OMIT},
+#else
+{"IPV6_PMTUDISC_OMIT", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_PROBE
 {"IPV6_PMTUDISC_PROBE", IPV6_PMTUDISC_PROBE},
+#else
+{"IPV6_PMTUDISC_PROBE", ABSENT},
 #endif
 #ifdef IPV6_PMTUDISC_WANT
 {"IPV6_PMTUDISC_WANT", IPV6_PMTUDISC_WANT},
+#else
+{"IPV6_PMTUDISC_WANT", ABSENT},
 #endif
 #ifdef IPV6_PORTRANGE
 {"IPV6_PORTRANGE", IPV6_PORTRANGE},
+#else
+{"IPV6_PORTRANGE", ABSENT},
 #endif
 #ifdef IPV6_PORTRANGE_DEFAULT
 {"IPV6_PORTRANGE_DEFAULT", IPV6_PORTRANGE_DEFAULT},
+#else
+{"IPV6_PORTRANGE_DEFAULT", ABSENT},
 #endif
 #ifdef IPV6_PORTRANGE_HIGH
 {"IPV6_PORTRANGE_HIGH", IPV6_PORTRANGE_HIGH},
+#else
+{"IPV6_PORTRANGE_HIGH", ABSENT},
 #endif
 #ifdef IPV6_PORTRANGE_LOW
 {"IPV6_PORTRANGE_LOW", IPV6_PORTRANGE_LOW},
+#else
+{"IPV6_PORTRANGE_LOW", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_CGA
 {"IPV6_PREFER_SRC_CGA", IPV6_PREFER_SRC_CGA},
+#else
+{"IPV6_PREFER_SRC_CGA", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_COA
 {"IPV6_PREFER_SRC_COA", IPV6_PREFER_SRC_COA},
+#else
+{"IPV6_PREFER_SRC_COA", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_HOME
 {"IPV6_PREFER_SRC_HOME", IPV6_PREFER_SRC_HOME},
+#else
+{"IPV6_PREFER_SRC_HOME", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_NONCGA
 {"IPV6_PREFER_SRC_NONCGA", IPV6_PREFER_SRC_NONCGA},
+#else
+{"IPV6_PREFER_SRC_NONCGA", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_PUBLIC
 {"IPV6_PREFER_SRC_PUBLIC", IPV6_PREFER_SRC_PUBLIC},
+#else
+{"IPV6_PREFER_SRC_PUBLIC", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_PUBTMP_DEFAULT
 {"IPV6_PREFER_SRC_PUBTMP_DEFAULT", IPV6_PREFER_SRC_PUBTMP_DEFAULT},
+#else
+{"IPV6_PREFER_SRC_PUBTMP_DEFAULT", ABSENT},
 #endif
 #ifdef IPV6_PREFER_SRC_TMP
 {"IPV6_PREFER_SRC_TMP", IPV6_PREFER_SRC_TMP},
+#else
+{"IPV6_PREFER_SRC_TMP", ABSENT},
 #endif
 #ifdef IPV6_PREFER_TEMPADDR
 {"IPV6_PREFER_TEMPADDR", IPV6_PREFER_TEMPADDR},
+#else
+{"IPV6_PREFER_TEMPADDR", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_10
 {"IPV6_PRIORITY_10", IPV6_PRIORITY_10},
+#else
+{"IPV6_PRIORITY_10", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_11
 {"IPV6_PRIORITY_11", IPV6_PRIORITY_11},
+#else
+{"IPV6_PRIORITY_11", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_12
 {"IPV6_PRIORITY_12", IPV6_PRIORITY_12},
+#else
+{"IPV6_PRIORITY_12", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_13
 {"IPV6_PRIORITY_13", IPV6_PRIORITY_13},
+#else
+{"IPV6_PRIORITY_13", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_14
 {"IPV6_PRIORITY_14", IPV6_PRIORITY_14},
+#else
+{"IPV6_PRIORITY_14", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_15
 {"IPV6_PRIORITY_15", IPV6_PRIORITY_15},
+#else
+{"IPV6_PRIORITY_15", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_8
 {"IPV6_PRIORITY_8", IPV6_PRIORITY_8},
+#else
+{"IPV6_PRIORITY_8", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_9
 {"IPV6_PRIORITY_9", IPV6_PRIORITY_9},
+#else
+{"IPV6_PRIORITY_9", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_BULK
 {"IPV6_PRIORITY_BULK", IPV6_PRIORITY_BULK},
+#else
+{"IPV6_PRIORITY_BULK", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_CONTROL
 {"IPV6_PRIORITY_CONTROL", IPV6_PRIORITY_CONTROL},
+#else
+{"IPV6_PRIORITY_CONTROL", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_FILLER
 {"IPV6_PRIORITY_FILLER", IPV6_PRIORITY_FILLER},
+#else
+{"IPV6_PRIORITY_FILLER", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_INTERACTIVE
 {"IPV6_PRIORITY_INTERACTIVE", IPV6_PRIORITY_INTERACTIVE},
+#else
+{"IPV6_PRIORITY_INTERACTIVE", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_RESERVED1
 {"IPV6_PRIORITY_RESERVED1", IPV6_PRIORITY_RESERVED1},
+#else
+{"IPV6_PRIORITY_RESERVED1", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_RESERVED2
 {"IPV6_PRIORITY_RESERVED2", IPV6_PRIORITY_RESERVED2},
+#else
+{"IPV6_PRIORITY_RESERVED2", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_UNATTENDED
 {"IPV6_PRIORITY_UNATTENDED", IPV6_PRIORITY_UNATTENDED},
+#else
+{"IPV6_PRIORITY_UNATTENDED", ABSENT},
 #endif
 #ifdef IPV6_PRIORITY_UNCHARACTERIZED
 {"IPV6_PRIORITY_UNCHARACTERIZED", IPV6_PRIORITY_UNCHARACTERIZED},
+#else
+{"IPV6_PRIORITY_UNCHARACTERIZED", ABSENT},
 #endif
 #ifdef IPV6_RECVDSTOPTS
 {"IPV6_RECVDSTOPTS", IPV6_RECVDSTOPTS},
+#else
+{"IPV6_RECVDSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_RECVDSTPORT
 {"IPV6_RECVDSTPORT", IPV6_RECVDSTPORT},
+#else
+{"IPV6_RECVDSTPORT", ABSENT},
 #endif
 #ifdef IPV6_RECVERR
 {"IPV6_RECVERR", IPV6_RECVERR},
+#else
+{"IPV6_RECVERR", ABSENT},
 #endif
 #ifdef IPV6_RECVERR_RFC4884
 {"IPV6_RECVERR_RFC4884", IPV6_RECVERR_RFC4884},
+#else
+{"IPV6_RECVERR_RFC4884", ABSENT},
 #endif
 #ifdef IPV6_RECVFLOWID
 {"IPV6_RECVFLOWID", IPV6_RECVFLOWID},
+#else
+{"IPV6_RECVFLOWID", ABSENT},
 #endif
 #ifdef IPV6_RECVFRAGSIZE
 {"IPV6_RECVFRAGSIZE", IPV6_RECVFRAGSIZE},
+#else
+{"IPV6_RECVFRAGSIZE", ABSENT},
 #endif
 #ifdef IPV6_RECVHOPLIMIT
 {"IPV6_RECVHOPLIMIT", IPV6_RECVHOPLIMIT},
+#else
+{"IPV6_RECVHOPLIMIT", ABSENT},
 #endif
 #ifdef IPV6_RECVHOPOPTS
 {"IPV6_RECVHOPOPTS", IPV6_RECVHOPOPTS},
+#else
+{"IPV6_RECVHOPOPTS", ABSENT},
 #endif
 #ifdef IPV6_RECVORIGDSTADDR
 {"IPV6_RECVORIGDSTADDR", IPV6_RECVORIGDSTADDR},
+#else
+{"IPV6_RECVORIGDSTADDR", ABSENT},
 #endif
 #ifdef IPV6_RECVPATHMTU
 {"IPV6_RECVPATHMTU", IPV6_RECVPATHMTU},
+#else
+{"IPV6_RECVPATHMTU", ABSENT},
 #endif
 #ifdef IPV6_RECVPKTINFO
 {"IPV6_RECVPKTINFO", IPV6_RECVPKTINFO},
+#else
+{"IPV6_RECVPKTINFO", ABSENT},
 #endif
 #ifdef IPV6_RECVRSSBUCKETID
 {"IPV6_RECVRSSBUCKETID", IPV6_RECVRSSBUCKETID},
+#else
+{"IPV6_RECVRSSBUCKETID", ABSENT},
 #endif
 #ifdef IPV6_RECVRTABLE
 {"IPV6_RECVRTABLE", IPV6_RECVRTABLE},
+#else
+{"IPV6_RECVRTABLE", ABSENT},
 #endif
 #ifdef IPV6_RECVRTHDR
 {"IPV6_RECVRTHDR", IPV6_RECVRTHDR},
+#else
+{"IPV6_RECVRTHDR", ABSENT},
 #endif
 #ifdef IPV6_RECVTCLASS
 {"IPV6_RECVTCLASS", IPV6_RECVTCLASS},
+#else
+{"IPV6_RECVTCLASS", ABSENT},
 #endif
 #ifdef IPV6_ROUTER_ALERT
 {"IPV6_ROUTER_ALERT", IPV6_ROUTER_ALERT},
+#else
+{"IPV6_ROUTER_ALERT", ABSENT},
 #endif
 #ifdef IPV6_ROUTER_ALERT_ISOLATE
 {"IPV6_ROUTER_ALERT_ISOLATE", IPV6_ROUTER_ALERT_ISOLATE},
+#else
+{"IPV6_ROUTER_ALERT_ISOLATE", ABSENT},
 #endif
 #ifdef IPV6_RSSBUCKETID
 {"IPV6_RSSBUCKETID", IPV6_RSSBUCKETID},
+#else
+{"IPV6_RSSBUCKETID", ABSENT},
 #endif
 #ifdef IPV6_RSS_LISTEN_BUCKET
 {"IPV6_RSS_LISTEN_BUCKET", IPV6_RSS_LISTEN_BUCKET},
+#else
+{"IPV6_RSS_LISTEN_BUCKET", ABSENT},
 #endif
 #ifdef IPV6_RTHDR
 {"IPV6_RTHDR", IPV6_RTHDR},
+#else
+{"IPV6_RTHDR", ABSENT},
 #endif
 #ifdef IPV6_RTHDRDSTOPTS
 {"IPV6_RTHDRDSTOPTS", IPV6_RTHDRDSTOPTS},
+#else
+{"IPV6_RTHDRDSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_RTHDR_LOOSE
 {"IPV6_RTHDR_LOOSE", IPV6_RTHDR_LOOSE},
+#else
+{"IPV6_RTHDR_LOOSE", ABSENT},
 #endif
 #ifdef IPV6_RTHDR_STRICT
 {"IPV6_RTHDR_STRICT", IPV6_RTHDR_STRICT},
+#else
+{"IPV6_RTHDR_STRICT", ABSENT},
 #endif
 #ifdef IPV6_RTHDR_TYPE_0
 {"IPV6_RTHDR_TYPE_0", IPV6_RTHDR_TYPE_0},
+#else
+{"IPV6_RTHDR_TYPE_0", ABSENT},
 #endif
 #ifdef IPV6_RXDSTOPTS
 {"IPV6_RXDSTOPTS", IPV6_RXDSTOPTS},
+#else
+{"IPV6_RXDSTOPTS", ABSENT},
 #endif
 #ifdef IPV6_RXHOPOPTS
 {"IPV6_RXHOPOPTS", IPV6_RXHOPOPTS},
+#else
+{"IPV6_RXHOPOPTS", ABSENT},
 #endif
 #ifdef IPV6_SOCKOPT_RESERVED1
 {"IPV6_SOCKOPT_RESERVED1", IPV6_SOCKOPT_RESERVED1},
+#else
+{"IPV6_SOCKOPT_RESERVED1", ABSENT},
 #endif
 #ifdef IPV6_SRCRT_STRICT
 {"IPV6_SRCRT_STRICT", IPV6_SRCRT_STRICT},
+#else
+{"IPV6_SRCRT_STRICT", ABSENT},
 #endif
 #ifdef IPV6_SRCRT_TYPE_0
 {"IPV6_SRCRT_TYPE_0", IPV6_SRCRT_TYPE_0},
+#else
+{"IPV6_SRCRT_TYPE_0", ABSENT},
 #endif
 #ifdef IPV6_SRCRT_TYPE_2
 {"IPV6_SRCRT_TYPE_2", IPV6_SRCRT_TYPE_2},
+#else
+{"IPV6_SRCRT_TYPE_2", ABSENT},
 #endif
 #ifdef IPV6_SRCRT_TYPE_3
 {"IPV6_SRCRT_TYPE_3", IPV6_SRCRT_TYPE_3},
+#else
+{"IPV6_SRCRT_TYPE_3", ABSENT},
 #endif
 #ifdef IPV6_SRCRT_TYPE_4
 {"IPV6_SRCRT_TYPE_4", IPV6_SRCRT_TYPE_4},
+#else
+{"IPV6_SRCRT_TYPE_4", ABSENT},
 #endif
 #ifdef IPV6_TCLASS
 {"IPV6_TCLASS", IPV6_TCLASS},
+#else
+{"IPV6_TCLASS", ABSENT},
 #endif
 #ifdef IPV6_TLV_CALIPSO
 {"IPV6_TLV_CALIPSO", IPV6_TLV_CALIPSO},
+#else
+{"IPV6_TLV_CALIPSO", ABSENT},
 #endif
 #ifdef IPV6_TLV_HAO
 {"IPV6_TLV_HAO", IPV6_TLV_HAO},
+#else
+{"IPV6_TLV_HAO", ABSENT},
 #endif
 #ifdef IPV6_TLV_IOAM
 {"IPV6_TLV_IOAM", IPV6_TLV_IOAM},
+#else
+{"IPV6_TLV_IOAM", ABSENT},
 #endif
 #ifdef IPV6_TLV_JUMBO
 {"IPV6_TLV_JUMBO", IPV6_TLV_JUMBO},
+#else
+{"IPV6_TLV_JUMBO", ABSENT},
 #endif
 #ifdef IPV6_TLV_PAD1
 {"IPV6_TLV_PAD1", IPV6_TLV_PAD1},
+#else
+{"IPV6_TLV_PAD1", ABSENT},
 #endif
 #ifdef IPV6_TLV_PADN
 {"IPV6_TLV_PADN", IPV6_TLV_PADN},
+#else
+{"IPV6_TLV_PADN", ABSENT},
 #endif
 #ifdef IPV6_TLV_ROUTERALERT
 {"IPV6_TLV_ROUTERALERT", IPV6_TLV_ROUTERALERT},
+#else
+{"IPV6_TLV_ROUTERALERT", ABSENT},
 #endif
 #ifdef IPV6_TRANSPARENT
 {"IPV6_TRANSPARENT", IPV6_TRANSPARENT},
+#else
+{"IPV6_TRANSPARENT", ABSENT},
 #endif
 #ifdef IPV6_UNICAST_HOPS
 {"IPV6_UNICAST_HOPS", IPV6_UNICAST_HOPS},
+#else
+{"IPV6_UNICAST_HOPS", ABSENT},
 #endif
 #ifdef IPV6_UNICAST_IF
 {"IPV6_UNICAST_IF", IPV6_UNICAST_IF},
+#else
+{"IPV6_UNICAST_IF", ABSENT},
 #endif
 #ifdef IPV6_USE_MIN_MTU
 {"IPV6_USE_MIN_MTU", IPV6_USE_MIN_MTU},
+#else
+{"IPV6_USE_MIN_MTU", ABSENT},
 #endif
 #ifdef IPV6_V6ONLY
 {"IPV6_V6ONLY", IPV6_V6ONLY},
+#else
+{"IPV6_V6ONLY", ABSENT},
 #endif
 #ifdef IPV6_VERSION
 {"IPV6_VERSION", IPV6_VERSION},
+#else
+{"IPV6_VERSION", ABSENT},
 #endif
 #ifdef IPV6_VLAN_PCP
 {"IPV6_VLAN_PCP", IPV6_VLAN_PCP},
+#else
+{"IPV6_VLAN_PCP", ABSENT},
 #endif
 #ifdef IPV6_XFRM_POLICY
 {"IPV6_XFRM_POLICY", IPV6_XFRM_POLICY},
+#else
+{"IPV6_XFRM_POLICY", ABSENT},
 #endif
 
 /* IP6T_*: netfilter */
@@ -2590,1899 +4278,3135 @@ BS_GROUP(IP6T)
 BS_GROUP(ICMP)
 #ifdef ICMP_FILTER
 {"ICMP_FILTER", ICMP_FILTER},
+#else
+{"ICMP_FILTER", ABSENT},
 #endif
 
 /* ICMP6_*: ICMPv6: its option, types and codes */
 BS_GROUP(ICMP6)
 #ifdef ICMP6_DST_UNREACH
 {"ICMP6_DST_UNREACH", ICMP6_DST_UNREACH},
+#else
+{"ICMP6_DST_UNREACH", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_ADDR
 {"ICMP6_DST_UNREACH_ADDR", ICMP6_DST_UNREACH_ADDR},
+#else
+{"ICMP6_DST_UNREACH_ADDR", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_ADMIN
 {"ICMP6_DST_UNREACH_ADMIN", ICMP6_DST_UNREACH_ADMIN},
+#else
+{"ICMP6_DST_UNREACH_ADMIN", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_BEYONDSCOPE
 {"ICMP6_DST_UNREACH_BEYONDSCOPE", ICMP6_DST_UNREACH_BEYONDSCOPE},
+#else
+{"ICMP6_DST_UNREACH_BEYONDSCOPE", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_NOPORT
 {"ICMP6_DST_UNREACH_NOPORT", ICMP6_DST_UNREACH_NOPORT},
+#else
+{"ICMP6_DST_UNREACH_NOPORT", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_NOROUTE
 {"ICMP6_DST_UNREACH_NOROUTE", ICMP6_DST_UNREACH_NOROUTE},
+#else
+{"ICMP6_DST_UNREACH_NOROUTE", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_NOTNEIGHBOR
 {"ICMP6_DST_UNREACH_NOTNEIGHBOR", ICMP6_DST_UNREACH_NOTNEIGHBOR},
+#else
+{"ICMP6_DST_UNREACH_NOTNEIGHBOR", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_POLICY
 {"ICMP6_DST_UNREACH_POLICY", ICMP6_DST_UNREACH_POLICY},
+#else
+{"ICMP6_DST_UNREACH_POLICY", ABSENT},
 #endif
 #ifdef ICMP6_DST_UNREACH_REJECT
 {"ICMP6_DST_UNREACH_REJECT", ICMP6_DST_UNREACH_REJECT},
+#else
+{"ICMP6_DST_UNREACH_REJECT", ABSENT},
 #endif
 #ifdef ICMP6_ECHO_REPLY
 {"ICMP6_ECHO_REPLY", ICMP6_ECHO_REPLY},
+#else
+{"ICMP6_ECHO_REPLY", ABSENT},
 #endif
 #ifdef ICMP6_ECHO_REQUEST
 {"ICMP6_ECHO_REQUEST", ICMP6_ECHO_REQUEST},
+#else
+{"ICMP6_ECHO_REQUEST", ABSENT},
 #endif
 #ifdef ICMP6_EXPERIMENTAL_1
 {"ICMP6_EXPERIMENTAL_1", ICMP6_EXPERIMENTAL_1},
+#else
+{"ICMP6_EXPERIMENTAL_1", ABSENT},
 #endif
 #ifdef ICMP6_EXPERIMENTAL_2
 {"ICMP6_EXPERIMENTAL_2", ICMP6_EXPERIMENTAL_2},
+#else
+{"ICMP6_EXPERIMENTAL_2", ABSENT},
 #endif
 #ifdef ICMP6_EXPERIMENTAL_ERROR_1
 {"ICMP6_EXPERIMENTAL_ERROR_1", ICMP6_EXPERIMENTAL_ERROR_1},
+#else
+{"ICMP6_EXPERIMENTAL_ERROR_1", ABSENT},
 #endif
 #ifdef ICMP6_EXPERIMENTAL_ERROR_2
 {"ICMP6_EXPERIMENTAL_ERROR_2", ICMP6_EXPERIMENTAL_ERROR_2},
+#else
+{"ICMP6_EXPERIMENTAL_ERROR_2", ABSENT},
 #endif
 #ifdef ICMP6_FILTER
 {"ICMP6_FILTER", ICMP6_FILTER},
+#else
+{"ICMP6_FILTER", ABSENT},
 #endif
 #ifdef ICMP6_FILTER_BLOCK
 {"ICMP6_FILTER_BLOCK", ICMP6_FILTER_BLOCK},
+#else
+{"ICMP6_FILTER_BLOCK", ABSENT},
 #endif
 #ifdef ICMP6_FILTER_BLOCKOTHERS
 {"ICMP6_FILTER_BLOCKOTHERS", ICMP6_FILTER_BLOCKOTHERS},
+#else
+{"ICMP6_FILTER_BLOCKOTHERS", ABSENT},
 #endif
 #ifdef ICMP6_FILTER_PASS
 {"ICMP6_FILTER_PASS", ICMP6_FILTER_PASS},
+#else
+{"ICMP6_FILTER_PASS", ABSENT},
 #endif
 #ifdef ICMP6_FILTER_PASSONLY
 {"ICMP6_FILTER_PASSONLY", ICMP6_FILTER_PASSONLY},
+#else
+{"ICMP6_FILTER_PASSONLY", ABSENT},
 #endif
 #ifdef ICMP6_FQDN_QUERY
 {"ICMP6_FQDN_QUERY", ICMP6_FQDN_QUERY},
+#else
+{"ICMP6_FQDN_QUERY", ABSENT},
 #endif
 #ifdef ICMP6_FQDN_REPLY
 {"ICMP6_FQDN_REPLY", ICMP6_FQDN_REPLY},
+#else
+{"ICMP6_FQDN_REPLY", ABSENT},
 #endif
 #ifdef ICMP6_INFOMSG_MASK
 {"ICMP6_INFOMSG_MASK", ICMP6_INFOMSG_MASK},
+#else
+{"ICMP6_INFOMSG_MASK", ABSENT},
 #endif
 #ifdef ICMP6_MEMBERSHIP_QUERY
 {"ICMP6_MEMBERSHIP_QUERY", ICMP6_MEMBERSHIP_QUERY},
+#else
+{"ICMP6_MEMBERSHIP_QUERY", ABSENT},
 #endif
 #ifdef ICMP6_MEMBERSHIP_REDUCTION
 {"ICMP6_MEMBERSHIP_REDUCTION", ICMP6_MEMBERSHIP_REDUCTION},
+#else
+{"ICMP6_MEMBERSHIP_REDUCTION", ABSENT},
 #endif
 #ifdef ICMP6_MEMBERSHIP_REPORT
 {"ICMP6_MEMBERSHIP_REPORT", ICMP6_MEMBERSHIP_REPORT},
+#else
+{"ICMP6_MEMBERSHIP_REPORT", ABSENT},
 #endif
 #ifdef ICMP6_NI_QUERY
 {"ICMP6_NI_QUERY", ICMP6_NI_QUERY},
+#else
+{"ICMP6_NI_QUERY", ABSENT},
 #endif
 #ifdef ICMP6_NI_REPLY
 {"ICMP6_NI_REPLY", ICMP6_NI_REPLY},
+#else
+{"ICMP6_NI_REPLY", ABSENT},
 #endif
 #ifdef ICMP6_PACKET_TOO_BIG
 {"ICMP6_PACKET_TOO_BIG", ICMP6_PACKET_TOO_BIG},
+#else
+{"ICMP6_PACKET_TOO_BIG", ABSENT},
 #endif
 #ifdef ICMP6_PARAMPROB_HEADER
 {"ICMP6_PARAMPROB_HEADER", ICMP6_PARAMPROB_HEADER},
+#else
+{"ICMP6_PARAMPROB_HEADER", ABSENT},
 #endif
 #ifdef ICMP6_PARAMPROB_NEXTHEADER
 {"ICMP6_PARAMPROB_NEXTHEADER", ICMP6_PARAMPROB_NEXTHEADER},
+#else
+{"ICMP6_PARAMPROB_NEXTHEADER", ABSENT},
 #endif
 #ifdef ICMP6_PARAMPROB_OPTION
 {"ICMP6_PARAMPROB_OPTION", ICMP6_PARAMPROB_OPTION},
+#else
+{"ICMP6_PARAMPROB_OPTION", ABSENT},
 #endif
 #ifdef ICMP6_PARAM_PROB
 {"ICMP6_PARAM_PROB", ICMP6_PARAM_PROB},
+#else
+{"ICMP6_PARAM_PROB", ABSENT},
 #endif
 #ifdef ICMP6_ROUTER_RENUMBERING
 {"ICMP6_ROUTER_RENUMBERING", ICMP6_ROUTER_RENUMBERING},
+#else
+{"ICMP6_ROUTER_RENUMBERING", ABSENT},
 #endif
 #ifdef ICMP6_RR_FLAGS_FORCEAPPLY
 {"ICMP6_RR_FLAGS_FORCEAPPLY", ICMP6_RR_FLAGS_FORCEAPPLY},
+#else
+{"ICMP6_RR_FLAGS_FORCEAPPLY", ABSENT},
 #endif
 #ifdef ICMP6_RR_FLAGS_PREVDONE
 {"ICMP6_RR_FLAGS_PREVDONE", ICMP6_RR_FLAGS_PREVDONE},
+#else
+{"ICMP6_RR_FLAGS_PREVDONE", ABSENT},
 #endif
 #ifdef ICMP6_RR_FLAGS_REQRESULT
 {"ICMP6_RR_FLAGS_REQRESULT", ICMP6_RR_FLAGS_REQRESULT},
+#else
+{"ICMP6_RR_FLAGS_REQRESULT", ABSENT},
 #endif
 #ifdef ICMP6_RR_FLAGS_SPECSITE
 {"ICMP6_RR_FLAGS_SPECSITE", ICMP6_RR_FLAGS_SPECSITE},
+#else
+{"ICMP6_RR_FLAGS_SPECSITE", ABSENT},
 #endif
 #ifdef ICMP6_RR_FLAGS_TEST
 {"ICMP6_RR_FLAGS_TEST", ICMP6_RR_FLAGS_TEST},
+#else
+{"ICMP6_RR_FLAGS_TEST", ABSENT},
 #endif
 #ifdef ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME
 {"ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME", ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME},
+#else
+{"ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME", ABSENT},
 #endif
 #ifdef ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME
 {"ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME", ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME},
+#else
+{"ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME", ABSENT},
 #endif
 #ifdef ICMP6_RR_PCOUSE_RAFLAGS_AUTO
 {"ICMP6_RR_PCOUSE_RAFLAGS_AUTO", ICMP6_RR_PCOUSE_RAFLAGS_AUTO},
+#else
+{"ICMP6_RR_PCOUSE_RAFLAGS_AUTO", ABSENT},
 #endif
 #ifdef ICMP6_RR_PCOUSE_RAFLAGS_ONLINK
 {"ICMP6_RR_PCOUSE_RAFLAGS_ONLINK", ICMP6_RR_PCOUSE_RAFLAGS_ONLINK},
+#else
+{"ICMP6_RR_PCOUSE_RAFLAGS_ONLINK", ABSENT},
 #endif
 #ifdef ICMP6_RR_RESULT_FLAGS_FORBIDDEN
 {"ICMP6_RR_RESULT_FLAGS_FORBIDDEN", ICMP6_RR_RESULT_FLAGS_FORBIDDEN},
+#else
+{"ICMP6_RR_RESULT_FLAGS_FORBIDDEN", ABSENT},
 #endif
 #ifdef ICMP6_RR_RESULT_FLAGS_OOB
 {"ICMP6_RR_RESULT_FLAGS_OOB", ICMP6_RR_RESULT_FLAGS_OOB},
+#else
+{"ICMP6_RR_RESULT_FLAGS_OOB", ABSENT},
 #endif
 #ifdef ICMP6_TIME_EXCEEDED
 {"ICMP6_TIME_EXCEEDED", ICMP6_TIME_EXCEEDED},
+#else
+{"ICMP6_TIME_EXCEEDED", ABSENT},
 #endif
 #ifdef ICMP6_TIME_EXCEED_REASSEMBLY
 {"ICMP6_TIME_EXCEED_REASSEMBLY", ICMP6_TIME_EXCEED_REASSEMBLY},
+#else
+{"ICMP6_TIME_EXCEED_REASSEMBLY", ABSENT},
 #endif
 #ifdef ICMP6_TIME_EXCEED_TRANSIT
 {"ICMP6_TIME_EXCEED_TRANSIT", ICMP6_TIME_EXCEED_TRANSIT},
+#else
+{"ICMP6_TIME_EXCEED_TRANSIT", ABSENT},
 #endif
 #ifdef ICMP6_V2_MEMBERSHIP_REPORT
 {"ICMP6_V2_MEMBERSHIP_REPORT", ICMP6_V2_MEMBERSHIP_REPORT},
+#else
+{"ICMP6_V2_MEMBERSHIP_REPORT", ABSENT},
 #endif
 #ifdef ICMP6_WRUREPLY
 {"ICMP6_WRUREPLY", ICMP6_WRUREPLY},
+#else
+{"ICMP6_WRUREPLY", ABSENT},
 #endif
 #ifdef ICMP6_WRUREQUEST
 {"ICMP6_WRUREQUEST", ICMP6_WRUREQUEST},
+#else
+{"ICMP6_WRUREQUEST", ABSENT},
 #endif
 
 /* MSG_*: flags of sending and receiving */
 BS_GROUP(MSG)
 #ifdef MSG_BATCH
 {"MSG_BATCH", MSG_BATCH},
+#else
+{"MSG_BATCH", ABSENT},
 #endif
 #ifdef MSG_BCAST
 {"MSG_BCAST", MSG_BCAST},
+#else
+{"MSG_BCAST", ABSENT},
 #endif
 #ifdef MSG_CMSG_CLOEXEC
 {"MSG_CMSG_CLOEXEC", MSG_CMSG_CLOEXEC},
+#else
+{"MSG_CMSG_CLOEXEC", ABSENT},
 #endif
 #ifdef MSG_CMSG_CLOFORK
 {"MSG_CMSG_CLOFORK", MSG_CMSG_CLOFORK},
+#else
+{"MSG_CMSG_CLOFORK", ABSENT},
 #endif
 #ifdef MSG_COMPAT
 {"MSG_COMPAT", MSG_COMPAT},
+#else
+{"MSG_COMPAT", ABSENT},
 #endif
 #ifdef MSG_CONFIRM
 {"MSG_CONFIRM", MSG_CONFIRM},
+#else
+{"MSG_CONFIRM", ABSENT},
 #endif
 #ifdef MSG_CTRUNC
 {"MSG_CTRUNC", MSG_CTRUNC},
+#else
+{"MSG_CTRUNC", ABSENT},
 #endif
 #ifdef MSG_DONTROUTE
 {"MSG_DONTROUTE", MSG_DONTROUTE},
+#else
+{"MSG_DONTROUTE", ABSENT},
 #endif
 #ifdef MSG_DONTWAIT
 {"MSG_DONTWAIT", MSG_DONTWAIT},
+#else
+{"MSG_DONTWAIT", ABSENT},
 #endif
 #ifdef MSG_EOF
 {"MSG_EOF", MSG_EOF},
+#else
+{"MSG_EOF", ABSENT},
 #endif
 #ifdef MSG_EOR
 {"MSG_EOR", MSG_EOR},
+#else
+{"MSG_EOR", ABSENT},
 #endif
 #ifdef MSG_ERRQUEUE
 {"MSG_ERRQUEUE", MSG_ERRQUEUE},
+#else
+{"MSG_ERRQUEUE", ABSENT},
 #endif
 #ifdef MSG_FASTOPEN
 {"MSG_FASTOPEN", MSG_FASTOPEN},
+#else
+{"MSG_FASTOPEN", ABSENT},
 #endif
 #ifdef MSG_FIN
 {"MSG_FIN", MSG_FIN},
+#else
+{"MSG_FIN", ABSENT},
 #endif
 #ifdef MSG_FLUSH
 {"MSG_FLUSH", MSG_FLUSH},
+#else
+{"MSG_FLUSH", ABSENT},
 #endif
 #ifdef MSG_HAVEMORE
 {"MSG_HAVEMORE", MSG_HAVEMORE},
+#else
+{"MSG_HAVEMORE", ABSENT},
 #endif
 #ifdef MSG_HOLD
 {"MSG_HOLD", MSG_HOLD},
+#else
+{"MSG_HOLD", ABSENT},
 #endif
 #ifdef MSG_MCAST
 {"MSG_MCAST", MSG_MCAST},
+#else
+{"MSG_MCAST", ABSENT},
 #endif
 #ifdef MSG_MORE
 {"MSG_MORE", MSG_MORE},
+#else
+{"MSG_MORE", ABSENT},
 #endif
 #ifdef MSG_NBIO
 {"MSG_NBIO", MSG_NBIO},
+#else
+{"MSG_NBIO", ABSENT},
 #endif
 #ifdef MSG_NEEDSA
 {"MSG_NEEDSA", MSG_NEEDSA},
+#else
+{"MSG_NEEDSA", ABSENT},
 #endif
 #ifdef MSG_NOSIGNAL
 {"MSG_NOSIGNAL", MSG_NOSIGNAL},
+#else
+{"MSG_NOSIGNAL", ABSENT},
 #endif
 #ifdef MSG_NOTIFICATION
 {"MSG_NOTIFICATION", MSG_NOTIFICATION},
+#else
+{"MSG_NOTIFICATION", ABSENT},
 #endif
 #ifdef MSG_OOB
 {"MSG_OOB", MSG_OOB},
+#else
+{"MSG_OOB", ABSENT},
 #endif
 #ifdef MSG_PEEK
 {"MSG_PEEK", MSG_PEEK},
+#else
+{"MSG_PEEK", ABSENT},
 #endif
 #ifdef MSG_PROXY
 {"MSG_PROXY", MSG_PROXY},
+#else
+{"MSG_PROXY", ABSENT},
 #endif
 #ifdef MSG_RCVMORE
 {"MSG_RCVMORE", MSG_RCVMORE},
+#else
+{"MSG_RCVMORE", ABSENT},
 #endif
 #ifdef MSG_RST
 {"MSG_RST", MSG_RST},
+#else
+{"MSG_RST", ABSENT},
 #endif
 #ifdef MSG_SEND
 {"MSG_SEND", MSG_SEND},
+#else
+{"MSG_SEND", ABSENT},
 #endif
 #ifdef MSG_SOCK_DEVMEM
 {"MSG_SOCK_DEVMEM", MSG_SOCK_DEVMEM},
+#else
+{"MSG_SOCK_DEVMEM", ABSENT},
 #endif
 #ifdef MSG_SYN
 {"MSG_SYN", MSG_SYN},
+#else
+{"MSG_SYN", ABSENT},
 #endif
 #ifdef MSG_TRUNC
 {"MSG_TRUNC", MSG_TRUNC},
+#else
+{"MSG_TRUNC", ABSENT},
 #endif
 #ifdef MSG_TRYHARD
 {"MSG_TRYHARD", MSG_TRYHARD},
+#else
+{"MSG_TRYHARD", ABSENT},
 #endif
 #ifdef MSG_USEUPCALL
 {"MSG_USEUPCALL", MSG_USEUPCALL},
+#else
+{"MSG_USEUPCALL", ABSENT},
 #endif
 #ifdef MSG_WAITALL
 {"MSG_WAITALL", MSG_WAITALL},
+#else
+{"MSG_WAITALL", ABSENT},
 #endif
 #ifdef MSG_WAITFORONE
 {"MSG_WAITFORONE", MSG_WAITFORONE},
+#else
+{"MSG_WAITFORONE", ABSENT},
 #endif
 #ifdef MSG_ZEROCOPY
 {"MSG_ZEROCOPY", MSG_ZEROCOPY},
+#else
+{"MSG_ZEROCOPY", ABSENT},
 #endif
 
 /* SHUT_*: directions of shutdown */
 BS_GROUP(SHUT)
 #ifdef SHUT_RD
 {"SHUT_RD", SHUT_RD},
+#else
+{"SHUT_RD", ABSENT},
 #endif
 #ifdef SHUT_RDWR
 {"SHUT_RDWR", SHUT_RDWR},
+#else
+{"SHUT_RDWR", ABSENT},
 #endif
 #ifdef SHUT_WR
 {"SHUT_WR", SHUT_WR},
+#else
+{"SHUT_WR", ABSENT},
 #endif
 
 /* AI_*: flags of getaddrinfo */
 BS_GROUP(AI)
 #ifdef AI_ADDRCONFIG
 {"AI_ADDRCONFIG", AI_ADDRCONFIG},
+#else
+{"AI_ADDRCONFIG", ABSENT},
 #endif
 #ifdef AI_ALL
 {"AI_ALL", AI_ALL},
+#else
+{"AI_ALL", ABSENT},
 #endif
 #ifdef AI_CANONIDN
 {"AI_CANONIDN", AI_CANONIDN},
+#else
+{"AI_CANONIDN", ABSENT},
 #endif
 #ifdef AI_CANONNAME
 {"AI_CANONNAME", AI_CANONNAME},
+#else
+{"AI_CANONNAME", ABSENT},
 #endif
 #ifdef AI_DEFAULT
 {"AI_DEFAULT", AI_DEFAULT},
+#else
+{"AI_DEFAULT", ABSENT},
 #endif
 #ifdef AI_EXT
 {"AI_EXT", AI_EXT},
+#else
+{"AI_EXT", ABSENT},
 #endif
 #ifdef AI_FQDN
 {"AI_FQDN", AI_FQDN},
+#else
+{"AI_FQDN", ABSENT},
 #endif
 #ifdef AI_IDN
 {"AI_IDN", AI_IDN},
+#else
+{"AI_IDN", ABSENT},
 #endif
 #ifdef AI_MASK
 {"AI_MASK", AI_MASK},
+#else
+{"AI_MASK", ABSENT},
 #endif
 #ifdef AI_NUMERICHOST
 {"AI_NUMERICHOST", AI_NUMERICHOST},
+#else
+{"AI_NUMERICHOST", ABSENT},
 #endif
 #ifdef AI_NUMERICSERV
 {"AI_NUMERICSERV", AI_NUMERICSERV},
+#else
+{"AI_NUMERICSERV", ABSENT},
 #endif
 #ifdef AI_PASSIVE
 {"AI_PASSIVE", AI_PASSIVE},
+#else
+{"AI_PASSIVE", ABSENT},
 #endif
 #ifdef AI_SRV
 {"AI_SRV", AI_SRV},
+#else
+{"AI_SRV", ABSENT},
 #endif
 #ifdef AI_UNUSABLE
 {"AI_UNUSABLE", AI_UNUSABLE},
+#else
+{"AI_UNUSABLE", ABSENT},
 #endif
 #ifdef AI_V4MAPPED
 {"AI_V4MAPPED", AI_V4MAPPED},
+#else
+{"AI_V4MAPPED", ABSENT},
 #endif
 #ifdef AI_V4MAPPED_CFG
 {"AI_V4MAPPED_CFG", AI_V4MAPPED_CFG},
+#else
+{"AI_V4MAPPED_CFG", ABSENT},
 #endif
 
 /* NI_*: flags of getnameinfo */
 BS_GROUP(NI)
 #ifdef NI_DGRAM
 {"NI_DGRAM", NI_DGRAM},
+#else
+{"NI_DGRAM", ABSENT},
 #endif
 #ifdef NI_IDN
 {"NI_IDN", NI_IDN},
+#else
+{"NI_IDN", ABSENT},
 #endif
 #ifdef NI_MAXHOST
 {"NI_MAXHOST", NI_MAXHOST},
+#else
+{"NI_MAXHOST", ABSENT},
 #endif
 #ifdef NI_MAXSERV
 {"NI_MAXSERV", NI_MAXSERV},
+#else
+{"NI_MAXSERV", ABSENT},
 #endif
 #ifdef NI_NAMEREQD
 {"NI_NAMEREQD", NI_NAMEREQD},
+#else
+{"NI_NAMEREQD", ABSENT},
 #endif
 #ifdef NI_NOFQDN
 {"NI_NOFQDN", NI_NOFQDN},
+#else
+{"NI_NOFQDN", ABSENT},
 #endif
 #ifdef NI_NUMERICHOST
 {"NI_NUMERICHOST", NI_NUMERICHOST},
+#else
+{"NI_NUMERICHOST", ABSENT},
 #endif
 #ifdef NI_NUMERICSCOPE
 {"NI_NUMERICSCOPE", NI_NUMERICSCOPE},
+#else
+{"NI_NUMERICSCOPE", ABSENT},
 #endif
 #ifdef NI_NUMERICSERV
 {"NI_NUMERICSERV", NI_NUMERICSERV},
+#else
+{"NI_NUMERICSERV", ABSENT},
 #endif
 #ifdef NI_WITHSCOPEID
 {"NI_WITHSCOPEID", NI_WITHSCOPEID},
+#else
+{"NI_WITHSCOPEID", ABSENT},
 #endif
 
 /* EAI_*: errors of getaddrinfo */
 BS_GROUP(EAI)
 #ifdef EAI_ADDRFAMILY
 {"EAI_ADDRFAMILY", EAI_ADDRFAMILY},
+#else
+{"EAI_ADDRFAMILY", ABSENT},
 #endif
 #ifdef EAI_AGAIN
 {"EAI_AGAIN", EAI_AGAIN},
+#else
+{"EAI_AGAIN", ABSENT},
 #endif
 #ifdef EAI_ALLDONE
 {"EAI_ALLDONE", EAI_ALLDONE},
+#else
+{"EAI_ALLDONE", ABSENT},
 #endif
 #ifdef EAI_BADFLAGS
 {"EAI_BADFLAGS", EAI_BADFLAGS},
+#else
+{"EAI_BADFLAGS", ABSENT},
 #endif
 #ifdef EAI_BADHINTS
 {"EAI_BADHINTS", EAI_BADHINTS},
+#else
+{"EAI_BADHINTS", ABSENT},
 #endif
 #ifdef EAI_CANCELED
 {"EAI_CANCELED", EAI_CANCELED},
+#else
+{"EAI_CANCELED", ABSENT},
 #endif
 #ifdef EAI_FAIL
 {"EAI_FAIL", EAI_FAIL},
+#else
+{"EAI_FAIL", ABSENT},
 #endif
 #ifdef EAI_FAMILY
 {"EAI_FAMILY", EAI_FAMILY},
+#else
+{"EAI_FAMILY", ABSENT},
 #endif
 #ifdef EAI_IDN_ENCODE
 {"EAI_IDN_ENCODE", EAI_IDN_ENCODE},
+#else
+{"EAI_IDN_ENCODE", ABSENT},
 #endif
 #ifdef EAI_INPROGRESS
 {"EAI_INPROGRESS", EAI_INPROGRESS},
+#else
+{"EAI_INPROGRESS", ABSENT},
 #endif
 #ifdef EAI_INTR
 {"EAI_INTR", EAI_INTR},
+#else
+{"EAI_INTR", ABSENT},
 #endif
 #ifdef EAI_MAX
 {"EAI_MAX", EAI_MAX},
+#else
+{"EAI_MAX", ABSENT},
 #endif
 #ifdef EAI_MEMORY
 {"EAI_MEMORY", EAI_MEMORY},
+#else
+{"EAI_MEMORY", ABSENT},
 #endif
 #ifdef EAI_NODATA
 {"EAI_NODATA", EAI_NODATA},
+#else
+{"EAI_NODATA", ABSENT},
 #endif
 #ifdef EAI_NONAME
 {"EAI_NONAME", EAI_NONAME},
+#else
+{"EAI_NONAME", ABSENT},
 #endif
 #ifdef EAI_NOTCANCELED
 {"EAI_NOTCANCELED", EAI_NOTCANCELED},
+#else
+{"EAI_NOTCANCELED", ABSENT},
 #endif
 #ifdef EAI_OVERFLOW
 {"EAI_OVERFLOW", EAI_OVERFLOW},
+#else
+{"EAI_OVERFLOW", ABSENT},
 #endif
 #ifdef EAI_PROTOCOL
 {"EAI_PROTOCOL", EAI_PROTOCOL},
+#else
+{"EAI_PROTOCOL", ABSENT},
 #endif
 #ifdef EAI_SERVICE
 {"EAI_SERVICE", EAI_SERVICE},
+#else
+{"EAI_SERVICE", ABSENT},
 #endif
 #ifdef EAI_SOCKTYPE
 {"EAI_SOCKTYPE", EAI_SOCKTYPE},
+#else
+{"EAI_SOCKTYPE", ABSENT},
 #endif
 #ifdef EAI_SYSTEM
 {"EAI_SYSTEM", EAI_SYSTEM},
+#else
+{"EAI_SYSTEM", ABSENT},
 #endif
 
 /* SCM_*: kinds of control data */
 BS_GROUP(SCM)
 #ifdef SCM_BINTIME
 {"SCM_BINTIME", SCM_BINTIME},
+#else
+{"SCM_BINTIME", ABSENT},
 #endif
 #ifdef SCM_CREDENTIALS
 {"SCM_CREDENTIALS", SCM_CREDENTIALS},
+#else
+{"SCM_CREDENTIALS", ABSENT},
 #endif
 #ifdef SCM_CREDS
 {"SCM_CREDS", SCM_CREDS},
+#else
+{"SCM_CREDS", ABSENT},
 #endif
 #ifdef SCM_CREDS2
 {"SCM_CREDS2", SCM_CREDS2},
+#else
+{"SCM_CREDS2", ABSENT},
 #endif
 #ifdef SCM_DEVMEM_DMABUF
 {"SCM_DEVMEM_DMABUF", SCM_DEVMEM_DMABUF},
+#else
+{"SCM_DEVMEM_DMABUF", ABSENT},
 #endif
 #ifdef SCM_DEVMEM_LINEAR
 {"SCM_DEVMEM_LINEAR", SCM_DEVMEM_LINEAR},
+#else
+{"SCM_DEVMEM_LINEAR", ABSENT},
 #endif
 #ifdef SCM_INQ
 {"SCM_INQ", SCM_INQ},
+#else
+{"SCM_INQ", ABSENT},
 #endif
 #ifdef SCM_MONOTONIC
 {"SCM_MONOTONIC", SCM_MONOTONIC},
+#else
+{"SCM_MONOTONIC", ABSENT},
 #endif
 #ifdef SCM_PIDFD
 {"SCM_PIDFD", SCM_PIDFD},
+#else
+{"SCM_PIDFD", ABSENT},
 #endif
 #ifdef SCM_REALTIME
 {"SCM_REALTIME", SCM_REALTIME},
+#else
+{"SCM_REALTIME", ABSENT},
 #endif
 #ifdef SCM_RIGHTS
 {"SCM_RIGHTS", SCM_RIGHTS},
+#else
+{"SCM_RIGHTS", ABSENT},
 #endif
 #ifdef SCM_SECURITY
 {"SCM_SECURITY", SCM_SECURITY},
+#else
+{"SCM_SECURITY", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMP
 {"SCM_TIMESTAMP", SCM_TIMESTAMP},
+#else
+{"SCM_TIMESTAMP", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMPING
 {"SCM_TIMESTAMPING", SCM_TIMESTAMPING},
+#else
+{"SCM_TIMESTAMPING", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMPING_OPT_STATS
 {"SCM_TIMESTAMPING_OPT_STATS", SCM_TIMESTAMPING_OPT_STATS},
+#else
+{"SCM_TIMESTAMPING_OPT_STATS", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMPING_PKTINFO
 {"SCM_TIMESTAMPING_PKTINFO", SCM_TIMESTAMPING_PKTINFO},
+#else
+{"SCM_TIMESTAMPING_PKTINFO", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMPNS
 {"SCM_TIMESTAMPNS", SCM_TIMESTAMPNS},
+#else
+{"SCM_TIMESTAMPNS", ABSENT},
 #endif
 #ifdef SCM_TIMESTAMP_MONOTONIC
 {"SCM_TIMESTAMP_MONOTONIC", SCM_TIMESTAMP_MONOTONIC},
+#else
+{"SCM_TIMESTAMP_MONOTONIC", ABSENT},
 #endif
 #ifdef SCM_TIME_INFO
 {"SCM_TIME_INFO", SCM_TIME_INFO},
+#else
+{"SCM_TIME_INFO", ABSENT},
 #endif
 #ifdef SCM_TS_OPT_ID
 {"SCM_TS_OPT_ID", SCM_TS_OPT_ID},
+#else
+{"SCM_TS_OPT_ID", ABSENT},
 #endif
 #ifdef SCM_TXTIME
 {"SCM_TXTIME", SCM_TXTIME},
+#else
+{"SCM_TXTIME", ABSENT},
 #endif
 #ifdef SCM_WIFI_STATUS
 {"SCM_WIFI_STATUS", SCM_WIFI_STATUS},
+#else
+{"SCM_WIFI_STATUS", ABSENT},
 #endif
 
 /* IFF_*: flags of interfaces */
 BS_GROUP(IFF)
 #ifdef IFF_ALLMULTI
 {"IFF_ALLMULTI", IFF_ALLMULTI},
+#else
+{"IFF_ALLMULTI", ABSENT},
 #endif
 #ifdef IFF_ALTPHYS
 {"IFF_ALTPHYS", IFF_ALTPHYS},
+#else
+{"IFF_ALTPHYS", ABSENT},
 #endif
 #ifdef IFF_AUTOMEDIA
 {"IFF_AUTOMEDIA", IFF_AUTOMEDIA},
+#else
+{"IFF_AUTOMEDIA", ABSENT},
 #endif
 #ifdef IFF_BROADCAST
 {"IFF_BROADCAST", IFF_BROADCAST},
+#else
+{"IFF_BROADCAST", ABSENT},
 #endif
 #ifdef IFF_CANTCONFIG
 {"IFF_CANTCONFIG", IFF_CANTCONFIG},
+#else
+{"IFF_CANTCONFIG", ABSENT},
 #endif
 #ifdef IFF_DEBUG
 {"IFF_DEBUG", IFF_DEBUG},
+#else
+{"IFF_DEBUG", ABSENT},
 #endif
 #ifdef IFF_DORMANT
 {"IFF_DORMANT", IFF_DORMANT},
+#else
+{"IFF_DORMANT", ABSENT},
 #endif
 #ifdef IFF_DRV_OACTIVE
 {"IFF_DRV_OACTIVE", IFF_DRV_OACTIVE},
+#else
+{"IFF_DRV_OACTIVE", ABSENT},
 #endif
 #ifdef IFF_DRV_RUNNING
 {"IFF_DRV_RUNNING", IFF_DRV_RUNNING},
+#else
+{"IFF_DRV_RUNNING", ABSENT},
 #endif
 #ifdef IFF_DYING
 {"IFF_DYING", IFF_DYING},
+#else
+{"IFF_DYING", ABSENT},
 #endif
 #ifdef IFF_DYNAMIC
 {"IFF_DYNAMIC", IFF_DYNAMIC},
+#else
+{"IFF_DYNAMIC", ABSENT},
 #endif
 #ifdef IFF_ECHO
 {"IFF_ECHO", IFF_ECHO},
+#else
+{"IFF_ECHO", ABSENT},
 #endif
 #ifdef IFF_KNOWSEPOCH
 {"IFF_KNOWSEPOCH", IFF_KNOWSEPOCH},
+#else
+{"IFF_KNOWSEPOCH", ABSENT},
 #endif
 #ifdef IFF_LINK0
 {"IFF_LINK0", IFF_LINK0},
+#else
+{"IFF_LINK0", ABSENT},
 #endif
 #ifdef IFF_LINK1
 {"IFF_LINK1", IFF_LINK1},
+#else
+{"IFF_LINK1", ABSENT},
 #endif
 #ifdef IFF_LINK2
 {"IFF_LINK2", IFF_LINK2},
+#else
+{"IFF_LINK2", ABSENT},
 #endif
 #ifdef IFF_LOOPBACK
 {"IFF_LOOPBACK", IFF_LOOPBACK},
+#else
+{"IFF_LOOPBACK", ABSENT},
 #endif
 #ifdef IFF_LOWER_UP
 {"IFF_LOWER_UP", IFF_LOWER_UP},
+#else
+{"IFF_LOWER_UP", ABSENT},
 #endif
 #ifdef IFF_MASTER
 {"IFF_MASTER", IFF_MASTER},
+#else
+{"IFF_MASTER", ABSENT},
 #endif
 #ifdef IFF_MONITOR
 {"IFF_MONITOR", IFF_MONITOR},
+#else
+{"IFF_MONITOR", ABSENT},
 #endif
 #ifdef IFF_MULTICAST
 {"IFF_MULTICAST", IFF_MULTICAST},
+#else
+{"IFF_MULTICAST", ABSENT},
 #endif
 #ifdef IFF_NEEDSEPOCH
 {"IFF_NEEDSEPOCH", IFF_NEEDSEPOCH},
+#else
+{"IFF_NEEDSEPOCH", ABSENT},
 #endif
 #ifdef IFF_NOARP
 {"IFF_NOARP", IFF_NOARP},
+#else
+{"IFF_NOARP", ABSENT},
 #endif
 #ifdef IFF_NOTRAILERS
 {"IFF_NOTRAILERS", IFF_NOTRAILERS},
+#else
+{"IFF_NOTRAILERS", ABSENT},
 #endif
 #ifdef IFF_OACTIVE
 {"IFF_OACTIVE", IFF_OACTIVE},
+#else
+{"IFF_OACTIVE", ABSENT},
 #endif
 #ifdef IFF_PALLMULTI
 {"IFF_PALLMULTI", IFF_PALLMULTI},
+#else
+{"IFF_PALLMULTI", ABSENT},
 #endif
 #ifdef IFF_POINTOPOINT
 {"IFF_POINTOPOINT", IFF_POINTOPOINT},
+#else
+{"IFF_POINTOPOINT", ABSENT},
 #endif
 #ifdef IFF_PORTSEL
 {"IFF_PORTSEL", IFF_PORTSEL},
+#else
+{"IFF_PORTSEL", ABSENT},
 #endif
 #ifdef IFF_PPROMISC
 {"IFF_PPROMISC", IFF_PPROMISC},
+#else
+{"IFF_PPROMISC", ABSENT},
 #endif
 #ifdef IFF_PROMISC
 {"IFF_PROMISC", IFF_PROMISC},
+#else
+{"IFF_PROMISC", ABSENT},
 #endif
 #ifdef IFF_RENAMING
 {"IFF_RENAMING", IFF_RENAMING},
+#else
+{"IFF_RENAMING", ABSENT},
 #endif
 #ifdef IFF_RUNNING
 {"IFF_RUNNING", IFF_RUNNING},
+#else
+{"IFF_RUNNING", ABSENT},
 #endif
 #ifdef IFF_SIMPLEX
 {"IFF_SIMPLEX", IFF_SIMPLEX},
+#else
+{"IFF_SIMPLEX", ABSENT},
 #endif
 #ifdef IFF_SLAVE
 {"IFF_SLAVE", IFF_SLAVE},
+#else
+{"IFF_SLAVE", ABSENT},
 #endif
 #ifdef IFF_SMART
 {"IFF_SMART", IFF_SMART},
+#else
+{"IFF_SMART", ABSENT},
 #endif
 #ifdef IFF_STATICARP
 {"IFF_STATICARP", IFF_STATICARP},
+#else
+{"IFF_STATICARP", ABSENT},
 #endif
 #ifdef IFF_STICKYARP
 {"IFF_STICKYARP", IFF_STICKYARP},
+#else
+{"IFF_STICKYARP", ABSENT},
 #endif
 #ifdef IFF_UNNUMBERED
 {"IFF_UNNUMBERED", IFF_UNNUMBERED},
+#else
+{"IFF_UNNUMBERED", ABSENT},
 #endif
 #ifdef IFF_UP
 {"IFF_UP", IFF_UP},
+#else
+{"IFF_UP", ABSENT},
 #endif
 #ifdef IFF_VOLATILE
 {"IFF_VOLATILE", IFF_VOLATILE},
+#else
+{"IFF_VOLATILE", ABSENT},
 #endif
 
 /* ETH_P_*: protocols over Ethernet */
 BS_GROUP(ETH_P)
 #ifdef ETH_P_1588
 {"ETH_P_1588", ETH_P_1588},
+#else
+{"ETH_P_1588", ABSENT},
 #endif
 #ifdef ETH_P_8021AD
 {"ETH_P_8021AD", ETH_P_8021AD},
+#else
+{"ETH_P_8021AD", ABSENT},
 #endif
 #ifdef ETH_P_8021AH
 {"ETH_P_8021AH", ETH_P_8021AH},
+#else
+{"ETH_P_8021AH", ABSENT},
 #endif
 #ifdef ETH_P_8021Q
 {"ETH_P_8021Q", ETH_P_8021Q},
+#else
+{"ETH_P_8021Q", ABSENT},
 #endif
 #ifdef ETH_P_80221
 {"ETH_P_80221", ETH_P_80221},
+#else
+{"ETH_P_80221", ABSENT},
 #endif
 #ifdef ETH_P_802_2
 {"ETH_P_802_2", ETH_P_802_2},
+#else
+{"ETH_P_802_2", ABSENT},
 #endif
 #ifdef ETH_P_802_3
 {"ETH_P_802_3", ETH_P_802_3},
+#else
+{"ETH_P_802_3", ABSENT},
 #endif
 #ifdef ETH_P_802_3_MIN
 {"ETH_P_802_3_MIN", ETH_P_802_3_MIN},
+#else
+{"ETH_P_802_3_MIN", ABSENT},
 #endif
 #ifdef ETH_P_802_EX1
 {"ETH_P_802_EX1", ETH_P_802_EX1},
+#else
+{"ETH_P_802_EX1", ABSENT},
 #endif
 #ifdef ETH_P_AARP
 {"ETH_P_AARP", ETH_P_AARP},
+#else
+{"ETH_P_AARP", ABSENT},
 #endif
 #ifdef ETH_P_AF_IUCV
 {"ETH_P_AF_IUCV", ETH_P_AF_IUCV},
+#else
+{"ETH_P_AF_IUCV", ABSENT},
 #endif
 #ifdef ETH_P_ALL
 {"ETH_P_ALL", ETH_P_ALL},
+#else
+{"ETH_P_ALL", ABSENT},
 #endif
 #ifdef ETH_P_AOE
 {"ETH_P_AOE", ETH_P_AOE},
+#else
+{"ETH_P_AOE", ABSENT},
 #endif
 #ifdef ETH_P_ARCNET
 {"ETH_P_ARCNET", ETH_P_ARCNET},
+#else
+{"ETH_P_ARCNET", ABSENT},
 #endif
 #ifdef ETH_P_ARP
 {"ETH_P_ARP", ETH_P_ARP},
+#else
+{"ETH_P_ARP", ABSENT},
 #endif
 #ifdef ETH_P_ATALK
 {"ETH_P_ATALK", ETH_P_ATALK},
+#else
+{"ETH_P_ATALK", ABSENT},
 #endif
 #ifdef ETH_P_ATMFATE
 {"ETH_P_ATMFATE", ETH_P_ATMFATE},
+#else
+{"ETH_P_ATMFATE", ABSENT},
 #endif
 #ifdef ETH_P_ATMMPOA
 {"ETH_P_ATMMPOA", ETH_P_ATMMPOA},
+#else
+{"ETH_P_ATMMPOA", ABSENT},
 #endif
 #ifdef ETH_P_AX25
 {"ETH_P_AX25", ETH_P_AX25},
+#else
+{"ETH_P_AX25", ABSENT},
 #endif
 #ifdef ETH_P_BATMAN
 {"ETH_P_BATMAN", ETH_P_BATMAN},
+#else
+{"ETH_P_BATMAN", ABSENT},
 #endif
 #ifdef ETH_P_BPQ
 {"ETH_P_BPQ", ETH_P_BPQ},
+#else
+{"ETH_P_BPQ", ABSENT},
 #endif
 #ifdef ETH_P_CAIF
 {"ETH_P_CAIF", ETH_P_CAIF},
+#else
+{"ETH_P_CAIF", ABSENT},
 #endif
 #ifdef ETH_P_CAN
 {"ETH_P_CAN", ETH_P_CAN},
+#else
+{"ETH_P_CAN", ABSENT},
 #endif
 #ifdef ETH_P_CANFD
 {"ETH_P_CANFD", ETH_P_CANFD},
+#else
+{"ETH_P_CANFD", ABSENT},
 #endif
 #ifdef ETH_P_CANXL
 {"ETH_P_CANXL", ETH_P_CANXL},
+#else
+{"ETH_P_CANXL", ABSENT},
 #endif
 #ifdef ETH_P_CFM
 {"ETH_P_CFM", ETH_P_CFM},
+#else
+{"ETH_P_CFM", ABSENT},
 #endif
 #ifdef ETH_P_CONTROL
 {"ETH_P_CONTROL", ETH_P_CONTROL},
+#else
+{"ETH_P_CONTROL", ABSENT},
 #endif
 #ifdef ETH_P_CUST
 {"ETH_P_CUST", ETH_P_CUST},
+#else
+{"ETH_P_CUST", ABSENT},
 #endif
 #ifdef ETH_P_DDCMP
 {"ETH_P_DDCMP", ETH_P_DDCMP},
+#else
+{"ETH_P_DDCMP", ABSENT},
 #endif
 #ifdef ETH_P_DEC
 {"ETH_P_DEC", ETH_P_DEC},
+#else
+{"ETH_P_DEC", ABSENT},
 #endif
 #ifdef ETH_P_DIAG
 {"ETH_P_DIAG", ETH_P_DIAG},
+#else
+{"ETH_P_DIAG", ABSENT},
 #endif
 #ifdef ETH_P_DNA_DL
 {"ETH_P_DNA_DL", ETH_P_DNA_DL},
+#else
+{"ETH_P_DNA_DL", ABSENT},
 #endif
 #ifdef ETH_P_DNA_RC
 {"ETH_P_DNA_RC", ETH_P_DNA_RC},
+#else
+{"ETH_P_DNA_RC", ABSENT},
 #endif
 #ifdef ETH_P_DNA_RT
 {"ETH_P_DNA_RT", ETH_P_DNA_RT},
+#else
+{"ETH_P_DNA_RT", ABSENT},
 #endif
 #ifdef ETH_P_DSA
 {"ETH_P_DSA", ETH_P_DSA},
+#else
+{"ETH_P_DSA", ABSENT},
 #endif
 #ifdef ETH_P_DSA_8021Q
 {"ETH_P_DSA_8021Q", ETH_P_DSA_8021Q},
+#else
+{"ETH_P_DSA_8021Q", ABSENT},
 #endif
 #ifdef ETH_P_DSA_A5PSW
 {"ETH_P_DSA_A5PSW", ETH_P_DSA_A5PSW},
+#else
+{"ETH_P_DSA_A5PSW", ABSENT},
 #endif
 #ifdef ETH_P_ECONET
 {"ETH_P_ECONET", ETH_P_ECONET},
+#else
+{"ETH_P_ECONET", ABSENT},
 #endif
 #ifdef ETH_P_EDSA
 {"ETH_P_EDSA", ETH_P_EDSA},
+#else
+{"ETH_P_EDSA", ABSENT},
 #endif
 #ifdef ETH_P_ERSPAN
 {"ETH_P_ERSPAN", ETH_P_ERSPAN},
+#else
+{"ETH_P_ERSPAN", ABSENT},
 #endif
 #ifdef ETH_P_ERSPAN2
 {"ETH_P_ERSPAN2", ETH_P_ERSPAN2},
+#else
+{"ETH_P_ERSPAN2", ABSENT},
 #endif
 #ifdef ETH_P_ETHERCAT
 {"ETH_P_ETHERCAT", ETH_P_ETHERCAT},
+#else
+{"ETH_P_ETHERCAT", ABSENT},
 #endif
 #ifdef ETH_P_FCOE
 {"ETH_P_FCOE", ETH_P_FCOE},
+#else
+{"ETH_P_FCOE", ABSENT},
 #endif
 #ifdef ETH_P_FIP
 {"ETH_P_FIP", ETH_P_FIP},
+#else
+{"ETH_P_FIP", ABSENT},
 #endif
 #ifdef ETH_P_HDLC
 {"ETH_P_HDLC", ETH_P_HDLC},
+#else
+{"ETH_P_HDLC", ABSENT},
 #endif
 #ifdef ETH_P_HSR
 {"ETH_P_HSR", ETH_P_HSR},
+#else
+{"ETH_P_HSR", ABSENT},
 #endif
 #ifdef ETH_P_IBOE
 {"ETH_P_IBOE", ETH_P_IBOE},
+#else
+{"ETH_P_IBOE", ABSENT},
 #endif
 #ifdef ETH_P_IEEE802154
 {"ETH_P_IEEE802154", ETH_P_IEEE802154},
+#else
+{"ETH_P_IEEE802154", ABSENT},
 #endif
 #ifdef ETH_P_IEEEPUP
 {"ETH_P_IEEEPUP", ETH_P_IEEEPUP},
+#else
+{"ETH_P_IEEEPUP", ABSENT},
 #endif
 #ifdef ETH_P_IEEEPUPAT
 {"ETH_P_IEEEPUPAT", ETH_P_IEEEPUPAT},
+#else
+{"ETH_P_IEEEPUPAT", ABSENT},
 #endif
 #ifdef ETH_P_IFE
 {"ETH_P_IFE", ETH_P_IFE},
+#else
+{"ETH_P_IFE", ABSENT},
 #endif
 #ifdef ETH_P_IP
 {"ETH_P_IP", ETH_P_IP},
+#else
+{"ETH_P_IP", ABSENT},
 #endif
 #ifdef ETH_P_IPV6
 {"ETH_P_IPV6", ETH_P_IPV6},
+#else
+{"ETH_P_IPV6", ABSENT},
 #endif
 #ifdef ETH_P_IPX
 {"ETH_P_IPX", ETH_P_IPX},
+#else
+{"ETH_P_IPX", ABSENT},
 #endif
 #ifdef ETH_P_IRDA
 {"ETH_P_IRDA", ETH_P_IRDA},
+#else
+{"ETH_P_IRDA", ABSENT},
 #endif
 #ifdef ETH_P_LAT
 {"ETH_P_LAT", ETH_P_LAT},
+#else
+{"ETH_P_LAT", ABSENT},
 #endif
 #ifdef ETH_P_LINK_CTL
 {"ETH_P_LINK_CTL", ETH_P_LINK_CTL},
+#else
+{"ETH_P_LINK_CTL", ABSENT},
 #endif
 #ifdef ETH_P_LLDP
 {"ETH_P_LLDP", ETH_P_LLDP},
+#else
+{"ETH_P_LLDP", ABSENT},
 #endif
 #ifdef ETH_P_LOCALTALK
 {"ETH_P_LOCALTALK", ETH_P_LOCALTALK},
+#else
+{"ETH_P_LOCALTALK", ABSENT},
 #endif
 #ifdef ETH_P_LOOP
 {"ETH_P_LOOP", ETH_P_LOOP},
+#else
+{"ETH_P_LOOP", ABSENT},
 #endif
 #ifdef ETH_P_LOOPBACK
 {"ETH_P_LOOPBACK", ETH_P_LOOPBACK},
+#else
+{"ETH_P_LOOPBACK", ABSENT},
 #endif
 #ifdef ETH_P_MACSEC
 {"ETH_P_MACSEC", ETH_P_MACSEC},
+#else
+{"ETH_P_MACSEC", ABSENT},
 #endif
 #ifdef ETH_P_MAP
 {"ETH_P_MAP", ETH_P_MAP},
+#else
+{"ETH_P_MAP", ABSENT},
 #endif
 #ifdef ETH_P_MCTP
 {"ETH_P_MCTP", ETH_P_MCTP},
+#else
+{"ETH_P_MCTP", ABSENT},
 #endif
 #ifdef ETH_P_MOBITEX
 {"ETH_P_MOBITEX", ETH_P_MOBITEX},
+#else
+{"ETH_P_MOBITEX", ABSENT},
 #endif
 #ifdef ETH_P_MPLS_MC
 {"ETH_P_MPLS_MC", ETH_P_MPLS_MC},
+#else
+{"ETH_P_MPLS_MC", ABSENT},
 #endif
 #ifdef ETH_P_MPLS_UC
 {"ETH_P_MPLS_UC", ETH_P_MPLS_UC},
+#else
+{"ETH_P_MPLS_UC", ABSENT},
 #endif
 #ifdef ETH_P_MRP
 {"ETH_P_MRP", ETH_P_MRP},
+#else
+{"ETH_P_MRP", ABSENT},
 #endif
 #ifdef ETH_P_MVRP
 {"ETH_P_MVRP", ETH_P_MVRP},
+#else
+{"ETH_P_MVRP", ABSENT},
 #endif
 #ifdef ETH_P_MXLGSW
 {"ETH_P_MXLGSW", ETH_P_MXLGSW},
+#else
+{"ETH_P_MXLGSW", ABSENT},
 #endif
 #ifdef ETH_P_NCSI
 {"ETH_P_NCSI", ETH_P_NCSI},
+#else
+{"ETH_P_NCSI", ABSENT},
 #endif
 #ifdef ETH_P_NSH
 {"ETH_P_NSH", ETH_P_NSH},
+#else
+{"ETH_P_NSH", ABSENT},
 #endif
 #ifdef ETH_P_PAE
 {"ETH_P_PAE", ETH_P_PAE},
+#else
+{"ETH_P_PAE", ABSENT},
 #endif
 #ifdef ETH_P_PAUSE
 {"ETH_P_PAUSE", ETH_P_PAUSE},
+#else
+{"ETH_P_PAUSE", ABSENT},
 #endif
 #ifdef ETH_P_PHONET
 {"ETH_P_PHONET", ETH_P_PHONET},
+#else
+{"ETH_P_PHONET", ABSENT},
 #endif
 #ifdef ETH_P_PPPTALK
 {"ETH_P_PPPTALK", ETH_P_PPPTALK},
+#else
+{"ETH_P_PPPTALK", ABSENT},
 #endif
 #ifdef ETH_P_PPP_DISC
 {"ETH_P_PPP_DISC", ETH_P_PPP_DISC},
+#else
+{"ETH_P_PPP_DISC", ABSENT},
 #endif
 #ifdef ETH_P_PPP_MP
 {"ETH_P_PPP_MP", ETH_P_PPP_MP},
+#else
+{"ETH_P_PPP_MP", ABSENT},
 #endif
 #ifdef ETH_P_PPP_SES
 {"ETH_P_PPP_SES", ETH_P_PPP_SES},
+#else
+{"ETH_P_PPP_SES", ABSENT},
 #endif
 #ifdef ETH_P_PREAUTH
 {"ETH_P_PREAUTH", ETH_P_PREAUTH},
+#else
+{"ETH_P_PREAUTH", ABSENT},
 #endif
 #ifdef ETH_P_PROFINET
 {"ETH_P_PROFINET", ETH_P_PROFINET},
+#else
+{"ETH_P_PROFINET", ABSENT},
 #endif
 #ifdef ETH_P_PRP
 {"ETH_P_PRP", ETH_P_PRP},
+#else
+{"ETH_P_PRP", ABSENT},
 #endif
 #ifdef ETH_P_PUP
 {"ETH_P_PUP", ETH_P_PUP},
+#else
+{"ETH_P_PUP", ABSENT},
 #endif
 #ifdef ETH_P_PUPAT
 {"ETH_P_PUPAT", ETH_P_PUPAT},
+#else
+{"ETH_P_PUPAT", ABSENT},
 #endif
 #ifdef ETH_P_QINQ1
 {"ETH_P_QINQ1", ETH_P_QINQ1},
+#else
+{"ETH_P_QINQ1", ABSENT},
 #endif
 #ifdef ETH_P_QINQ2
 {"ETH_P_QINQ2", ETH_P_QINQ2},
+#else
+{"ETH_P_QINQ2", ABSENT},
 #endif
 #ifdef ETH_P_QINQ3
 {"ETH_P_QINQ3", ETH_P_QINQ3},
+#else
+{"ETH_P_QINQ3", ABSENT},
 #endif
 #ifdef ETH_P_RARP
 {"ETH_P_RARP", ETH_P_RARP},
+#else
+{"ETH_P_RARP", ABSENT},
 #endif
 #ifdef ETH_P_REALTEK
 {"ETH_P_REALTEK", ETH_P_REALTEK},
+#else
+{"ETH_P_REALTEK", ABSENT},
 #endif
 #ifdef ETH_P_SCA
 {"ETH_P_SCA", ETH_P_SCA},
+#else
+{"ETH_P_SCA", ABSENT},
 #endif
 #ifdef ETH_P_SLOW
 {"ETH_P_SLOW", ETH_P_SLOW},
+#else
+{"ETH_P_SLOW", ABSENT},
 #endif
 #ifdef ETH_P_SNAP
 {"ETH_P_SNAP", ETH_P_SNAP},
+#else
+{"ETH_P_SNAP", ABSENT},
 #endif
 #ifdef ETH_P_TDLS
 {"ETH_P_TDLS", ETH_P_TDLS},
+#else
+{"ETH_P_TDLS", ABSENT},
 #endif
 #ifdef ETH_P_TEB
 {"ETH_P_TEB", ETH_P_TEB},
+#else
+{"ETH_P_TEB", ABSENT},
 #endif
 #ifdef ETH_P_TIPC
 {"ETH_P_TIPC", ETH_P_TIPC},
+#else
+{"ETH_P_TIPC", ABSENT},
 #endif
 #ifdef ETH_P_TRAILER
 {"ETH_P_TRAILER", ETH_P_TRAILER},
+#else
+{"ETH_P_TRAILER", ABSENT},
 #endif
 #ifdef ETH_P_TR_802_2
 {"ETH_P_TR_802_2", ETH_P_TR_802_2},
+#else
+{"ETH_P_TR_802_2", ABSENT},
 #endif
 #ifdef ETH_P_TSN
 {"ETH_P_TSN", ETH_P_TSN},
+#else
+{"ETH_P_TSN", ABSENT},
 #endif
 #ifdef ETH_P_WAN_PPP
 {"ETH_P_WAN_PPP", ETH_P_WAN_PPP},
+#else
+{"ETH_P_WAN_PPP", ABSENT},
 #endif
 #ifdef ETH_P_WCCP
 {"ETH_P_WCCP", ETH_P_WCCP},
+#else
+{"ETH_P_WCCP", ABSENT},
 #endif
 #ifdef ETH_P_X25
 {"ETH_P_X25", ETH_P_X25},
+#else
+{"ETH_P_X25", ABSENT},
 #endif
 #ifdef ETH_P_XDSA
 {"ETH_P_XDSA", ETH_P_XDSA},
+#else
+{"ETH_P_XDSA", ABSENT},
 #endif
 #ifdef ETH_P_YT921X
 {"ETH_P_YT921X", ETH_P_YT921X},
+#else
+{"ETH_P_YT921X", ABSENT},
 #endif
 
 /* PACKET_*: packet sockets: options, kinds of packets */
 BS_GROUP(PACKET)
 #ifdef PACKET_ADD_MEMBERSHIP
 {"PACKET_ADD_MEMBERSHIP", PACKET_ADD_MEMBERSHIP},
+#else
+{"PACKET_ADD_MEMBERSHIP", ABSENT},
 #endif
 #ifdef PACKET_AUXDATA
 {"PACKET_AUXDATA", PACKET_AUXDATA},
+#else
+{"PACKET_AUXDATA", ABSENT},
 #endif
 #ifdef PACKET_BROADCAST
 {"PACKET_BROADCAST", PACKET_BROADCAST},
+#else
+{"PACKET_BROADCAST", ABSENT},
 #endif
 #ifdef PACKET_COPY_THRESH
 {"PACKET_COPY_THRESH", PACKET_COPY_THRESH},
+#else
+{"PACKET_COPY_THRESH", ABSENT},
 #endif
 #ifdef PACKET_DROP_MEMBERSHIP
 {"PACKET_DROP_MEMBERSHIP", PACKET_DROP_MEMBERSHIP},
+#else
+{"PACKET_DROP_MEMBERSHIP", ABSENT},
 #endif
 #ifdef PACKET_FANOUT
 {"PACKET_FANOUT", PACKET_FANOUT},
+#else
+{"PACKET_FANOUT", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_CBPF
 {"PACKET_FANOUT_CBPF", PACKET_FANOUT_CBPF},
+#else
+{"PACKET_FANOUT_CBPF", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_CPU
 {"PACKET_FANOUT_CPU", PACKET_FANOUT_CPU},
+#else
+{"PACKET_FANOUT_CPU", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_DATA
 {"PACKET_FANOUT_DATA", PACKET_FANOUT_DATA},
+#else
+{"PACKET_FANOUT_DATA", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_EBPF
 {"PACKET_FANOUT_EBPF", PACKET_FANOUT_EBPF},
+#else
+{"PACKET_FANOUT_EBPF", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_FLAG_DEFRAG
 {"PACKET_FANOUT_FLAG_DEFRAG", PACKET_FANOUT_FLAG_DEFRAG},
+#else
+{"PACKET_FANOUT_FLAG_DEFRAG", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 {"PACKET_FANOUT_FLAG_IGNORE_OUTGOING", PACKET_FANOUT_FLAG_IGNORE_OUTGOING},
+#else
+{"PACKET_FANOUT_FLAG_IGNORE_OUTGOING", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_FLAG_ROLLOVER
 {"PACKET_FANOUT_FLAG_ROLLOVER", PACKET_FANOUT_FLAG_ROLLOVER},
+#else
+{"PACKET_FANOUT_FLAG_ROLLOVER", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_FLAG_UNIQUEID
 {"PACKET_FANOUT_FLAG_UNIQUEID", PACKET_FANOUT_FLAG_UNIQUEID},
+#else
+{"PACKET_FANOUT_FLAG_UNIQUEID", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_HASH
 {"PACKET_FANOUT_HASH", PACKET_FANOUT_HASH},
+#else
+{"PACKET_FANOUT_HASH", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_LB
 {"PACKET_FANOUT_LB", PACKET_FANOUT_LB},
+#else
+{"PACKET_FANOUT_LB", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_QM
 {"PACKET_FANOUT_QM", PACKET_FANOUT_QM},
+#else
+{"PACKET_FANOUT_QM", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_RND
 {"PACKET_FANOUT_RND", PACKET_FANOUT_RND},
+#else
+{"PACKET_FANOUT_RND", ABSENT},
 #endif
 #ifdef PACKET_FANOUT_ROLLOVER
 {"PACKET_FANOUT_ROLLOVER", PACKET_FANOUT_ROLLOVER},
+#else
+{"PACKET_FANOUT_ROLLOVER", ABSENT},
 #endif
 #ifdef PACKET_FASTROUTE
 {"PACKET_FASTROUTE", PACKET_FASTROUTE},
+#else
+{"PACKET_FASTROUTE", ABSENT},
 #endif
 #ifdef PACKET_HDRLEN
 {"PACKET_HDRLEN", PACKET_HDRLEN},
+#else
+{"PACKET_HDRLEN", ABSENT},
 #endif
 #ifdef PACKET_HOST
 {"PACKET_HOST", PACKET_HOST},
+#else
+{"PACKET_HOST", ABSENT},
 #endif
 #ifdef PACKET_IGNORE_OUTGOING
 {"PACKET_IGNORE_OUTGOING", PACKET_IGNORE_OUTGOING},
+#else
+{"PACKET_IGNORE_OUTGOING", ABSENT},
 #endif
 #ifdef PACKET_KERNEL
 {"PACKET_KERNEL", PACKET_KERNEL},
+#else
+{"PACKET_KERNEL", ABSENT},
 #endif
 #ifdef PACKET_LOOPBACK
 {"PACKET_LOOPBACK", PACKET_LOOPBACK},
+#else
+{"PACKET_LOOPBACK", ABSENT},
 #endif
 #ifdef PACKET_LOSS
 {"PACKET_LOSS", PACKET_LOSS},
+#else
+{"PACKET_LOSS", ABSENT},
 #endif
 #ifdef PACKET_MR_ALLMULTI
 {"PACKET_MR_ALLMULTI", PACKET_MR_ALLMULTI},
+#else
+{"PACKET_MR_ALLMULTI", ABSENT},
 #endif
 #ifdef PACKET_MR_MULTICAST
 {"PACKET_MR_MULTICAST", PACKET_MR_MULTICAST},
+#else
+{"PACKET_MR_MULTICAST", ABSENT},
 #endif
 #ifdef PACKET_MR_PROMISC
 {"PACKET_MR_PROMISC", PACKET_MR_PROMISC},
+#else
+{"PACKET_MR_PROMISC", ABSENT},
 #endif
 #ifdef PACKET_MR_UNICAST
 {"PACKET_MR_UNICAST", PACKET_MR_UNICAST},
+#else
+{"PACKET_MR_UNICAST", ABSENT},
 #endif
 #ifdef PACKET_MULTICAST
 {"PACKET_MULTICAST", PACKET_MULTICAST},
+#else
+{"PACKET_MULTICAST", ABSENT},
 #endif
 #ifdef PACKET_ORIGDEV
 {"PACKET_ORIGDEV", PACKET_ORIGDEV},
+#else
+{"PACKET_ORIGDEV", ABSENT},
 #endif
 #ifdef PACKET_OTHERHOST
 {"PACKET_OTHERHOST", PACKET_OTHERHOST},
+#else
+{"PACKET_OTHERHOST", ABSENT},
 #endif
 #ifdef PACKET_OUTGOING
 {"PACKET_OUTGOING", PACKET_OUTGOING},
+#else
+{"PACKET_OUTGOING", ABSENT},
 #endif
 #ifdef PACKET_QDISC_BYPASS
 {"PACKET_QDISC_BYPASS", PACKET_QDISC_BYPASS},
+#else
+{"PACKET_QDISC_BYPASS", ABSENT},
 #endif
 #ifdef PACKET_RECV_OUTPUT
 {"PACKET_RECV_OUTPUT", PACKET_RECV_OUTPUT},
+#else
+{"PACKET_RECV_OUTPUT", ABSENT},
 #endif
 #ifdef PACKET_RESERVE
 {"PACKET_RESERVE", PACKET_RESERVE},
+#else
+{"PACKET_RESERVE", ABSENT},
 #endif
 #ifdef PACKET_ROLLOVER_STATS
 {"PACKET_ROLLOVER_STATS", PACKET_ROLLOVER_STATS},
+#else
+{"PACKET_ROLLOVER_STATS", ABSENT},
 #endif
 #ifdef PACKET_RX_RING
 {"PACKET_RX_RING", PACKET_RX_RING},
+#else
+{"PACKET_RX_RING", ABSENT},
 #endif
 #ifdef PACKET_STATISTICS
 {"PACKET_STATISTICS", PACKET_STATISTICS},
+#else
+{"PACKET_STATISTICS", ABSENT},
 #endif
 #ifdef PACKET_TIMESTAMP
 {"PACKET_TIMESTAMP", PACKET_TIMESTAMP},
+#else
+{"PACKET_TIMESTAMP", ABSENT},
 #endif
 #ifdef PACKET_TX_HAS_OFF
 {"PACKET_TX_HAS_OFF", PACKET_TX_HAS_OFF},
+#else
+{"PACKET_TX_HAS_OFF", ABSENT},
 #endif
 #ifdef PACKET_TX_RING
 {"PACKET_TX_RING", PACKET_TX_RING},
+#else
+{"PACKET_TX_RING", ABSENT},
 #endif
 #ifdef PACKET_TX_TIMESTAMP
 {"PACKET_TX_TIMESTAMP", PACKET_TX_TIMESTAMP},
+#else
+{"PACKET_TX_TIMESTAMP", ABSENT},
 #endif
 #ifdef PACKET_USER
 {"PACKET_USER", PACKET_USER},
+#else
+{"PACKET_USER", ABSENT},
 #endif
 #ifdef PACKET_VERSION
 {"PACKET_VERSION", PACKET_VERSION},
+#else
+{"PACKET_VERSION", ABSENT},
 #endif
 #ifdef PACKET_VNET_HDR
 {"PACKET_VNET_HDR", PACKET_VNET_HDR},
+#else
+{"PACKET_VNET_HDR", ABSENT},
 #endif
 #ifdef PACKET_VNET_HDR_SZ
 {"PACKET_VNET_HDR_SZ", PACKET_VNET_HDR_SZ},
+#else
+{"PACKET_VNET_HDR_SZ", ABSENT},
 #endif
 
 /* NETLINK_*: netlink: protocols, options */
 BS_GROUP(NETLINK)
 #ifdef NETLINK_ADD_MEMBERSHIP
 {"NETLINK_ADD_MEMBERSHIP", NETLINK_ADD_MEMBERSHIP},
+#else
+{"NETLINK_ADD_MEMBERSHIP", ABSENT},
 #endif
 #ifdef NETLINK_AUDIT
 {"NETLINK_AUDIT", NETLINK_AUDIT},
+#else
+{"NETLINK_AUDIT", ABSENT},
 #endif
 #ifdef NETLINK_BROADCAST_ERROR
 {"NETLINK_BROADCAST_ERROR", NETLINK_BROADCAST_ERROR},
+#else
+{"NETLINK_BROADCAST_ERROR", ABSENT},
 #endif
 #ifdef NETLINK_CAP_ACK
 {"NETLINK_CAP_ACK", NETLINK_CAP_ACK},
+#else
+{"NETLINK_CAP_ACK", ABSENT},
 #endif
 #ifdef NETLINK_CONNECTOR
 {"NETLINK_CONNECTOR", NETLINK_CONNECTOR},
+#else
+{"NETLINK_CONNECTOR", ABSENT},
 #endif
 #ifdef NETLINK_CRYPTO
 {"NETLINK_CRYPTO", NETLINK_CRYPTO},
+#else
+{"NETLINK_CRYPTO", ABSENT},
 #endif
 #ifdef NETLINK_DNRTMSG
 {"NETLINK_DNRTMSG", NETLINK_DNRTMSG},
+#else
+{"NETLINK_DNRTMSG", ABSENT},
 #endif
 #ifdef NETLINK_DROP_MEMBERSHIP
 {"NETLINK_DROP_MEMBERSHIP", NETLINK_DROP_MEMBERSHIP},
+#else
+{"NETLINK_DROP_MEMBERSHIP", ABSENT},
 #endif
 #ifdef NETLINK_ECRYPTFS
 {"NETLINK_ECRYPTFS", NETLINK_ECRYPTFS},
+#else
+{"NETLINK_ECRYPTFS", ABSENT},
 #endif
 #ifdef NETLINK_EXT_ACK
 {"NETLINK_EXT_ACK", NETLINK_EXT_ACK},
+#else
+{"NETLINK_EXT_ACK", ABSENT},
 #endif
 #ifdef NETLINK_FIB_LOOKUP
 {"NETLINK_FIB_LOOKUP", NETLINK_FIB_LOOKUP},
+#else
+{"NETLINK_FIB_LOOKUP", ABSENT},
 #endif
 #ifdef NETLINK_FIREWALL
 {"NETLINK_FIREWALL", NETLINK_FIREWALL},
+#else
+{"NETLINK_FIREWALL", ABSENT},
 #endif
 #ifdef NETLINK_GENERIC
 {"NETLINK_GENERIC", NETLINK_GENERIC},
+#else
+{"NETLINK_GENERIC", ABSENT},
 #endif
 #ifdef NETLINK_GET_STRICT_CHK
 {"NETLINK_GET_STRICT_CHK", NETLINK_GET_STRICT_CHK},
+#else
+{"NETLINK_GET_STRICT_CHK", ABSENT},
 #endif
 #ifdef NETLINK_INET_DIAG
 {"NETLINK_INET_DIAG", NETLINK_INET_DIAG},
+#else
+{"NETLINK_INET_DIAG", ABSENT},
 #endif
 #ifdef NETLINK_IP6_FW
 {"NETLINK_IP6_FW", NETLINK_IP6_FW},
+#else
+{"NETLINK_IP6_FW", ABSENT},
 #endif
 #ifdef NETLINK_ISCSI
 {"NETLINK_ISCSI", NETLINK_ISCSI},
+#else
+{"NETLINK_ISCSI", ABSENT},
 #endif
 #ifdef NETLINK_KOBJECT_UEVENT
 {"NETLINK_KOBJECT_UEVENT", NETLINK_KOBJECT_UEVENT},
+#else
+{"NETLINK_KOBJECT_UEVENT", ABSENT},
 #endif
 #ifdef NETLINK_LISTEN_ALL_NSID
 {"NETLINK_LISTEN_ALL_NSID", NETLINK_LISTEN_ALL_NSID},
+#else
+{"NETLINK_LISTEN_ALL_NSID", ABSENT},
 #endif
 #ifdef NETLINK_LIST_MEMBERSHIPS
 {"NETLINK_LIST_MEMBERSHIPS", NETLINK_LIST_MEMBERSHIPS},
+#else
+{"NETLINK_LIST_MEMBERSHIPS", ABSENT},
 #endif
 #ifdef NETLINK_NETFILTER
 {"NETLINK_NETFILTER", NETLINK_NETFILTER},
+#else
+{"NETLINK_NETFILTER", ABSENT},
 #endif
 #ifdef NETLINK_NFLOG
 {"NETLINK_NFLOG", NETLINK_NFLOG},
+#else
+{"NETLINK_NFLOG", ABSENT},
 #endif
 #ifdef NETLINK_NO_ENOBUFS
 {"NETLINK_NO_ENOBUFS", NETLINK_NO_ENOBUFS},
+#else
+{"NETLINK_NO_ENOBUFS", ABSENT},
 #endif
 #ifdef NETLINK_PKTINFO
 {"NETLINK_PKTINFO", NETLINK_PKTINFO},
+#else
+{"NETLINK_PKTINFO", ABSENT},
 #endif
 #ifdef NETLINK_RDMA
 {"NETLINK_RDMA", NETLINK_RDMA},
+#else
+{"NETLINK_RDMA", ABSENT},
 #endif
 #ifdef NETLINK_ROUTE
 {"NETLINK_ROUTE", NETLINK_ROUTE},
+#else
+{"NETLINK_ROUTE", ABSENT},
 #endif
 #ifdef NETLINK_RX_RING
 {"NETLINK_RX_RING", NETLINK_RX_RING},
+#else
+{"NETLINK_RX_RING", ABSENT},
 #endif
 #ifdef NETLINK_SCSITRANSPORT
 {"NETLINK_SCSITRANSPORT", NETLINK_SCSITRANSPORT},
+#else
+{"NETLINK_SCSITRANSPORT", ABSENT},
 #endif
 #ifdef NETLINK_SELINUX
 {"NETLINK_SELINUX", NETLINK_SELINUX},
+#else
+{"NETLINK_SELINUX", ABSENT},
 #endif
 #ifdef NETLINK_SMC
 {"NETLINK_SMC", NETLINK_SMC},
+#else
+{"NETLINK_SMC", ABSENT},
 #endif
 #ifdef NETLINK_SOCK_DIAG
 {"NETLINK_SOCK_DIAG", NETLINK_SOCK_DIAG},
+#else
+{"NETLINK_SOCK_DIAG", ABSENT},
 #endif
 #ifdef NETLINK_TX_RING
 {"NETLINK_TX_RING", NETLINK_TX_RING},
+#else
+{"NETLINK_TX_RING", ABSENT},
 #endif
 #ifdef NETLINK_UNUSED
 {"NETLINK_UNUSED", NETLINK_UNUSED},
+#else
+{"NETLINK_UNUSED", ABSENT},
 #endif
 #ifdef NETLINK_USERSOCK
 {"NETLINK_USERSOCK", NETLINK_USERSOCK},
+#else
+{"NETLINK_USERSOCK", ABSENT},
 #endif
 #ifdef NETLINK_XFRM
 {"NETLINK_XFRM", NETLINK_XFRM},
+#else
+{"NETLINK_XFRM", ABSENT},
 #endif
 
 /* VMADDR_*: addresses of virtual machines */
 BS_GROUP(VMADDR)
 #ifdef VMADDR_CID_ANY
 {"VMADDR_CID_ANY", (lua_Integer)VMADDR_CID_ANY},
+#else
+{"VMADDR_CID_ANY", ABSENT},
 #endif
 #ifdef VMADDR_CID_HOST
 {"VMADDR_CID_HOST", VMADDR_CID_HOST},
+#else
+{"VMADDR_CID_HOST", ABSENT},
 #endif
 #ifdef VMADDR_CID_HYPERVISOR
 {"VMADDR_CID_HYPERVISOR", VMADDR_CID_HYPERVISOR},
+#else
+{"VMADDR_CID_HYPERVISOR", ABSENT},
 #endif
 #ifdef VMADDR_CID_LOCAL
 {"VMADDR_CID_LOCAL", VMADDR_CID_LOCAL},
+#else
+{"VMADDR_CID_LOCAL", ABSENT},
 #endif
 #ifdef VMADDR_CID_RESERVED
 {"VMADDR_CID_RESERVED", VMADDR_CID_RESERVED},
+#else
+{"VMADDR_CID_RESERVED", ABSENT},
 #endif
 #ifdef VMADDR_FLAG_TO_HOST
 {"VMADDR_FLAG_TO_HOST", VMADDR_FLAG_TO_HOST},
+#else
+{"VMADDR_FLAG_TO_HOST", ABSENT},
 #endif
 #ifdef VMADDR_PORT_ANY
 {"VMADDR_PORT_ANY", (lua_Integer)VMADDR_PORT_ANY},
+#else
+{"VMADDR_PORT_ANY", ABSENT},
 #endif
 
 /* TIPC_*: TIPC: addresses, options, importance */
 BS_GROUP(TIPC)
 #ifdef TIPC_ADDR_ID
 {"TIPC_ADDR_ID", TIPC_ADDR_ID},
+#else
+{"TIPC_ADDR_ID", ABSENT},
 #endif
 #ifdef TIPC_ADDR_MCAST
 {"TIPC_ADDR_MCAST", TIPC_ADDR_MCAST},
+#else
+{"TIPC_ADDR_MCAST", ABSENT},
 #endif
 #ifdef TIPC_ADDR_NAME
 {"TIPC_ADDR_NAME", TIPC_ADDR_NAME},
+#else
+{"TIPC_ADDR_NAME", ABSENT},
 #endif
 #ifdef TIPC_ADDR_NAMESEQ
 {"TIPC_ADDR_NAMESEQ", TIPC_ADDR_NAMESEQ},
+#else
+{"TIPC_ADDR_NAMESEQ", ABSENT},
 #endif
 #ifdef TIPC_AEAD_ALG_NAME
 {"TIPC_AEAD_ALG_NAME", TIPC_AEAD_ALG_NAME},
+#else
+{"TIPC_AEAD_ALG_NAME", ABSENT},
 #endif
 #ifdef TIPC_AEAD_KEYLEN_MAX
 {"TIPC_AEAD_KEYLEN_MAX", TIPC_AEAD_KEYLEN_MAX},
+#else
+{"TIPC_AEAD_KEYLEN_MAX", ABSENT},
 #endif
 #ifdef TIPC_AEAD_KEYLEN_MIN
 {"TIPC_AEAD_KEYLEN_MIN", TIPC_AEAD_KEYLEN_MIN},
+#else
+{"TIPC_AEAD_KEYLEN_MIN", ABSENT},
 #endif
 #ifdef TIPC_AEAD_KEY_SIZE_MAX
 {"TIPC_AEAD_KEY_SIZE_MAX", TIPC_AEAD_KEY_SIZE_MAX},
+#else
+{"TIPC_AEAD_KEY_SIZE_MAX", ABSENT},
 #endif
 #ifdef TIPC_CFG_SRV
 {"TIPC_CFG_SRV", TIPC_CFG_SRV},
+#else
+{"TIPC_CFG_SRV", ABSENT},
 #endif
 #ifdef TIPC_CLUSTER_BITS
 {"TIPC_CLUSTER_BITS", TIPC_CLUSTER_BITS},
+#else
+{"TIPC_CLUSTER_BITS", ABSENT},
 #endif
 #ifdef TIPC_CLUSTER_MASK
 {"TIPC_CLUSTER_MASK", TIPC_CLUSTER_MASK},
+#else
+{"TIPC_CLUSTER_MASK", ABSENT},
 #endif
 #ifdef TIPC_CLUSTER_OFFSET
 {"TIPC_CLUSTER_OFFSET", TIPC_CLUSTER_OFFSET},
+#else
+{"TIPC_CLUSTER_OFFSET", ABSENT},
 #endif
 #ifdef TIPC_CLUSTER_SCOPE
 {"TIPC_CLUSTER_SCOPE", TIPC_CLUSTER_SCOPE},
+#else
+{"TIPC_CLUSTER_SCOPE", ABSENT},
 #endif
 #ifdef TIPC_CLUSTER_SIZE
 {"TIPC_CLUSTER_SIZE", TIPC_CLUSTER_SIZE},
+#else
+{"TIPC_CLUSTER_SIZE", ABSENT},
 #endif
 #ifdef TIPC_CONN_SHUTDOWN
 {"TIPC_CONN_SHUTDOWN", TIPC_CONN_SHUTDOWN},
+#else
+{"TIPC_CONN_SHUTDOWN", ABSENT},
 #endif
 #ifdef TIPC_CONN_TIMEOUT
 {"TIPC_CONN_TIMEOUT", TIPC_CONN_TIMEOUT},
+#else
+{"TIPC_CONN_TIMEOUT", ABSENT},
 #endif
 #ifdef TIPC_CRITICAL_IMPORTANCE
 {"TIPC_CRITICAL_IMPORTANCE", TIPC_CRITICAL_IMPORTANCE},
+#else
+{"TIPC_CRITICAL_IMPORTANCE", ABSENT},
 #endif
 #ifdef TIPC_DESTNAME
 {"TIPC_DESTNAME", TIPC_DESTNAME},
+#else
+{"TIPC_DESTNAME", ABSENT},
 #endif
 #ifdef TIPC_DEST_DROPPABLE
 {"TIPC_DEST_DROPPABLE", TIPC_DEST_DROPPABLE},
+#else
+{"TIPC_DEST_DROPPABLE", ABSENT},
 #endif
 #ifdef TIPC_ERRINFO
 {"TIPC_ERRINFO", TIPC_ERRINFO},
+#else
+{"TIPC_ERRINFO", ABSENT},
 #endif
 #ifdef TIPC_ERR_NO_NAME
 {"TIPC_ERR_NO_NAME", TIPC_ERR_NO_NAME},
+#else
+{"TIPC_ERR_NO_NAME", ABSENT},
 #endif
 #ifdef TIPC_ERR_NO_NODE
 {"TIPC_ERR_NO_NODE", TIPC_ERR_NO_NODE},
+#else
+{"TIPC_ERR_NO_NODE", ABSENT},
 #endif
 #ifdef TIPC_ERR_NO_PORT
 {"TIPC_ERR_NO_PORT", TIPC_ERR_NO_PORT},
+#else
+{"TIPC_ERR_NO_PORT", ABSENT},
 #endif
 #ifdef TIPC_ERR_OVERLOAD
 {"TIPC_ERR_OVERLOAD", TIPC_ERR_OVERLOAD},
+#else
+{"TIPC_ERR_OVERLOAD", ABSENT},
 #endif
 #ifdef TIPC_GROUP_JOIN
 {"TIPC_GROUP_JOIN", TIPC_GROUP_JOIN},
+#else
+{"TIPC_GROUP_JOIN", ABSENT},
 #endif
 #ifdef TIPC_GROUP_LEAVE
 {"TIPC_GROUP_LEAVE", TIPC_GROUP_LEAVE},
+#else
+{"TIPC_GROUP_LEAVE", ABSENT},
 #endif
 #ifdef TIPC_GROUP_LOOPBACK
 {"TIPC_GROUP_LOOPBACK", TIPC_GROUP_LOOPBACK},
+#else
+{"TIPC_GROUP_LOOPBACK", ABSENT},
 #endif
 #ifdef TIPC_GROUP_MEMBER_EVTS
 {"TIPC_GROUP_MEMBER_EVTS", TIPC_GROUP_MEMBER_EVTS},
+#else
+{"TIPC_GROUP_MEMBER_EVTS", ABSENT},
 #endif
 #ifdef TIPC_HIGH_IMPORTANCE
 {"TIPC_HIGH_IMPORTANCE", TIPC_HIGH_IMPORTANCE},
+#else
+{"TIPC_HIGH_IMPORTANCE", ABSENT},
 #endif
 #ifdef TIPC_IMPORTANCE
 {"TIPC_IMPORTANCE", TIPC_IMPORTANCE},
+#else
+{"TIPC_IMPORTANCE", ABSENT},
 #endif
 #ifdef TIPC_LINK_STATE
 {"TIPC_LINK_STATE", TIPC_LINK_STATE},
+#else
+{"TIPC_LINK_STATE", ABSENT},
 #endif
 #ifdef TIPC_LOW_IMPORTANCE
 {"TIPC_LOW_IMPORTANCE", TIPC_LOW_IMPORTANCE},
+#else
+{"TIPC_LOW_IMPORTANCE", ABSENT},
 #endif
 #ifdef TIPC_MAX_BEARER_NAME
 {"TIPC_MAX_BEARER_NAME", TIPC_MAX_BEARER_NAME},
+#else
+{"TIPC_MAX_BEARER_NAME", ABSENT},
 #endif
 #ifdef TIPC_MAX_IF_NAME
 {"TIPC_MAX_IF_NAME", TIPC_MAX_IF_NAME},
+#else
+{"TIPC_MAX_IF_NAME", ABSENT},
 #endif
 #ifdef TIPC_MAX_LINK_NAME
 {"TIPC_MAX_LINK_NAME", TIPC_MAX_LINK_NAME},
+#else
+{"TIPC_MAX_LINK_NAME", ABSENT},
 #endif
 #ifdef TIPC_MAX_MEDIA_NAME
 {"TIPC_MAX_MEDIA_NAME", TIPC_MAX_MEDIA_NAME},
+#else
+{"TIPC_MAX_MEDIA_NAME", ABSENT},
 #endif
 #ifdef TIPC_MAX_USER_MSG_SIZE
 {"TIPC_MAX_USER_MSG_SIZE", TIPC_MAX_USER_MSG_SIZE},
+#else
+{"TIPC_MAX_USER_MSG_SIZE", ABSENT},
 #endif
 #ifdef TIPC_MCAST_BROADCAST
 {"TIPC_MCAST_BROADCAST", TIPC_MCAST_BROADCAST},
+#else
+{"TIPC_MCAST_BROADCAST", ABSENT},
 #endif
 #ifdef TIPC_MCAST_REPLICAST
 {"TIPC_MCAST_REPLICAST", TIPC_MCAST_REPLICAST},
+#else
+{"TIPC_MCAST_REPLICAST", ABSENT},
 #endif
 #ifdef TIPC_MEDIUM_IMPORTANCE
 {"TIPC_MEDIUM_IMPORTANCE", TIPC_MEDIUM_IMPORTANCE},
+#else
+{"TIPC_MEDIUM_IMPORTANCE", ABSENT},
 #endif
 #ifdef TIPC_NODEID_LEN
 {"TIPC_NODEID_LEN", TIPC_NODEID_LEN},
+#else
+{"TIPC_NODEID_LEN", ABSENT},
 #endif
 #ifdef TIPC_NODELAY
 {"TIPC_NODELAY", TIPC_NODELAY},
+#else
+{"TIPC_NODELAY", ABSENT},
 #endif
 #ifdef TIPC_NODE_BITS
 {"TIPC_NODE_BITS", TIPC_NODE_BITS},
+#else
+{"TIPC_NODE_BITS", ABSENT},
 #endif
 #ifdef TIPC_NODE_MASK
 {"TIPC_NODE_MASK", TIPC_NODE_MASK},
+#else
+{"TIPC_NODE_MASK", ABSENT},
 #endif
 #ifdef TIPC_NODE_OFFSET
 {"TIPC_NODE_OFFSET", TIPC_NODE_OFFSET},
+#else
+{"TIPC_NODE_OFFSET", ABSENT},
 #endif
 #ifdef TIPC_NODE_RECVQ_DEPTH
 {"TIPC_NODE_RECVQ_DEPTH", TIPC_NODE_RECVQ_DEPTH},
+#else
+{"TIPC_NODE_RECVQ_DEPTH", ABSENT},
 #endif
 #ifdef TIPC_NODE_SCOPE
 {"TIPC_NODE_SCOPE", TIPC_NODE_SCOPE},
+#else
+{"TIPC_NODE_SCOPE", ABSENT},
 #endif
 #ifdef TIPC_NODE_SIZE
 {"TIPC_NODE_SIZE", TIPC_NODE_SIZE},
+#else
+{"TIPC_NODE_SIZE", ABSENT},
 #endif
 #ifdef TIPC_NODE_STATE
 {"TIPC_NODE_STATE", TIPC_NODE_STATE},
+#else
+{"TIPC_NODE_STATE", ABSENT},
 #endif
 #ifdef TIPC_OK
 {"TIPC_OK", TIPC_OK},
+#else
+{"TIPC_OK", ABSENT},
 #endif
 #ifdef TIPC_PUBLISHED
 {"TIPC_PUBLISHED", TIPC_PUBLISHED},
+#else
+{"TIPC_PUBLISHED", ABSENT},
 #endif
 #ifdef TIPC_REKEYING_NOW
 {"TIPC_REKEYING_NOW", TIPC_REKEYING_NOW},
+#else
+{"TIPC_REKEYING_NOW", ABSENT},
 #endif
 #ifdef TIPC_RESERVED_TYPES
 {"TIPC_RESERVED_TYPES", TIPC_RESERVED_TYPES},
+#else
+{"TIPC_RESERVED_TYPES", ABSENT},
 #endif
 #ifdef TIPC_RETDATA
 {"TIPC_RETDATA", TIPC_RETDATA},
+#else
+{"TIPC_RETDATA", ABSENT},
 #endif
 #ifdef TIPC_SERVICE_ADDR
 {"TIPC_SERVICE_ADDR", TIPC_SERVICE_ADDR},
+#else
+{"TIPC_SERVICE_ADDR", ABSENT},
 #endif
 #ifdef TIPC_SERVICE_RANGE
 {"TIPC_SERVICE_RANGE", TIPC_SERVICE_RANGE},
+#else
+{"TIPC_SERVICE_RANGE", ABSENT},
 #endif
 #ifdef TIPC_SOCKET_ADDR
 {"TIPC_SOCKET_ADDR", TIPC_SOCKET_ADDR},
+#else
+{"TIPC_SOCKET_ADDR", ABSENT},
 #endif
 #ifdef TIPC_SOCK_RECVQ_DEPTH
 {"TIPC_SOCK_RECVQ_DEPTH", TIPC_SOCK_RECVQ_DEPTH},
+#else
+{"TIPC_SOCK_RECVQ_DEPTH", ABSENT},
 #endif
 #ifdef TIPC_SOCK_RECVQ_USED
 {"TIPC_SOCK_RECVQ_USED", TIPC_SOCK_RECVQ_USED},
+#else
+{"TIPC_SOCK_RECVQ_USED", ABSENT},
 #endif
 #ifdef TIPC_SRC_DROPPABLE
 {"TIPC_SRC_DROPPABLE", TIPC_SRC_DROPPABLE},
+#else
+{"TIPC_SRC_DROPPABLE", ABSENT},
 #endif
 #ifdef TIPC_SUBSCR_TIMEOUT
 {"TIPC_SUBSCR_TIMEOUT", TIPC_SUBSCR_TIMEOUT},
+#else
+{"TIPC_SUBSCR_TIMEOUT", ABSENT},
 #endif
 #ifdef TIPC_SUB_CANCEL
 {"TIPC_SUB_CANCEL", TIPC_SUB_CANCEL},
+#else
+{"TIPC_SUB_CANCEL", ABSENT},
 #endif
 #ifdef TIPC_SUB_PORTS
 {"TIPC_SUB_PORTS", TIPC_SUB_PORTS},
+#else
+{"TIPC_SUB_PORTS", ABSENT},
 #endif
 #ifdef TIPC_SUB_SERVICE
 {"TIPC_SUB_SERVICE", TIPC_SUB_SERVICE},
+#else
+{"TIPC_SUB_SERVICE", ABSENT},
 #endif
 #ifdef TIPC_TOP_SRV
 {"TIPC_TOP_SRV", TIPC_TOP_SRV},
+#else
+{"TIPC_TOP_SRV", ABSENT},
 #endif
 #ifdef TIPC_WAIT_FOREVER
 {"TIPC_WAIT_FOREVER", TIPC_WAIT_FOREVER},
+#else
+{"TIPC_WAIT_FOREVER", ABSENT},
 #endif
 #ifdef TIPC_WITHDRAWN
 {"TIPC_WITHDRAWN", TIPC_WITHDRAWN},
+#else
+{"TIPC_WITHDRAWN", ABSENT},
 #endif
 #ifdef TIPC_ZONE_BITS
 {"TIPC_ZONE_BITS", TIPC_ZONE_BITS},
+#else
+{"TIPC_ZONE_BITS", ABSENT},
 #endif
 #ifdef TIPC_ZONE_CLUSTER_MASK
 {"TIPC_ZONE_CLUSTER_MASK", TIPC_ZONE_CLUSTER_MASK},
+#else
+{"TIPC_ZONE_CLUSTER_MASK", ABSENT},
 #endif
 #ifdef TIPC_ZONE_MASK
 {"TIPC_ZONE_MASK", TIPC_ZONE_MASK},
+#else
+{"TIPC_ZONE_MASK", ABSENT},
 #endif
 #ifdef TIPC_ZONE_OFFSET
 {"TIPC_ZONE_OFFSET", TIPC_ZONE_OFFSET},
+#else
+{"TIPC_ZONE_OFFSET", ABSENT},
 #endif
 #ifdef TIPC_ZONE_SCOPE
 {"TIPC_ZONE_SCOPE", TIPC_ZONE_SCOPE},
+#else
+{"TIPC_ZONE_SCOPE", ABSENT},
 #endif
 #ifdef TIPC_ZONE_SIZE
 {"TIPC_ZONE_SIZE", TIPC_ZONE_SIZE},
+#else
+{"TIPC_ZONE_SIZE", ABSENT},
 #endif
 
 /* SCTP_*: SCTP: options, flags, events, states */
 BS_GROUP(SCTP)
 #ifdef SCTP_ABORT
 {"SCTP_ABORT", SCTP_ABORT},
+#else
+{"SCTP_ABORT", ABSENT},
 #endif
 #ifdef SCTP_ADAPTATION_INDICATION
 {"SCTP_ADAPTATION_INDICATION", SCTP_ADAPTATION_INDICATION},
+#else
+{"SCTP_ADAPTATION_INDICATION", ABSENT},
 #endif
 #ifdef SCTP_ADAPTATION_LAYER
 {"SCTP_ADAPTATION_LAYER", SCTP_ADAPTATION_LAYER},
+#else
+{"SCTP_ADAPTATION_LAYER", ABSENT},
 #endif
 #ifdef SCTP_ADDR_OVER
 {"SCTP_ADDR_OVER", SCTP_ADDR_OVER},
+#else
+{"SCTP_ADDR_OVER", ABSENT},
 #endif
 #ifdef SCTP_ADDR_PF
 {"SCTP_ADDR_PF", SCTP_ADDR_PF},
+#else
+{"SCTP_ADDR_PF", ABSENT},
 #endif
 #ifdef SCTP_ADD_STREAMS
 {"SCTP_ADD_STREAMS", SCTP_ADD_STREAMS},
+#else
+{"SCTP_ADD_STREAMS", ABSENT},
 #endif
 #ifdef SCTP_ALL_ASSOC
 {"SCTP_ALL_ASSOC", SCTP_ALL_ASSOC},
+#else
+{"SCTP_ALL_ASSOC", ABSENT},
 #endif
 #ifdef SCTP_ASCONF_SUPPORTED
 {"SCTP_ASCONF_SUPPORTED", SCTP_ASCONF_SUPPORTED},
+#else
+{"SCTP_ASCONF_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_ASSOCINFO
 {"SCTP_ASSOCINFO", SCTP_ASSOCINFO},
+#else
+{"SCTP_ASSOCINFO", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_CHANGE
 {"SCTP_ASSOC_CHANGE", SCTP_ASSOC_CHANGE},
+#else
+{"SCTP_ASSOC_CHANGE", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_CHANGE_DENIED
 {"SCTP_ASSOC_CHANGE_DENIED", SCTP_ASSOC_CHANGE_DENIED},
+#else
+{"SCTP_ASSOC_CHANGE_DENIED", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_CHANGE_FAILED
 {"SCTP_ASSOC_CHANGE_FAILED", SCTP_ASSOC_CHANGE_FAILED},
+#else
+{"SCTP_ASSOC_CHANGE_FAILED", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_RESET_DENIED
 {"SCTP_ASSOC_RESET_DENIED", SCTP_ASSOC_RESET_DENIED},
+#else
+{"SCTP_ASSOC_RESET_DENIED", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_RESET_EVENT
 {"SCTP_ASSOC_RESET_EVENT", SCTP_ASSOC_RESET_EVENT},
+#else
+{"SCTP_ASSOC_RESET_EVENT", ABSENT},
 #endif
 #ifdef SCTP_ASSOC_RESET_FAILED
 {"SCTP_ASSOC_RESET_FAILED", SCTP_ASSOC_RESET_FAILED},
+#else
+{"SCTP_ASSOC_RESET_FAILED", ABSENT},
 #endif
 #ifdef SCTP_AUTHENTICATION_INDICATION
 {"SCTP_AUTHENTICATION_INDICATION", SCTP_AUTHENTICATION_INDICATION},
+#else
+{"SCTP_AUTHENTICATION_INDICATION", ABSENT},
 #endif
 #ifdef SCTP_AUTHINFO
 {"SCTP_AUTHINFO", SCTP_AUTHINFO},
+#else
+{"SCTP_AUTHINFO", ABSENT},
 #endif
 #ifdef SCTP_AUTH_ACTIVE_KEY
 {"SCTP_AUTH_ACTIVE_KEY", SCTP_AUTH_ACTIVE_KEY},
+#else
+{"SCTP_AUTH_ACTIVE_KEY", ABSENT},
 #endif
 #ifdef SCTP_AUTH_CHUNK
 {"SCTP_AUTH_CHUNK", SCTP_AUTH_CHUNK},
+#else
+{"SCTP_AUTH_CHUNK", ABSENT},
 #endif
 #ifdef SCTP_AUTH_DEACTIVATE_KEY
 {"SCTP_AUTH_DEACTIVATE_KEY", SCTP_AUTH_DEACTIVATE_KEY},
+#else
+{"SCTP_AUTH_DEACTIVATE_KEY", ABSENT},
 #endif
 #ifdef SCTP_AUTH_DELETE_KEY
 {"SCTP_AUTH_DELETE_KEY", SCTP_AUTH_DELETE_KEY},
+#else
+{"SCTP_AUTH_DELETE_KEY", ABSENT},
 #endif
 #ifdef SCTP_AUTH_KEY
 {"SCTP_AUTH_KEY", SCTP_AUTH_KEY},
+#else
+{"SCTP_AUTH_KEY", ABSENT},
 #endif
 #ifdef SCTP_AUTH_NEWKEY
 {"SCTP_AUTH_NEWKEY", SCTP_AUTH_NEWKEY},
+#else
+{"SCTP_AUTH_NEWKEY", ABSENT},
 #endif
 #ifdef SCTP_AUTH_SUPPORTED
 {"SCTP_AUTH_SUPPORTED", SCTP_AUTH_SUPPORTED},
+#else
+{"SCTP_AUTH_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_AUTOCLOSE
 {"SCTP_AUTOCLOSE", SCTP_AUTOCLOSE},
+#else
+{"SCTP_AUTOCLOSE", ABSENT},
 #endif
 #ifdef SCTP_AUTO_ASCONF
 {"SCTP_AUTO_ASCONF", SCTP_AUTO_ASCONF},
+#else
+{"SCTP_AUTO_ASCONF", ABSENT},
 #endif
 #ifdef SCTP_BINDX_ADD_ADDR
 {"SCTP_BINDX_ADD_ADDR", SCTP_BINDX_ADD_ADDR},
+#else
+{"SCTP_BINDX_ADD_ADDR", ABSENT},
 #endif
 #ifdef SCTP_BINDX_REM_ADDR
 {"SCTP_BINDX_REM_ADDR", SCTP_BINDX_REM_ADDR},
+#else
+{"SCTP_BINDX_REM_ADDR", ABSENT},
 #endif
 #ifdef SCTP_CANT_STR_ASSOC
 {"SCTP_CANT_STR_ASSOC", SCTP_CANT_STR_ASSOC},
+#else
+{"SCTP_CANT_STR_ASSOC", ABSENT},
 #endif
 #ifdef SCTP_CLOSED
 {"SCTP_CLOSED", SCTP_CLOSED},
+#else
+{"SCTP_CLOSED", ABSENT},
 #endif
 #ifdef SCTP_COMM_LOST
 {"SCTP_COMM_LOST", SCTP_COMM_LOST},
+#else
+{"SCTP_COMM_LOST", ABSENT},
 #endif
 #ifdef SCTP_COMM_UP
 {"SCTP_COMM_UP", SCTP_COMM_UP},
+#else
+{"SCTP_COMM_UP", ABSENT},
 #endif
 #ifdef SCTP_CONTEXT
 {"SCTP_CONTEXT", SCTP_CONTEXT},
+#else
+{"SCTP_CONTEXT", ABSENT},
 #endif
 #ifdef SCTP_COOKIE_ECHOED
 {"SCTP_COOKIE_ECHOED", SCTP_COOKIE_ECHOED},
+#else
+{"SCTP_COOKIE_ECHOED", ABSENT},
 #endif
 #ifdef SCTP_COOKIE_WAIT
 {"SCTP_COOKIE_WAIT", SCTP_COOKIE_WAIT},
+#else
+{"SCTP_COOKIE_WAIT", ABSENT},
 #endif
 #ifdef SCTP_CURRENT_ASSOC
 {"SCTP_CURRENT_ASSOC", SCTP_CURRENT_ASSOC},
+#else
+{"SCTP_CURRENT_ASSOC", ABSENT},
 #endif
 #ifdef SCTP_DATA_IO_EVENT
 {"SCTP_DATA_IO_EVENT", SCTP_DATA_IO_EVENT},
+#else
+{"SCTP_DATA_IO_EVENT", ABSENT},
 #endif
 #ifdef SCTP_DEFAULT_PRINFO
 {"SCTP_DEFAULT_PRINFO", SCTP_DEFAULT_PRINFO},
+#else
+{"SCTP_DEFAULT_PRINFO", ABSENT},
 #endif
 #ifdef SCTP_DEFAULT_SEND_PARAM
 {"SCTP_DEFAULT_SEND_PARAM", SCTP_DEFAULT_SEND_PARAM},
+#else
+{"SCTP_DEFAULT_SEND_PARAM", ABSENT},
 #endif
 #ifdef SCTP_DEFAULT_SNDINFO
 {"SCTP_DEFAULT_SNDINFO", SCTP_DEFAULT_SNDINFO},
+#else
+{"SCTP_DEFAULT_SNDINFO", ABSENT},
 #endif
 #ifdef SCTP_DELAYED_ACK
 {"SCTP_DELAYED_ACK", SCTP_DELAYED_ACK},
+#else
+{"SCTP_DELAYED_ACK", ABSENT},
 #endif
 #ifdef SCTP_DELAYED_ACK_TIME
 {"SCTP_DELAYED_ACK_TIME", SCTP_DELAYED_ACK_TIME},
+#else
+{"SCTP_DELAYED_ACK_TIME", ABSENT},
 #endif
 #ifdef SCTP_DELAYED_SACK
 {"SCTP_DELAYED_SACK", SCTP_DELAYED_SACK},
+#else
+{"SCTP_DELAYED_SACK", ABSENT},
 #endif
 #ifdef SCTP_DISABLE_FRAGMENTS
 {"SCTP_DISABLE_FRAGMENTS", SCTP_DISABLE_FRAGMENTS},
+#else
+{"SCTP_DISABLE_FRAGMENTS", ABSENT},
 #endif
 #ifdef SCTP_DSTADDRV4
 {"SCTP_DSTADDRV4", SCTP_DSTADDRV4},
+#else
+{"SCTP_DSTADDRV4", ABSENT},
 #endif
 #ifdef SCTP_DSTADDRV6
 {"SCTP_DSTADDRV6", SCTP_DSTADDRV6},
+#else
+{"SCTP_DSTADDRV6", ABSENT},
 #endif
 #ifdef SCTP_ECN_SUPPORTED
 {"SCTP_ECN_SUPPORTED", SCTP_ECN_SUPPORTED},
+#else
+{"SCTP_ECN_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_EMPTY
 {"SCTP_EMPTY", SCTP_EMPTY},
+#else
+{"SCTP_EMPTY", ABSENT},
 #endif
 #ifdef SCTP_ENABLE_CHANGE_ASSOC_REQ
 {"SCTP_ENABLE_CHANGE_ASSOC_REQ", SCTP_ENABLE_CHANGE_ASSOC_REQ},
+#else
+{"SCTP_ENABLE_CHANGE_ASSOC_REQ", ABSENT},
 #endif
 #ifdef SCTP_ENABLE_RESET_ASSOC_REQ
 {"SCTP_ENABLE_RESET_ASSOC_REQ", SCTP_ENABLE_RESET_ASSOC_REQ},
+#else
+{"SCTP_ENABLE_RESET_ASSOC_REQ", ABSENT},
 #endif
 #ifdef SCTP_ENABLE_RESET_STREAM_REQ
 {"SCTP_ENABLE_RESET_STREAM_REQ", SCTP_ENABLE_RESET_STREAM_REQ},
+#else
+{"SCTP_ENABLE_RESET_STREAM_REQ", ABSENT},
 #endif
 #ifdef SCTP_ENABLE_STREAM_RESET
 {"SCTP_ENABLE_STREAM_RESET", SCTP_ENABLE_STREAM_RESET},
+#else
+{"SCTP_ENABLE_STREAM_RESET", ABSENT},
 #endif
 #ifdef SCTP_ENABLE_STRRESET_MASK
 {"SCTP_ENABLE_STRRESET_MASK", SCTP_ENABLE_STRRESET_MASK},
+#else
+{"SCTP_ENABLE_STRRESET_MASK", ABSENT},
 #endif
 #ifdef SCTP_EOF
 {"SCTP_EOF", SCTP_EOF},
+#else
+{"SCTP_EOF", ABSENT},
 #endif
 #ifdef SCTP_ESTABLISHED
 {"SCTP_ESTABLISHED", SCTP_ESTABLISHED},
+#else
+{"SCTP_ESTABLISHED", ABSENT},
 #endif
 #ifdef SCTP_EVENT
 {"SCTP_EVENT", SCTP_EVENT},
+#else
+{"SCTP_EVENT", ABSENT},
 #endif
 #ifdef SCTP_EVENTS
 {"SCTP_EVENTS", SCTP_EVENTS},
+#else
+{"SCTP_EVENTS", ABSENT},
 #endif
 #ifdef SCTP_EXPLICIT_EOR
 {"SCTP_EXPLICIT_EOR", SCTP_EXPLICIT_EOR},
+#else
+{"SCTP_EXPLICIT_EOR", ABSENT},
 #endif
 #ifdef SCTP_EXPOSE_PF_STATE
 {"SCTP_EXPOSE_PF_STATE", SCTP_EXPOSE_PF_STATE},
+#else
+{"SCTP_EXPOSE_PF_STATE", ABSENT},
 #endif
 #ifdef SCTP_EXPOSE_POTENTIALLY_FAILED_STATE
 {"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", SCTP_EXPOSE_POTENTIALLY_FAILED_STATE},
+#else
+{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", ABSENT},
 #endif
 #ifdef SCTP_FRAGMENT_INTERLEAVE
 {"SCTP_FRAGMENT_INTERLEAVE", SCTP_FRAGMENT_INTERLEAVE},
+#else
+{"SCTP_FRAGMENT_INTERLEAVE", ABSENT},
 #endif
 #ifdef SCTP_FUTURE_ASSOC
 {"SCTP_FUTURE_ASSOC", SCTP_FUTURE_ASSOC},
+#else
+{"SCTP_FUTURE_ASSOC", ABSENT},
 #endif
 #ifdef SCTP_GET_ASSOC_ID_LIST
 {"SCTP_GET_ASSOC_ID_LIST", SCTP_GET_ASSOC_ID_LIST},
+#else
+{"SCTP_GET_ASSOC_ID_LIST", ABSENT},
 #endif
 #ifdef SCTP_GET_ASSOC_NUMBER
 {"SCTP_GET_ASSOC_NUMBER", SCTP_GET_ASSOC_NUMBER},
+#else
+{"SCTP_GET_ASSOC_NUMBER", ABSENT},
 #endif
 #ifdef SCTP_GET_ASSOC_STATS
 {"SCTP_GET_ASSOC_STATS", SCTP_GET_ASSOC_STATS},
+#else
+{"SCTP_GET_ASSOC_STATS", ABSENT},
 #endif
 #ifdef SCTP_GET_LOCAL_ADDRS
 {"SCTP_GET_LOCAL_ADDRS", SCTP_GET_LOCAL_ADDRS},
+#else
+{"SCTP_GET_LOCAL_ADDRS", ABSENT},
 #endif
 #ifdef SCTP_GET_PEER_ADDRS
 {"SCTP_GET_PEER_ADDRS", SCTP_GET_PEER_ADDRS},
+#else
+{"SCTP_GET_PEER_ADDRS", ABSENT},
 #endif
 #ifdef SCTP_GET_PEER_ADDR_INFO
 {"SCTP_GET_PEER_ADDR_INFO", SCTP_GET_PEER_ADDR_INFO},
+#else
+{"SCTP_GET_PEER_ADDR_INFO", ABSENT},
 #endif
 #ifdef SCTP_HMAC_IDENT
 {"SCTP_HMAC_IDENT", SCTP_HMAC_IDENT},
+#else
+{"SCTP_HMAC_IDENT", ABSENT},
 #endif
 #ifdef SCTP_INIT
 {"SCTP_INIT", SCTP_INIT},
+#else
+{"SCTP_INIT", ABSENT},
 #endif
 #ifdef SCTP_INITMSG
 {"SCTP_INITMSG", SCTP_INITMSG},
+#else
+{"SCTP_INITMSG", ABSENT},
 #endif
 #ifdef SCTP_INTERLEAVING_SUPPORTED
 {"SCTP_INTERLEAVING_SUPPORTED", SCTP_INTERLEAVING_SUPPORTED},
+#else
+{"SCTP_INTERLEAVING_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_I_WANT_MAPPED_V4_ADDR
 {"SCTP_I_WANT_MAPPED_V4_ADDR", SCTP_I_WANT_MAPPED_V4_ADDR},
+#else
+{"SCTP_I_WANT_MAPPED_V4_ADDR", ABSENT},
 #endif
 #ifdef SCTP_LOCAL_AUTH_CHUNKS
 {"SCTP_LOCAL_AUTH_CHUNKS", SCTP_LOCAL_AUTH_CHUNKS},
+#else
+{"SCTP_LOCAL_AUTH_CHUNKS", ABSENT},
 #endif
 #ifdef SCTP_MAXBURST
 {"SCTP_MAXBURST", SCTP_MAXBURST},
+#else
+{"SCTP_MAXBURST", ABSENT},
 #endif
 #ifdef SCTP_MAXSEG
 {"SCTP_MAXSEG", SCTP_MAXSEG},
+#else
+{"SCTP_MAXSEG", ABSENT},
 #endif
 #ifdef SCTP_MAX_BURST
 {"SCTP_MAX_BURST", SCTP_MAX_BURST},
+#else
+{"SCTP_MAX_BURST", ABSENT},
 #endif
 #ifdef SCTP_NODELAY
 {"SCTP_NODELAY", SCTP_NODELAY},
+#else
+{"SCTP_NODELAY", ABSENT},
 #endif
 #ifdef SCTP_NOTIFICATION
 {"SCTP_NOTIFICATION", SCTP_NOTIFICATION},
+#else
+{"SCTP_NOTIFICATION", ABSENT},
 #endif
 #ifdef SCTP_NXTINFO
 {"SCTP_NXTINFO", SCTP_NXTINFO},
+#else
+{"SCTP_NXTINFO", ABSENT},
 #endif
 #ifdef SCTP_PARTIAL_DELIVERY_EVENT
 {"SCTP_PARTIAL_DELIVERY_EVENT", SCTP_PARTIAL_DELIVERY_EVENT},
+#else
+{"SCTP_PARTIAL_DELIVERY_EVENT", ABSENT},
 #endif
 #ifdef SCTP_PARTIAL_DELIVERY_POINT
 {"SCTP_PARTIAL_DELIVERY_POINT", SCTP_PARTIAL_DELIVERY_POINT},
+#else
+{"SCTP_PARTIAL_DELIVERY_POINT", ABSENT},
 #endif
 #ifdef SCTP_PEER_ADDR_CHANGE
 {"SCTP_PEER_ADDR_CHANGE", SCTP_PEER_ADDR_CHANGE},
+#else
+{"SCTP_PEER_ADDR_CHANGE", ABSENT},
 #endif
 #ifdef SCTP_PEER_ADDR_PARAMS
 {"SCTP_PEER_ADDR_PARAMS", SCTP_PEER_ADDR_PARAMS},
+#else
+{"SCTP_PEER_ADDR_PARAMS", ABSENT},
 #endif
 #ifdef SCTP_PEER_ADDR_THLDS
 {"SCTP_PEER_ADDR_THLDS", SCTP_PEER_ADDR_THLDS},
+#else
+{"SCTP_PEER_ADDR_THLDS", ABSENT},
 #endif
 #ifdef SCTP_PEER_ADDR_THLDS_V2
 {"SCTP_PEER_ADDR_THLDS_V2", SCTP_PEER_ADDR_THLDS_V2},
+#else
+{"SCTP_PEER_ADDR_THLDS_V2", ABSENT},
 #endif
 #ifdef SCTP_PEER_AUTH_CHUNKS
 {"SCTP_PEER_AUTH_CHUNKS", SCTP_PEER_AUTH_CHUNKS},
+#else
+{"SCTP_PEER_AUTH_CHUNKS", ABSENT},
 #endif
 #ifdef SCTP_PLPMTUD_PROBE_INTERVAL
 {"SCTP_PLPMTUD_PROBE_INTERVAL", SCTP_PLPMTUD_PROBE_INTERVAL},
+#else
+{"SCTP_PLPMTUD_PROBE_INTERVAL", ABSENT},
 #endif
 #ifdef SCTP_POTENTIALLY_FAILED
 {"SCTP_POTENTIALLY_FAILED", SCTP_POTENTIALLY_FAILED},
+#else
+{"SCTP_POTENTIALLY_FAILED", ABSENT},
 #endif
 #ifdef SCTP_PRIMARY_ADDR
 {"SCTP_PRIMARY_ADDR", SCTP_PRIMARY_ADDR},
+#else
+{"SCTP_PRIMARY_ADDR", ABSENT},
 #endif
 #ifdef SCTP_PRINFO
 {"SCTP_PRINFO", SCTP_PRINFO},
+#else
+{"SCTP_PRINFO", ABSENT},
 #endif
 #ifdef SCTP_PR_ASSOC_STATUS
 {"SCTP_PR_ASSOC_STATUS", SCTP_PR_ASSOC_STATUS},
+#else
+{"SCTP_PR_ASSOC_STATUS", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_ALL
 {"SCTP_PR_SCTP_ALL", SCTP_PR_SCTP_ALL},
+#else
+{"SCTP_PR_SCTP_ALL", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_BUF
 {"SCTP_PR_SCTP_BUF", SCTP_PR_SCTP_BUF},
+#else
+{"SCTP_PR_SCTP_BUF", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_MASK
 {"SCTP_PR_SCTP_MASK", SCTP_PR_SCTP_MASK},
+#else
+{"SCTP_PR_SCTP_MASK", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_MAX
 {"SCTP_PR_SCTP_MAX", SCTP_PR_SCTP_MAX},
+#else
+{"SCTP_PR_SCTP_MAX", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_NONE
 {"SCTP_PR_SCTP_NONE", SCTP_PR_SCTP_NONE},
+#else
+{"SCTP_PR_SCTP_NONE", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_PRIO
 {"SCTP_PR_SCTP_PRIO", SCTP_PR_SCTP_PRIO},
+#else
+{"SCTP_PR_SCTP_PRIO", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_RTX
 {"SCTP_PR_SCTP_RTX", SCTP_PR_SCTP_RTX},
+#else
+{"SCTP_PR_SCTP_RTX", ABSENT},
 #endif
 #ifdef SCTP_PR_SCTP_TTL
 {"SCTP_PR_SCTP_TTL", SCTP_PR_SCTP_TTL},
+#else
+{"SCTP_PR_SCTP_TTL", ABSENT},
 #endif
 #ifdef SCTP_PR_STREAM_STATUS
 {"SCTP_PR_STREAM_STATUS", SCTP_PR_STREAM_STATUS},
+#else
+{"SCTP_PR_STREAM_STATUS", ABSENT},
 #endif
 #ifdef SCTP_PR_SUPPORTED
 {"SCTP_PR_SUPPORTED", SCTP_PR_SUPPORTED},
+#else
+{"SCTP_PR_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_RCVINFO
 {"SCTP_RCVINFO", SCTP_RCVINFO},
+#else
+{"SCTP_RCVINFO", ABSENT},
 #endif
 #ifdef SCTP_RECONFIG_SUPPORTED
 {"SCTP_RECONFIG_SUPPORTED", SCTP_RECONFIG_SUPPORTED},
+#else
+{"SCTP_RECONFIG_SUPPORTED", ABSENT},
 #endif
 #ifdef SCTP_RECVNXTINFO
 {"SCTP_RECVNXTINFO", SCTP_RECVNXTINFO},
+#else
+{"SCTP_RECVNXTINFO", ABSENT},
 #endif
 #ifdef SCTP_RECVRCVINFO
 {"SCTP_RECVRCVINFO", SCTP_RECVRCVINFO},
+#else
+{"SCTP_RECVRCVINFO", ABSENT},
 #endif
 #ifdef SCTP_REMOTE_ERROR
 {"SCTP_REMOTE_ERROR", SCTP_REMOTE_ERROR},
+#else
+{"SCTP_REMOTE_ERROR", ABSENT},
 #endif
 #ifdef SCTP_REMOTE_UDP_ENCAPS_PORT
 {"SCTP_REMOTE_UDP_ENCAPS_PORT", SCTP_REMOTE_UDP_ENCAPS_PORT},
+#else
+{"SCTP_REMOTE_UDP_ENCAPS_PORT", ABSENT},
 #endif
 #ifdef SCTP_RESET_ASSOC
 {"SCTP_RESET_ASSOC", SCTP_RESET_ASSOC},
+#else
+{"SCTP_RESET_ASSOC", ABSENT},
 #endif
 #ifdef SCTP_RESET_STREAMS
 {"SCTP_RESET_STREAMS", SCTP_RESET_STREAMS},
+#else
+{"SCTP_RESET_STREAMS", ABSENT},
 #endif
 #ifdef SCTP_RESTART
 {"SCTP_RESTART", SCTP_RESTART},
+#else
+{"SCTP_RESTART", ABSENT},
 #endif
 #ifdef SCTP_REUSE_PORT
 {"SCTP_REUSE_PORT", SCTP_REUSE_PORT},
+#else
+{"SCTP_REUSE_PORT", ABSENT},
 #endif
 #ifdef SCTP_RTOINFO
 {"SCTP_RTOINFO", SCTP_RTOINFO},
+#else
+{"SCTP_RTOINFO", ABSENT},
 #endif
 #ifdef SCTP_SACK_IMMEDIATELY
 {"SCTP_SACK_IMMEDIATELY", SCTP_SACK_IMMEDIATELY},
+#else
+{"SCTP_SACK_IMMEDIATELY", ABSENT},
 #endif
 #ifdef SCTP_SENDALL
 {"SCTP_SENDALL", SCTP_SENDALL},
+#else
+{"SCTP_SENDALL", ABSENT},
 #endif
 #ifdef SCTP_SENDER_DRY_EVENT
 {"SCTP_SENDER_DRY_EVENT", SCTP_SENDER_DRY_EVENT},
+#else
+{"SCTP_SENDER_DRY_EVENT", ABSENT},
 #endif
 #ifdef SCTP_SENDMSG_CONNECT
 {"SCTP_SENDMSG_CONNECT", SCTP_SENDMSG_CONNECT},
+#else
+{"SCTP_SENDMSG_CONNECT", ABSENT},
 #endif
 #ifdef SCTP_SEND_FAILED
 {"SCTP_SEND_FAILED", SCTP_SEND_FAILED},
+#else
+{"SCTP_SEND_FAILED", ABSENT},
 #endif
 #ifdef SCTP_SEND_FAILED_EVENT
 {"SCTP_SEND_FAILED_EVENT", SCTP_SEND_FAILED_EVENT},
+#else
+{"SCTP_SEND_FAILED_EVENT", ABSENT},
 #endif
 #ifdef SCTP_SET_DEBUG_LEVEL
 {"SCTP_SET_DEBUG_LEVEL", SCTP_SET_DEBUG_LEVEL},
+#else
+{"SCTP_SET_DEBUG_LEVEL", ABSENT},
 #endif
 #ifdef SCTP_SET_PEER_PRIMARY_ADDR
 {"SCTP_SET_PEER_PRIMARY_ADDR", SCTP_SET_PEER_PRIMARY_ADDR},
+#else
+{"SCTP_SET_PEER_PRIMARY_ADDR", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_ACK_SENT
 {"SCTP_SHUTDOWN_ACK_SENT", SCTP_SHUTDOWN_ACK_SENT},
+#else
+{"SCTP_SHUTDOWN_ACK_SENT", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_COMP
 {"SCTP_SHUTDOWN_COMP", SCTP_SHUTDOWN_COMP},
+#else
+{"SCTP_SHUTDOWN_COMP", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_EVENT
 {"SCTP_SHUTDOWN_EVENT", SCTP_SHUTDOWN_EVENT},
+#else
+{"SCTP_SHUTDOWN_EVENT", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_PENDING
 {"SCTP_SHUTDOWN_PENDING", SCTP_SHUTDOWN_PENDING},
+#else
+{"SCTP_SHUTDOWN_PENDING", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_RECEIVED
 {"SCTP_SHUTDOWN_RECEIVED", SCTP_SHUTDOWN_RECEIVED},
+#else
+{"SCTP_SHUTDOWN_RECEIVED", ABSENT},
 #endif
 #ifdef SCTP_SHUTDOWN_SENT
 {"SCTP_SHUTDOWN_SENT", SCTP_SHUTDOWN_SENT},
+#else
+{"SCTP_SHUTDOWN_SENT", ABSENT},
 #endif
 #ifdef SCTP_SNDINFO
 {"SCTP_SNDINFO", SCTP_SNDINFO},
+#else
+{"SCTP_SNDINFO", ABSENT},
 #endif
 #ifdef SCTP_SNDRCV
 {"SCTP_SNDRCV", SCTP_SNDRCV},
+#else
+{"SCTP_SNDRCV", ABSENT},
 #endif
 #ifdef SCTP_SN_TYPE_MAX
 {"SCTP_SN_TYPE_MAX", SCTP_SN_TYPE_MAX},
+#else
+{"SCTP_SN_TYPE_MAX", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_BINDX_ADD
 {"SCTP_SOCKOPT_BINDX_ADD", SCTP_SOCKOPT_BINDX_ADD},
+#else
+{"SCTP_SOCKOPT_BINDX_ADD", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_BINDX_REM
 {"SCTP_SOCKOPT_BINDX_REM", SCTP_SOCKOPT_BINDX_REM},
+#else
+{"SCTP_SOCKOPT_BINDX_REM", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_CONNECTX
 {"SCTP_SOCKOPT_CONNECTX", SCTP_SOCKOPT_CONNECTX},
+#else
+{"SCTP_SOCKOPT_CONNECTX", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_CONNECTX3
 {"SCTP_SOCKOPT_CONNECTX3", SCTP_SOCKOPT_CONNECTX3},
+#else
+{"SCTP_SOCKOPT_CONNECTX3", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_CONNECTX_OLD
 {"SCTP_SOCKOPT_CONNECTX_OLD", SCTP_SOCKOPT_CONNECTX_OLD},
+#else
+{"SCTP_SOCKOPT_CONNECTX_OLD", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_PEELOFF
 {"SCTP_SOCKOPT_PEELOFF", SCTP_SOCKOPT_PEELOFF},
+#else
+{"SCTP_SOCKOPT_PEELOFF", ABSENT},
 #endif
 #ifdef SCTP_SOCKOPT_PEELOFF_FLAGS
 {"SCTP_SOCKOPT_PEELOFF_FLAGS", SCTP_SOCKOPT_PEELOFF_FLAGS},
+#else
+{"SCTP_SOCKOPT_PEELOFF_FLAGS", ABSENT},
 #endif
 #ifdef SCTP_STATUS
 {"SCTP_STATUS", SCTP_STATUS},
+#else
+{"SCTP_STATUS", ABSENT},
 #endif
 #ifdef SCTP_STREAM_CHANGE_DENIED
 {"SCTP_STREAM_CHANGE_DENIED", SCTP_STREAM_CHANGE_DENIED},
+#else
+{"SCTP_STREAM_CHANGE_DENIED", ABSENT},
 #endif
 #ifdef SCTP_STREAM_CHANGE_EVENT
 {"SCTP_STREAM_CHANGE_EVENT", SCTP_STREAM_CHANGE_EVENT},
+#else
+{"SCTP_STREAM_CHANGE_EVENT", ABSENT},
 #endif
 #ifdef SCTP_STREAM_CHANGE_FAILED
 {"SCTP_STREAM_CHANGE_FAILED", SCTP_STREAM_CHANGE_FAILED},
+#else
+{"SCTP_STREAM_CHANGE_FAILED", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_DENIED
 {"SCTP_STREAM_RESET_DENIED", SCTP_STREAM_RESET_DENIED},
+#else
+{"SCTP_STREAM_RESET_DENIED", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_EVENT
 {"SCTP_STREAM_RESET_EVENT", SCTP_STREAM_RESET_EVENT},
+#else
+{"SCTP_STREAM_RESET_EVENT", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_FAILED
 {"SCTP_STREAM_RESET_FAILED", SCTP_STREAM_RESET_FAILED},
+#else
+{"SCTP_STREAM_RESET_FAILED", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_INCOMING
 {"SCTP_STREAM_RESET_INCOMING", SCTP_STREAM_RESET_INCOMING},
+#else
+{"SCTP_STREAM_RESET_INCOMING", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_INCOMING_SSN
 {"SCTP_STREAM_RESET_INCOMING_SSN", SCTP_STREAM_RESET_INCOMING_SSN},
+#else
+{"SCTP_STREAM_RESET_INCOMING_SSN", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_OUTGOING
 {"SCTP_STREAM_RESET_OUTGOING", SCTP_STREAM_RESET_OUTGOING},
+#else
+{"SCTP_STREAM_RESET_OUTGOING", ABSENT},
 #endif
 #ifdef SCTP_STREAM_RESET_OUTGOING_SSN
 {"SCTP_STREAM_RESET_OUTGOING_SSN", SCTP_STREAM_RESET_OUTGOING_SSN},
+#else
+{"SCTP_STREAM_RESET_OUTGOING_SSN", ABSENT},
 #endif
 #ifdef SCTP_STREAM_SCHEDULER
 {"SCTP_STREAM_SCHEDULER", SCTP_STREAM_SCHEDULER},
+#else
+{"SCTP_STREAM_SCHEDULER", ABSENT},
 #endif
 #ifdef SCTP_STREAM_SCHEDULER_VALUE
 {"SCTP_STREAM_SCHEDULER_VALUE", SCTP_STREAM_SCHEDULER_VALUE},
+#else
+{"SCTP_STREAM_SCHEDULER_VALUE", ABSENT},
 #endif
 #ifdef SCTP_UNORDERED
 {"SCTP_UNORDERED", SCTP_UNORDERED},
+#else
+{"SCTP_UNORDERED", ABSENT},
 #endif
 
 /* SOF_*: what SO_TIMESTAMPING and SO_TXTIME are to do */
@@ -4555,484 +7479,804 @@ BS_GROUP(SOF)
 BS_GROUP(SOMAXCONN)
 #ifdef SOMAXCONN
 {"SOMAXCONN", SOMAXCONN},
+#else
+{"SOMAXCONN", ABSENT},
 #endif
 
 /* E*: errors of system calls */
 BS_GROUP(E)
 #ifdef E2BIG
 {"E2BIG", E2BIG},
+#else
+{"E2BIG", ABSENT},
 #endif
 #ifdef EACCES
 {"EACCES", EACCES},
+#else
+{"EACCES", ABSENT},
 #endif
 #ifdef EADDRINUSE
 {"EADDRINUSE", EADDRINUSE},
+#else
+{"EADDRINUSE", ABSENT},
 #endif
 #ifdef EADDRNOTAVAIL
 {"EADDRNOTAVAIL", EADDRNOTAVAIL},
+#else
+{"EADDRNOTAVAIL", ABSENT},
 #endif
 #ifdef EADV
 {"EADV", EADV},
+#else
+{"EADV", ABSENT},
 #endif
 #ifdef EAFNOSUPPORT
 {"EAFNOSUPPORT", EAFNOSUPPORT},
+#else
+{"EAFNOSUPPORT", ABSENT},
 #endif
 #ifdef EAGAIN
 {"EAGAIN", EAGAIN},
+#else
+{"EAGAIN", ABSENT},
 #endif
 #ifdef EALREADY
 {"EALREADY", EALREADY},
+#else
+{"EALREADY", ABSENT},
 #endif
 #ifdef EASYNC
 {"EASYNC", EASYNC},
+#else
+{"EASYNC", ABSENT},
 #endif
 #ifdef EAUTH
 {"EAUTH", EAUTH},
+#else
+{"EAUTH", ABSENT},
 #endif
 #ifdef EBADARCH
 {"EBADARCH", EBADARCH},
+#else
+{"EBADARCH", ABSENT},
 #endif
 #ifdef EBADE
 {"EBADE", EBADE},
+#else
+{"EBADE", ABSENT},
 #endif
 #ifdef EBADEXEC
 {"EBADEXEC", EBADEXEC},
+#else
+{"EBADEXEC", ABSENT},
 #endif
 #ifdef EBADF
 {"EBADF", EBADF},
+#else
+{"EBADF", ABSENT},
 #endif
 #ifdef EBADFD
 {"EBADFD", EBADFD},
+#else
+{"EBADFD", ABSENT},
 #endif
 #ifdef EBADMACHO
 {"EBADMACHO", EBADMACHO},
+#else
+{"EBADMACHO", ABSENT},
 #endif
 #ifdef EBADMSG
 {"EBADMSG", EBADMSG},
+#else
+{"EBADMSG", ABSENT},
 #endif
 #ifdef EBADR
 {"EBADR", EBADR},
+#else
+{"EBADR", ABSENT},
 #endif
 #ifdef EBADRPC
 {"EBADRPC", EBADRPC},
+#else
+{"EBADRPC", ABSENT},
 #endif
 #ifdef EBADRQC
 {"EBADRQC", EBADRQC},
+#else
+{"EBADRQC", ABSENT},
 #endif
 #ifdef EBADSLT
 {"EBADSLT", EBADSLT},
+#else
+{"EBADSLT", ABSENT},
 #endif
 #ifdef EBFONT
 {"EBFONT", EBFONT},
+#else
+{"EBFONT", ABSENT},
 #endif
 #ifdef EBUSY
 {"EBUSY", EBUSY},
+#else
+{"EBUSY", ABSENT},
 #endif
 #ifdef ECANCELED
 {"ECANCELED", ECANCELED},
+#else
+{"ECANCELED", ABSENT},
 #endif
 #ifdef ECAPMODE
 {"ECAPMODE", ECAPMODE},
+#else
+{"ECAPMODE", ABSENT},
 #endif
 #ifdef ECHILD
 {"ECHILD", ECHILD},
+#else
+{"ECHILD", ABSENT},
 #endif
 #ifdef ECHRNG
 {"ECHRNG", ECHRNG},
+#else
+{"ECHRNG", ABSENT},
 #endif
 #ifdef ECOMM
 {"ECOMM", ECOMM},
+#else
+{"ECOMM", ABSENT},
 #endif
 #ifdef ECONNABORTED
 {"ECONNABORTED", ECONNABORTED},
+#else
+{"ECONNABORTED", ABSENT},
 #endif
 #ifdef ECONNREFUSED
 {"ECONNREFUSED", ECONNREFUSED},
+#else
+{"ECONNREFUSED", ABSENT},
 #endif
 #ifdef ECONNRESET
 {"ECONNRESET", ECONNRESET},
+#else
+{"ECONNRESET", ABSENT},
 #endif
 #ifdef EDEADLK
 {"EDEADLK", EDEADLK},
+#else
+{"EDEADLK", ABSENT},
 #endif
 #ifdef EDEADLOCK
 {"EDEADLOCK", EDEADLOCK},
+#else
+{"EDEADLOCK", ABSENT},
 #endif
 #ifdef EDESTADDRREQ
 {"EDESTADDRREQ", EDESTADDRREQ},
+#else
+{"EDESTADDRREQ", ABSENT},
 #endif
 #ifdef EDEVERR
 {"EDEVERR", EDEVERR},
+#else
+{"EDEVERR", ABSENT},
 #endif
 #ifdef EDOM
 {"EDOM", EDOM},
+#else
+{"EDOM", ABSENT},
 #endif
 #ifdef EDOOFUS
 {"EDOOFUS", EDOOFUS},
+#else
+{"EDOOFUS", ABSENT},
 #endif
 #ifdef EDOTDOT
 {"EDOTDOT", EDOTDOT},
+#else
+{"EDOTDOT", ABSENT},
 #endif
 #ifdef EDQUOT
 {"EDQUOT", EDQUOT},
+#else
+{"EDQUOT", ABSENT},
 #endif
 #ifdef EEXIST
 {"EEXIST", EEXIST},
+#else
+{"EEXIST", ABSENT},
 #endif
 #ifdef EFAULT
 {"EFAULT", EFAULT},
+#else
+{"EFAULT", ABSENT},
 #endif
 #ifdef EFBIG
 {"EFBIG", EFBIG},
+#else
+{"EFBIG", ABSENT},
 #endif
 #ifdef EFTYPE
 {"EFTYPE", EFTYPE},
+#else
+{"EFTYPE", ABSENT},
 #endif
 #ifdef EHOSTDOWN
 {"EHOSTDOWN", EHOSTDOWN},
+#else
+{"EHOSTDOWN", ABSENT},
 #endif
 #ifdef EHOSTUNREACH
 {"EHOSTUNREACH", EHOSTUNREACH},
+#else
+{"EHOSTUNREACH", ABSENT},
 #endif
 #ifdef EHWPOISON
 {"EHWPOISON", EHWPOISON},
+#else
+{"EHWPOISON", ABSENT},
 #endif
 #ifdef EIDRM
 {"EIDRM", EIDRM},
+#else
+{"EIDRM", ABSENT},
 #endif
 #ifdef EILSEQ
 {"EILSEQ", EILSEQ},
+#else
+{"EILSEQ", ABSENT},
 #endif
 #ifdef EINPROGRESS
 {"EINPROGRESS", EINPROGRESS},
+#else
+{"EINPROGRESS", ABSENT},
 #endif
 #ifdef EINTEGRITY
 {"EINTEGRITY", EINTEGRITY},
+#else
+{"EINTEGRITY", ABSENT},
 #endif
 #ifdef EINTR
 {"EINTR", EINTR},
+#else
+{"EINTR", ABSENT},
 #endif
 #ifdef EINVAL
 {"EINVAL", EINVAL},
+#else
+{"EINVAL", ABSENT},
 #endif
 #ifdef EIO
 {"EIO", EIO},
+#else
+{"EIO", ABSENT},
 #endif
 #ifdef EIPSEC
 {"EIPSEC", EIPSEC},
+#else
+{"EIPSEC", ABSENT},
 #endif
 #ifdef EISCONN
 {"EISCONN", EISCONN},
+#else
+{"EISCONN", ABSENT},
 #endif
 #ifdef EISDIR
 {"EISDIR", EISDIR},
+#else
+{"EISDIR", ABSENT},
 #endif
 #ifdef EISNAM
 {"EISNAM", EISNAM},
+#else
+{"EISNAM", ABSENT},
 #endif
 #ifdef EKEYEXPIRED
 {"EKEYEXPIRED", EKEYEXPIRED},
+#else
+{"EKEYEXPIRED", ABSENT},
 #endif
 #ifdef EKEYREJECTED
 {"EKEYREJECTED", EKEYREJECTED},
+#else
+{"EKEYREJECTED", ABSENT},
 #endif
 #ifdef EKEYREVOKED
 {"EKEYREVOKED", EKEYREVOKED},
+#else
+{"EKEYREVOKED", ABSENT},
 #endif
 #ifdef EL2HLT
 {"EL2HLT", EL2HLT},
+#else
+{"EL2HLT", ABSENT},
 #endif
 #ifdef EL2NSYNC
 {"EL2NSYNC", EL2NSYNC},
+#else
+{"EL2NSYNC", ABSENT},
 #endif
 #ifdef EL3HLT
 {"EL3HLT", EL3HLT},
+#else
+{"EL3HLT", ABSENT},
 #endif
 #ifdef EL3RST
 {"EL3RST", EL3RST},
+#else
+{"EL3RST", ABSENT},
 #endif
 #ifdef ELIBACC
 {"ELIBACC", ELIBACC},
+#else
+{"ELIBACC", ABSENT},
 #endif
 #ifdef ELIBBAD
 {"ELIBBAD", ELIBBAD},
+#else
+{"ELIBBAD", ABSENT},
 #endif
 #ifdef ELIBEXEC
 {"ELIBEXEC", ELIBEXEC},
+#else
+{"ELIBEXEC", ABSENT},
 #endif
 #ifdef ELIBMAX
 {"ELIBMAX", ELIBMAX},
+#else
+{"ELIBMAX", ABSENT},
 #endif
 #ifdef ELIBSCN
 {"ELIBSCN", ELIBSCN},
+#else
+{"ELIBSCN", ABSENT},
 #endif
 #ifdef ELNRNG
 {"ELNRNG", ELNRNG},
+#else
+{"ELNRNG", ABSENT},
 #endif
 #ifdef ELOOP
 {"ELOOP", ELOOP},
+#else
+{"ELOOP", ABSENT},
 #endif
 #ifdef EMEDIUMTYPE
 {"EMEDIUMTYPE", EMEDIUMTYPE},
+#else
+{"EMEDIUMTYPE", ABSENT},
 #endif
 #ifdef EMFILE
 {"EMFILE", EMFILE},
+#else
+{"EMFILE", ABSENT},
 #endif
 #ifdef EMLINK
 {"EMLINK", EMLINK},
+#else
+{"EMLINK", ABSENT},
 #endif
 #ifdef EMSGSIZE
 {"EMSGSIZE", EMSGSIZE},
+#else
+{"EMSGSIZE", ABSENT},
 #endif
 #ifdef EMULTIHOP
 {"EMULTIHOP", EMULTIHOP},
+#else
+{"EMULTIHOP", ABSENT},
 #endif
 #ifdef ENAMETOOLONG
 {"ENAMETOOLONG", ENAMETOOLONG},
+#else
+{"ENAMETOOLONG", ABSENT},
 #endif
 #ifdef ENAVAIL
 {"ENAVAIL", ENAVAIL},
+#else
+{"ENAVAIL", ABSENT},
 #endif
 #ifdef ENEEDAUTH
 {"ENEEDAUTH", ENEEDAUTH},
+#else
+{"ENEEDAUTH", ABSENT},
 #endif
 #ifdef ENETDOWN
 {"ENETDOWN", ENETDOWN},
+#else
+{"ENETDOWN", ABSENT},
 #endif
 #ifdef ENETRESET
 {"ENETRESET", ENETRESET},
+#else
+{"ENETRESET", ABSENT},
 #endif
 #ifdef ENETUNREACH
 {"ENETUNREACH", ENETUNREACH},
+#else
+{"ENETUNREACH", ABSENT},
 #endif
 #ifdef ENFILE
 {"ENFILE", ENFILE},
+#else
+{"ENFILE", ABSENT},
 #endif
 #ifdef ENOANO
 {"ENOANO", ENOANO},
+#else
+{"ENOANO", ABSENT},
 #endif
 #ifdef ENOATTR
 {"ENOATTR", ENOATTR},
+#else
+{"ENOATTR", ABSENT},
 #endif
 #ifdef ENOBUFS
 {"ENOBUFS", ENOBUFS},
+#else
+{"ENOBUFS", ABSENT},
 #endif
 #ifdef ENOCSI
 {"ENOCSI", ENOCSI},
+#else
+{"ENOCSI", ABSENT},
 #endif
 #ifdef ENODATA
 {"ENODATA", ENODATA},
+#else
+{"ENODATA", ABSENT},
 #endif
 #ifdef ENODEV
 {"ENODEV", ENODEV},
+#else
+{"ENODEV", ABSENT},
 #endif
 #ifdef ENOENT
 {"ENOENT", ENOENT},
+#else
+{"ENOENT", ABSENT},
 #endif
 #ifdef ENOEXEC
 {"ENOEXEC", ENOEXEC},
+#else
+{"ENOEXEC", ABSENT},
 #endif
 #ifdef ENOKEY
 {"ENOKEY", ENOKEY},
+#else
+{"ENOKEY", ABSENT},
 #endif
 #ifdef ENOLCK
 {"ENOLCK", ENOLCK},
+#else
+{"ENOLCK", ABSENT},
 #endif
 #ifdef ENOLINK
 {"ENOLINK", ENOLINK},
+#else
+{"ENOLINK", ABSENT},
 #endif
 #ifdef ENOMEDIUM
 {"ENOMEDIUM", ENOMEDIUM},
+#else
+{"ENOMEDIUM", ABSENT},
 #endif
 #ifdef ENOMEM
 {"ENOMEM", ENOMEM},
+#else
+{"ENOMEM", ABSENT},
 #endif
 #ifdef ENOMSG
 {"ENOMSG", ENOMSG},
+#else
+{"ENOMSG", ABSENT},
 #endif
 #ifdef ENONET
 {"ENONET", ENONET},
+#else
+{"ENONET", ABSENT},
 #endif
 #ifdef ENOPKG
 {"ENOPKG", ENOPKG},
+#else
+{"ENOPKG", ABSENT},
 #endif
 #ifdef ENOPOLICY
 {"ENOPOLICY", ENOPOLICY},
+#else
+{"ENOPOLICY", ABSENT},
 #endif
 #ifdef ENOPROTOOPT
 {"ENOPROTOOPT", ENOPROTOOPT},
+#else
+{"ENOPROTOOPT", ABSENT},
 #endif
 #ifdef ENOSPC
 {"ENOSPC", ENOSPC},
+#else
+{"ENOSPC", ABSENT},
 #endif
 #ifdef ENOSR
 {"ENOSR", ENOSR},
+#else
+{"ENOSR", ABSENT},
 #endif
 #ifdef ENOSTR
 {"ENOSTR", ENOSTR},
+#else
+{"ENOSTR", ABSENT},
 #endif
 #ifdef ENOSYS
 {"ENOSYS", ENOSYS},
+#else
+{"ENOSYS", ABSENT},
 #endif
 #ifdef ENOTBLK
 {"ENOTBLK", ENOTBLK},
+#else
+{"ENOTBLK", ABSENT},
 #endif
 #ifdef ENOTCAPABLE
 {"ENOTCAPABLE", ENOTCAPABLE},
+#else
+{"ENOTCAPABLE", ABSENT},
 #endif
 #ifdef ENOTCONN
 {"ENOTCONN", ENOTCONN},
+#else
+{"ENOTCONN", ABSENT},
 #endif
 #ifdef ENOTDIR
 {"ENOTDIR", ENOTDIR},
+#else
+{"ENOTDIR", ABSENT},
 #endif
 #ifdef ENOTEMPTY
 {"ENOTEMPTY", ENOTEMPTY},
+#else
+{"ENOTEMPTY", ABSENT},
 #endif
 #ifdef ENOTNAM
 {"ENOTNAM", ENOTNAM},
+#else
+{"ENOTNAM", ABSENT},
 #endif
 #ifdef ENOTRECOVERABLE
 {"ENOTRECOVERABLE", ENOTRECOVERABLE},
+#else
+{"ENOTRECOVERABLE", ABSENT},
 #endif
 #ifdef ENOTSOCK
 {"ENOTSOCK", ENOTSOCK},
+#else
+{"ENOTSOCK", ABSENT},
 #endif
 #ifdef ENOTTY
 {"ENOTTY", ENOTTY},
+#else
+{"ENOTTY", ABSENT},
 #endif
 #ifdef ENOTUNIQ
 {"ENOTUNIQ", ENOTUNIQ},
+#else
+{"ENOTUNIQ", ABSENT},
 #endif
 #ifdef ENXIO
 {"ENXIO", ENXIO},
+#else
+{"ENXIO", ABSENT},
 #endif
 #ifdef EOPNOTSUPP
 {"EOPNOTSUPP", EOPNOTSUPP},
+#else
+{"EOPNOTSUPP", ABSENT},
 #endif
 #ifdef ENOTSUP
 {"ENOTSUP", ENOTSUP},
+#else
+{"ENOTSUP", ABSENT},
 #endif
 #ifdef EOVERFLOW
 {"EOVERFLOW", EOVERFLOW},
+#else
+{"EOVERFLOW", ABSENT},
 #endif
 #ifdef EOWNERDEAD
 {"EOWNERDEAD", EOWNERDEAD},
+#else
+{"EOWNERDEAD", ABSENT},
 #endif
 #ifdef EPERM
 {"EPERM", EPERM},
+#else
+{"EPERM", ABSENT},
 #endif
 #ifdef EPFNOSUPPORT
 {"EPFNOSUPPORT", EPFNOSUPPORT},
+#else
+{"EPFNOSUPPORT", ABSENT},
 #endif
 #ifdef EPIPE
 {"EPIPE", EPIPE},
+#else
+{"EPIPE", ABSENT},
 #endif
 #ifdef EPROCLIM
 {"EPROCLIM", EPROCLIM},
+#else
+{"EPROCLIM", ABSENT},
 #endif
 #ifdef EPROCUNAVAIL
 {"EPROCUNAVAIL", EPROCUNAVAIL},
+#else
+{"EPROCUNAVAIL", ABSENT},
 #endif
 #ifdef EPROGMISMATCH
 {"EPROGMISMATCH", EPROGMISMATCH},
+#else
+{"EPROGMISMATCH", ABSENT},
 #endif
 #ifdef EPROGUNAVAIL
 {"EPROGUNAVAIL", EPROGUNAVAIL},
+#else
+{"EPROGUNAVAIL", ABSENT},
 #endif
 #ifdef EPROTO
 {"EPROTO", EPROTO},
+#else
+{"EPROTO", ABSENT},
 #endif
 #ifdef EPROTONOSUPPORT
 {"EPROTONOSUPPORT", EPROTONOSUPPORT},
+#else
+{"EPROTONOSUPPORT", ABSENT},
 #endif
 #ifdef EPROTOTYPE
 {"EPROTOTYPE", EPROTOTYPE},
+#else
+{"EPROTOTYPE", ABSENT},
 #endif
 #ifdef EPWROFF
 {"EPWROFF", EPWROFF},
+#else
+{"EPWROFF", ABSENT},
 #endif
 #ifdef EQFULL
 {"EQFULL", EQFULL},
+#else
+{"EQFULL", ABSENT},
 #endif
 #ifdef ERANGE
 {"ERANGE", ERANGE},
+#else
+{"ERANGE", ABSENT},
 #endif
 #ifdef EREMCHG
 {"EREMCHG", EREMCHG},
+#else
+{"EREMCHG", ABSENT},
 #endif
 #ifdef EREMOTE
 {"EREMOTE", EREMOTE},
+#else
+{"EREMOTE", ABSENT},
 #endif
 #ifdef EREMOTEIO
 {"EREMOTEIO", EREMOTEIO},
+#else
+{"EREMOTEIO", ABSENT},
 #endif
 #ifdef ERESTART
 {"ERESTART", ERESTART},
+#else
+{"ERESTART", ABSENT},
 #endif
 #ifdef ERFKILL
 {"ERFKILL", ERFKILL},
+#else
+{"ERFKILL", ABSENT},
 #endif
 #ifdef EROFS
 {"EROFS", EROFS},
+#else
+{"EROFS", ABSENT},
 #endif
 #ifdef EROREMOTE
 {"EROREMOTE", EROREMOTE},
+#else
+{"EROREMOTE", ABSENT},
 #endif
 #ifdef ERPCMISMATCH
 {"ERPCMISMATCH", ERPCMISMATCH},
+#else
+{"ERPCMISMATCH", ABSENT},
 #endif
 #ifdef ESHLIBVERS
 {"ESHLIBVERS", ESHLIBVERS},
+#else
+{"ESHLIBVERS", ABSENT},
 #endif
 #ifdef ESHUTDOWN
 {"ESHUTDOWN", ESHUTDOWN},
+#else
+{"ESHUTDOWN", ABSENT},
 #endif
 #ifdef ESOCKTNOSUPPORT
 {"ESOCKTNOSUPPORT", ESOCKTNOSUPPORT},
+#else
+{"ESOCKTNOSUPPORT", ABSENT},
 #endif
 #ifdef ESPIPE
 {"ESPIPE", ESPIPE},
+#else
+{"ESPIPE", ABSENT},
 #endif
 #ifdef ESRCH
 {"ESRCH", ESRCH},
+#else
+{"ESRCH", ABSENT},
 #endif
 #ifdef ESRMNT
 {"ESRMNT", ESRMNT},
+#else
+{"ESRMNT", ABSENT},
 #endif
 #ifdef ESTALE
 {"ESTALE", ESTALE},
+#else
+{"ESTALE", ABSENT},
 #endif
 #ifdef ESTRPIPE
 {"ESTRPIPE", ESTRPIPE},
+#else
+{"ESTRPIPE", ABSENT},
 #endif
 #ifdef ETIME
 {"ETIME", ETIME},
+#else
+{"ETIME", ABSENT},
 #endif
 #ifdef ETIMEDOUT
 {"ETIMEDOUT", ETIMEDOUT},
+#else
+{"ETIMEDOUT", ABSENT},
 #endif
 #ifdef ETOOMANYREFS
 {"ETOOMANYREFS", ETOOMANYREFS},
+#else
+{"ETOOMANYREFS", ABSENT},
 #endif
 #ifdef ETXTBSY
 {"ETXTBSY", ETXTBSY},
+#else
+{"ETXTBSY", ABSENT},
 #endif
 #ifdef EUCLEAN
 {"EUCLEAN", EUCLEAN},
+#else
+{"EUCLEAN", ABSENT},
 #endif
 #ifdef EUNATCH
 {"EUNATCH", EUNATCH},
+#else
+{"EUNATCH", ABSENT},
 #endif
 #ifdef EUSERS
 {"EUSERS", EUSERS},
+#else
+{"EUSERS", ABSENT},
 #endif
 #ifdef EWOULDBLOCK
 {"EWOULDBLOCK", EWOULDBLOCK},
+#else
+{"EWOULDBLOCK", ABSENT},
 #endif
 #ifdef EXDEV
 {"EXDEV", EXDEV},
+#else
+{"EXDEV", ABSENT},
 #endif
 #ifdef EXFULL
 {"EXFULL", EXFULL},
+#else
+{"EXFULL", ABSENT},
 #endif

@@ -34,22 +34,44 @@ int bs_unexpected (lua_State *L, const bs_place *at, int idx, const char *expect
   bs_mistake(L, at, bs_expected(L, lua_absindex(L, idx), expected));
 }
 
+int bs_strangefield (lua_State *L, const bs_place *at, int idx, const bs_guess *g) {
+  size_t len;
+  if (lua_type(L, idx) != LUA_TSTRING)
+    return bs_mistake(
+      L, at, lua_pushfstring(L, "its fields have names, and no %s", luaL_typename(L, idx)));
+  const char *key = lua_tolstring(L, idx, &len);
+  key = lua_pushfstring(L, "unknown field %s", bs_pushquoted(L, key, len));
+  return bs_mistake(L, at, bs_pushmeant(L, key, g));
+}
+
+/* Is the key at idx this name? */
+static int isfield (lua_State *L, int idx, const char *name) {
+  return lua_type(L, idx) == LUA_TSTRING && lua_rawlen(L, idx) == strlen(name) &&
+         strcmp(lua_tostring(L, idx), name) == 0;
+}
+
+void bs_guessfield (lua_State *L, bs_guess *g, int idx) {
+  size_t len = 0;
+  const char *key = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &len) : "";
+  bs_initguess(g, key, len);
+}
+
 void bs_checkfields (lua_State *L, const bs_place *at, int idx, const char *const *names) {
   if (lua_type(L, idx) != LUA_TTABLE)
     bs_unexpected(L, at, idx, "table");
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    size_t len;
     const char *const *name = names;
+    bs_guess g;
     lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING)
-      bs_mistake(L, at,
-                 lua_pushfstring(L, "its fields have names, and no %s", luaL_typename(L, -1)));
-    const char *key = lua_tolstring(L, -1, &len);
-    while (*name != NULL && !(strlen(*name) == len && memcmp(*name, key, len) == 0))
+    while (*name != NULL && !isfield(L, -1, *name))
       name++;
-    if (*name == NULL)
-      bs_mistake(L, at, lua_pushfstring(L, "unknown field '%s'", key));
+    if (*name != NULL)
+      continue;
+    bs_guessfield(L, &g, -1);
+    for (name = names; *name != NULL; name++)
+      bs_consider(&g, *name, 0);
+    bs_strangefield(L, at, -1, &g);
   }
 }
 
@@ -67,12 +89,12 @@ size_t bs_checkarray (lua_State *L, const bs_place *at, int idx) {
   return (size_t)n;
 }
 
-int bs_checkmsgflags (lua_State *L, const bs_place *at, int idx) {
-  int flags;
-  const char *wrong = bs_toconstant(L, lua_absindex(L, idx), "MSG_\0", &flags);
+int bs_checknamed (lua_State *L, const bs_place *at, int idx, const char *prefixes) {
+  int value;
+  const char *wrong = bs_toconstant(L, lua_absindex(L, idx), prefixes, &value);
   if (wrong != NULL)
     bs_mistake(L, at, wrong);
-  return flags;
+  return value;
 }
 
 lua_Integer bs_checkwithin (lua_State *L, const bs_place *at, int idx, lua_Integer least,

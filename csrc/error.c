@@ -134,8 +134,13 @@ static int error_strerror (lua_State *L) {
     }
     /* of the names in E only those of errno have no underscore: ETH_P_IP is no code */
     int iscode = *name == 'E' && (iseai || strchr(name, '_') == NULL) && strlen(name) == len;
-    luaL_argcheck(L, iscode && bs_findconstant(name, &code), 1,
-                  lua_pushfstring(L, "unknown error code '%s'", name));
+    if (!iscode || !bs_findconstant(name, &code)) {
+      bs_guess g;
+      bs_initguess(&g, name, len);
+      bs_considerconstants(&g, "E\0EAI_\0");
+      name = lua_pushfstring(L, "unknown error code %s", bs_pushquoted(L, name, len));
+      return luaL_argerror(L, 1, bs_pushmeant(L, name, &g));
+    }
     if (iseai) {
       lua_pushstring(L, gai_strerror((int)code));
       return 1;

@@ -242,7 +242,7 @@ static uint32_t checkvm (lua_State *L, int arg) {
   const char *name = lua_tostring(L, arg);
   if (strncmp(name, "VMADDR_", 7) != 0 || strlen(name) != lua_rawlen(L, arg) ||
       !bs_findconstant(name, &n))
-    luaL_argerror(L, arg, lua_pushfstring(L, "unknown constant '%s'", name));
+    luaL_argerror(L, arg, bs_wrongname(L, arg, "VMADDR_\0"));
   return (uint32_t)n;
 }
 
@@ -303,25 +303,20 @@ static void tipc_normalize (bs_address *a) {
   }
 }
 
-/* The field of the table at arg: lo .. hi or the name of such a constant; or `none`, where it may be absent. */
-static lua_Integer tablefield (lua_State *L, int arg, const char *name, lua_Integer lo,
+/* The field of the table at `at`: lo .. hi, or the name of such a constant; or `none`, where it may be absent. */
+static lua_Integer tablefield (lua_State *L, bs_place *at, const char *name, lua_Integer lo,
                                lua_Integer hi, lua_Integer none) {
-  int value = 0, isinteger = 1;
-  int type = lua_getfield(L, arg, name);
-  const char *wrong =
-    type == LUA_TSTRING ? bs_toconstant(L, lua_gettop(L), "TIPC_\0", &value) : NULL;
-  lua_Integer n = type == LUA_TSTRING ? value : lua_tointegerx(L, -1, &isinteger);
-  if (wrong != NULL)
-    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s': %s", name, wrong));
-  lua_pop(L, 1);
-  if (type == LUA_TNIL && none >= 0)
-    return none;
-  if (type == LUA_TNIL)
-    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s' missing", name));
-  if (!isinteger)
-    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s': integer expected", name));
+  lua_Integer n = none;
+  int type = lua_getfield(L, at->arg, name);
+  at->field = name;
+  if (type == LUA_TNUMBER)
+    n = bs_checkwithin(L, at, -1, lo, hi);
+  else if (type != LUA_TNIL || none < 0)
+    n = bs_checknamed(L, at, -1, "TIPC_\0");
   if (n < lo || n > hi)
-    return luaL_argerror(L, arg, lua_pushfstring(L, "field '%s' out of range", name));
+    bs_mistake(L, at, "out of range");
+  at->field = NULL;
+  lua_pop(L, 1);
   return n;
 }
 
@@ -331,46 +326,60 @@ static int has (lua_State *L, int arg, const char *name) {
   return type != LUA_TNIL;
 }
 
-static uint32_t field32 (lua_State *L, int arg, const char *name, lua_Integer none) {
-  return (uint32_t)tablefield(L, arg, name, 0, MAX32, none);
+static uint32_t field32 (lua_State *L, bs_place *at, const char *name, lua_Integer none) {
+  return (uint32_t)tablefield(L, at, name, 0, MAX32, none);
+}
+
+static const char *const tipc_fields[] = {"type", "instance", "upper", "scope",
+                                          "ref",  "node",     NULL};
+
+static void tipc_reference (lua_State *L, bs_place *at, struct sockaddr_tipc *t) {
+  int arg = at->arg;
+  if (has(L, arg, "type") || has(L, arg, "instance") || has(L, arg, "upper") ||
+      has(L, arg, "scope"))
+    bs_mistake(L, at, "either a service or the reference of a socket");
+  t->addrtype = TIPC_SOCKET_ADDR;
+  t->addr.id.ref = field32(L, at, "ref", -1);
+  t->addr.id.node = field32(L, at, "node", -1);
 }
 
 /* A negative scope withdraws what was bound. */
+static void tipc_service (lua_State *L, bs_place *at, struct sockaddr_tipc *t) {
+  uint32_t service = field32(L, at, "type", -1), instance = field32(L, at, "instance", -1);
+  t->scope =
+    (signed char)tablefield(L, at, "scope", -TIPC_NODE_SCOPE, TIPC_NODE_SCOPE, TIPC_CLUSTER_SCOPE);
+  if (has(L, at->arg, "upper")) {
+    t->addrtype = TIPC_SERVICE_RANGE;
+    t->addr.nameseq.type = service;
+    t->addr.nameseq.lower = instance;
+    t->addr.nameseq.upper = field32(L, at, "upper", -1);
+    at->field = "upper";
+    if (t->addr.nameseq.upper < instance)
+      bs_mistake(L, at, "below the instance");
+    at->field = "node";
+    if (has(L, at->arg, "node"))
+      bs_mistake(L, at, "a range of services has none");
+  }
+  else {
+    t->addrtype = TIPC_SERVICE_ADDR;
+    t->addr.name.name.type = service;
+    t->addr.name.name.instance = instance;
+    t->addr.name.domain = field32(L, at, "node", 0);
+  }
+}
+
 static int tipc_parse (lua_State *L, int arg, const char *call, const bs_family *f,
                        const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_tipc));
   struct sockaddr_tipc *t = (struct sockaddr_tipc *)(void *)&form.u;
+  bs_place at = {arg, 0, NULL, 0, NULL};
   (void)call;
   (void)s;
-  luaL_checktype(L, arg, LUA_TTABLE);
-  if (has(L, arg, "ref")) {
-    luaL_argcheck(L,
-                  !has(L, arg, "type") && !has(L, arg, "instance") && !has(L, arg, "upper") &&
-                    !has(L, arg, "scope"),
-                  arg, "either a service or the reference of a socket");
-    t->addrtype = TIPC_SOCKET_ADDR;
-    t->addr.id.ref = field32(L, arg, "ref", -1);
-    t->addr.id.node = field32(L, arg, "node", -1);
-  }
-  else {
-    uint32_t service = field32(L, arg, "type", -1), instance = field32(L, arg, "instance", -1);
-    t->scope = (signed char)tablefield(L, arg, "scope", -TIPC_NODE_SCOPE, TIPC_NODE_SCOPE,
-                                       TIPC_CLUSTER_SCOPE);
-    if (has(L, arg, "upper")) {
-      t->addrtype = TIPC_SERVICE_RANGE;
-      t->addr.nameseq.type = service;
-      t->addr.nameseq.lower = instance;
-      t->addr.nameseq.upper = field32(L, arg, "upper", -1);
-      luaL_argcheck(L, t->addr.nameseq.upper >= instance, arg, "field 'upper' below the instance");
-      luaL_argcheck(L, !has(L, arg, "node"), arg, "a range of services has no node");
-    }
-    else {
-      t->addrtype = TIPC_SERVICE_ADDR;
-      t->addr.name.name.type = service;
-      t->addr.name.name.instance = instance;
-      t->addr.name.domain = field32(L, arg, "node", 0);
-    }
-  }
+  bs_checkfields(L, &at, arg, tipc_fields);
+  if (has(L, arg, "ref"))
+    tipc_reference(L, &at, t);
+  else
+    tipc_service(L, &at, t);
   return done(L, arg, &form, next);
 }
 
@@ -411,11 +420,10 @@ static int tipc_field (lua_State *L, const bs_address *a, const char *name) {
 }
 
 static int tipc_unpack (lua_State *L, const bs_address *a) {
-  static const char *const names[] = {"type", "instance", "upper", "scope", "ref", "node"};
   lua_createtable(L, 0, 4);
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    if (tipc_field(L, a, names[i]))
-      lua_setfield(L, -2, names[i]);
+  for (const char *const *name = tipc_fields; *name != NULL; name++) {
+    if (tipc_field(L, a, *name))
+      lua_setfield(L, -2, *name);
   }
   return 1;
 }

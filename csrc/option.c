@@ -414,12 +414,10 @@ static void pushrecord (lua_State *L, const Kind *k, const Value *v) {
 
 /* Writes the integer on the top of the stack into the field. */
 static void checkfield (lua_State *L, int arg, const Field *f, char *at) {
-  int whole;
-  lua_Integer n = lua_tointegerx(L, -1, &whole);
-  if (!whole || lua_type(L, -1) != LUA_TNUMBER)
-    mistake(L, arg, f->name, "integer expected");
-  if ((lua_Unsigned)n >> (8 * f->size) != 0) /* negative too; none is as wide as n */
-    mistake(L, arg, f->name, "out of range");
+  bs_place place = {arg, 0, f->name, 0, NULL};
+  if (lua_type(L, -1) != LUA_TNUMBER)
+    bs_unexpected(L, &place, -1, "integer");
+  lua_Integer n = bs_checkwithin(L, &place, -1, 0, ((lua_Integer)1 << (8 * f->size)) - 1);
   switch (f->size) {
     case 1: *at = (char)n; break;
     case 2: memcpy(at, &(uint16_t){(uint16_t)n}, f->size); break;
@@ -435,6 +433,16 @@ static int isname (lua_State *L, int idx, const char *name) {
   return strlen(name) == len && memcmp(s, name, len) == 0;
 }
 
+static int strange (lua_State *L, int arg, int idx, const Field *fields) {
+  bs_place place = {arg, 0, NULL, 0, NULL};
+  bs_guess g;
+  bs_guessfield(L, &g, idx);
+  for (const Field *f = fields; f->size != 0; f++)
+    if (f->name != NULL)
+      bs_consider(&g, f->name, 0);
+  return bs_strangefield(L, &place, idx, &g);
+}
+
 /* Fields that the table does not have are 0. */
 static void checkrecord (lua_State *L, int arg, const Kind *k, Value *v) {
   luaL_checktype(L, arg, LUA_TTABLE);
@@ -445,7 +453,7 @@ static void checkrecord (lua_State *L, int arg, const Kind *k, Value *v) {
     while (f->size != 0 && !isname(L, -2, f->name))
       at += f++->size;
     if (f->size == 0)
-      mistake(L, arg, luaL_tolstring(L, -2, NULL), "there is no such field");
+      strange(L, arg, -2, records[k->detail]);
     checkfield(L, arg, f, v->u.bytes + at);
     lua_pop(L, 1);
   }
@@ -627,19 +635,16 @@ static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
 static const char *const frames_fields[] = {"interface", "type", "address", NULL};
 
 static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
-  lua_Integer type = 0;
-  int known;
+  bs_place at = {arg, 0, "type", 0, NULL};
   size_t len;
   (void)k;
   checkfields(L, arg, frames_fields);
   lua_getfield(L, arg, "interface");
   v->u.packet.mr_ifindex =
     (int)checkinterface(L, lua_gettop(L), arg, "interface", AF_UNSPEC, NULL, v);
-  if (lua_getfield(L, arg, "type") == LUA_TSTRING)
-    known = bs_findconstant(lua_tostring(L, -1), &type);
-  else
-    type = lua_tointegerx(L, -1, &known);
-  if (!known || type < 0 || type > USHRT_MAX)
+  lua_getfield(L, arg, "type");
+  int type = bs_checknamed(L, &at, -1, "PACKET_\0");
+  if (type < 0 || type > USHRT_MAX)
     mistake(L, arg, "type", "one of PACKET_MR_* expected");
   v->u.packet.mr_type = (unsigned short)type;
   if (lua_getfield(L, arg, "address") != LUA_TNIL) {

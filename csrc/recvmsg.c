@@ -489,7 +489,7 @@ static size_t checkoptions (lua_State *L, bs_receive *r) {
     size = bs_checkwithin(L, &at, -1, 0, INT_MAX);
   at.field = "flags";
   if (lua_getfield(L, 3, "flags") != LUA_TNIL)
-    bs_setreceiveflags(r, bs_checkmsgflags(L, &at, -1));
+    bs_setreceiveflags(r, bs_checknamed(L, &at, -1, "MSG_\0"));
   lua_pop(L, 2);
   return size < MOSTCONTROL ? (size_t)size : MOSTCONTROL;
 }

@@ -375,7 +375,7 @@ static int getaddrinfo_finish (lua_State *L, bs_op *op) {
     setinteger(L, "family", ai->ai_family);
     setinteger(L, "type", ai->ai_socktype);
     setinteger(L, "protocol", ai->ai_protocol);
-    if (ai->ai_canonname != NULL) {
+    if (ai->ai_canonname != NULL && (l->q.hints.ai_flags & AI_CANONNAME)) { /* musl always has it */
       lua_pushstring(L, ai->ai_canonname);
       lua_setfield(L, -2, "canonname");
     }
@@ -391,71 +391,26 @@ static const bs_kind getaddrinfo_kind =
   BS_DROPKIND("getaddrinfo", listing, BS_BLOCKS | BS_OPENS, getaddrinfo_step, getaddrinfo_finish,
               getaddrinfo_drop);
 
-/* The hints that are constants: where they go, and how their names begin. */
-static const struct hint {
-  const char *name;
-  size_t offset;
-  const char *prefix;
-} hints[] = {
-  {"family", offsetof(struct addrinfo, ai_family), "AF_"},
-  {"family", offsetof(struct addrinfo, ai_family), "PF_"},
-  {"type", offsetof(struct addrinfo, ai_socktype), "SOCK_"},
-  {"protocol", offsetof(struct addrinfo, ai_protocol), "IPPROTO_"},
-  {"flags", offsetof(struct addrinfo, ai_flags), "AI_"},
-  {NULL, 0, NULL},
-};
+static const char *const hint_fields[] = {"family", "type", "protocol", "flags", "timeout", NULL};
+static const char *const hint_prefixes[] = {"AF_\0PF_\0", "SOCK_\0", "IPPROTO_\0", "AI_\0", NULL};
 
-static int badhint (lua_State *L, int arg, const char *name, const char *what) {
-  return luaL_argerror(L, arg, lua_pushfstring(L, "%s for hint '%s'", what, name));
-}
-
-/* The value of hint `name` is on the top of the stack. False: there is no such hint. */
-static int sethint (lua_State *L, int arg, const char *name, struct addrinfo *to) {
-  int isstring = lua_type(L, -1) == LUA_TSTRING;
-  int known = 0;
-  for (const struct hint *h = hints; h->name != NULL; h++) {
-    if (strcmp(h->name, name) != 0)
-      continue;
-    known = 1;
-    lua_Integer value;
-    if (isstring) {
-      size_t len;
-      const char *constant = lua_tolstring(L, -1, &len);
-      if (strlen(constant) != len || strncmp(constant, h->prefix, strlen(h->prefix)) != 0 ||
-          !bs_findconstant(constant, &value))
-        continue;
-    }
-    else {
-      int isinteger;
-      value = lua_tointegerx(L, -1, &isinteger);
-      if (!isinteger)
-        return badhint(L, arg, name, "integer or name of a constant expected");
-    }
-    int number = (int)value;
-    if (number != value)
-      return badhint(L, arg, name, "value out of range");
-    memcpy((char *)to + h->offset, &number, sizeof(number));
-    return 1;
-  }
-  if (known)
-    return badhint(L, arg, name, lua_pushfstring(L, "unknown constant '%s'", lua_tostring(L, -1)));
-  return 0;
-}
-
-/* Goes through the table instead of asking it, so that a typing error is not taken for no hint. */
+/* The hints are at arg. */
 static void checkhints (lua_State *L, int arg, query *q) {
-  luaL_checktype(L, arg, LUA_TTABLE);
-  lua_pushnil(L);
-  while (lua_next(L, arg)) {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-    if (name != NULL && strcmp(name, "timeout") == 0) {
-      if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) >= 0)) /* NaN is not >= 0 */
-        badhint(L, arg, name, "number of seconds, not negative, expected");
-      q->op.timeout = bs_checktimeout(L, -1);
-    }
-    else if (name == NULL || !sethint(L, arg, name, &q->hints)) {
-      name = luaL_tolstring(L, -2, NULL);
-      luaL_argerror(L, arg, lua_pushfstring(L, "unknown hint '%s'", name));
+  bs_place at = {arg, 0, NULL, 0, NULL};
+  int *const values[] = {&q->hints.ai_family, &q->hints.ai_socktype, &q->hints.ai_protocol,
+                         &q->hints.ai_flags};
+  bs_checkfields(L, &at, arg, hint_fields);
+  for (int i = 0; hint_fields[i] != NULL; i++) {
+    at.field = hint_fields[i];
+    if (lua_getfield(L, arg, at.field) != LUA_TNIL) {
+      if (hint_prefixes[i] != NULL)
+        *values[i] = bs_checknamed(L, &at, -1, hint_prefixes[i]);
+      else if (lua_type(L, -1) != LUA_TNUMBER)
+        bs_unexpected(L, &at, -1, "number");
+      else if (!(lua_tonumber(L, -1) >= 0)) /* NaN is not >= 0 */
+        bs_mistake(L, &at, "must not be negative or NaN");
+      else
+        q->op.timeout = bs_checktimeout(L, -1);
     }
     lua_pop(L, 1);
   }

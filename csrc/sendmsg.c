@@ -188,12 +188,9 @@ static char *addcontrol (lua_State *L, Builder *b, int level, int type, const vo
 }
 
 static int getconstant (lua_State *L, Builder *b, int idx, const char *name, const char *prefixes) {
-  int value;
   b->at.part = name;
   lua_getfield(L, idx, name);
-  const char *wrong = bs_toconstant(L, lua_gettop(L), prefixes, &value);
-  if (wrong != NULL)
-    bs_mistake(L, &b->at, wrong);
+  int value = bs_checknamed(L, &b->at, -1, prefixes);
   lua_pop(L, 1);
   return value;
 }
@@ -277,7 +274,7 @@ static void getfds (lua_State *L, Builder *b, Outgoing *x) {
 }
 
 static void getflags (lua_State *L, Builder *b, Outgoing *x) {
-  x->flags = bs_checkmsgflags(L, &b->at, -1);
+  x->flags = bs_checknamed(L, &b->at, -1, "MSG_\0");
 }
 
 static const char *const message_fields[] = {"data", "address", "flags", "control", "fds", NULL};

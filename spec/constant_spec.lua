@@ -124,15 +124,81 @@ describe("the module has", function()
     end
   end)
 
-  it("nil for what the platform lacks and for what nobody has", function()
-    for _, name in ipairs { "AF_FOO", "SO_FOO", "AF_", "E", "SOMAXCON", "EAI_", "INADDR_ANY", "af_inet" } do
-      assert.is_nil(socket[name])
+  -- The latter: other systems' and later kernels'. Many are a letter or a digit away from one that is there.
+  it("nil for what the platform lacks and for what nobody has, in capitals", function()
+    for _, name in ipairs {
+      "AF_FOO", "SO_FOO", "AF_", "E", "EAI_", "INADDR_ANY", "EFOO", "A", "", "1", "124", "_", "TCP", "UDP", "HAVE_IPV6",
+      "SO_QUUX", "SO_PASSXYZZY", "SO_TIMESTAMP64", "TCP_INFO2", "IPPROTO_ICMPV7", "SOCK_STREAM2", "AF_INET7",
+      "MSG_PEEK64", "SO_REUSEPORT_XY", "SOL_VSOCK2", "IPPROTO_UDQ", "IPPROTO_QQQ", "IP_DONTFRAG", "SIOCGIFADDR",
+    } do
+      assert.is_true(pcall(function() return socket[name] end), name)
+      assert.is_nil(rawget(socket, name))
+    end
+    for line in io.lines "csrc/constants.h" do
+      local name = line:match "^#ifdef (.+)$"
+      if name and not rawget(socket, name) then assert.is_nil(socket[name]) end
     end
     if socket.SOL_TIPC then
-      for _, name in ipairs { "SO_NOSIGPIPE", "TCP_KEEPALIVE", "AF_SYSTEM", "EDOOFUS" } do
+      for _, name in ipairs { "SO_NOSIGPIPE", "TCP_KEEPALIVE", "AF_SYSTEM", "EDOOFUS", "MSG_EOF", "SO_RERROR" } do
         assert.is_nil(socket[name])
       end
     end
+  end)
+
+  it("nil for keys that are no strings, and for the code that has no number", function()
+    for _, key in ipairs { 1, 1.5, true, print, {}, "timeout" } do assert.is_nil(socket[key]) end
+  end)
+
+  it("nothing else: a name in lower or mixed case raises, and says where and what was meant", function()
+    local function message(name)
+      local err = helper.raises("socket", "", function() return socket[name] end)
+      return (assert(err:match "^[^\n]*constant_spec.lua:%d+: (.*)$", err))
+    end
+    for name, meant in pairs {
+      af_inet = "AF_INET", sock_stream = "SOCK_STREAM", Sock_Dgram = "SOCK_DGRAM", ipproto_tcp = "IPPROTO_TCP",
+      getadrinfo = "getaddrinfo", Socket = "socket", conect = "connect", lisen = "listen", inet_aton = "inet_pton",
+      stream = "SOCK_STREAM", econnrefused = "ECONNREFUSED", so_reuseaddress = "SO_REUSEADDR", somaxconn = "SOMAXCONN",
+      tcp = "socket", udp = "socket", bind = "listen", gethostbyname = "getaddrinfo", create_connection = "connect",
+      ["socket "] = "socket", _version = "_VERSION",
+    } do
+      assert.equal(("bsdsocket has no '%s'; did you mean '%s'?"):format(name, meant), message(name))
+    end
+    assert.equal("bsdsocket has no 'recv': that is a method of sockets, s:recv(...)", message "recv")
+    assert.equal('bsdsocket has no \'loop\'; see require "bsdsocket.loop"', message "loop")
+    for _, name in ipairs { "quux", "a", "AF_INETx", "http", ("x"):rep(100000) } do
+      assert.equal("bsdsocket has no '" .. name, message(name):sub(1, 18 + #name))
+    end
+    assert.equal("bsdsocket has no 'socket\\0...'; did you mean 'socket'?", message "socket\0x")
+  end)
+
+  it("nothing else: a slip of a name in capitals raises", function()
+    for name, meant in pairs {
+      SOCK_STEAM = "SOCK_STREAM", SOCK_STRAEM = "SOCK_STREAM", SOCKSTREAM = "SOCK_STREAM", AF_INTE = "AF_INET",
+      AFINET = "AF_INET", SO_REUSEADR = "SO_REUSEADDR", SO_REUSE_ADDR = "SO_REUSEADDR", SO_RECVBUF = "SO_RCVBUF",
+      TCP_NO_DELAY = "TCP_NODELAY", SO_RCVTIMEOUT = "SO_RCVTIMEO", IPPROTO_TPC = "IPPROTO_TCP", MSG_PEAK = "MSG_PEEK",
+      SOMAXCON = "SOMAXCONN", EGAIN = "EAGAIN", ECONREFUSED = "ECONNREFUSED", ECONNREFUSSED = "ECONNREFUSED",
+      EAI_NONAM = "EAI_NONAME", SHUT_RDRW = "SHUT_RDWR", SHUT_BOTH = "SHUT_RDWR", SO_BRODCAT = "SO_BROADCAST",
+      SOCK_DATAGRAM = "SOCK_DGRAM", SO_KEEP_ALIVE = "SO_KEEPALIVE", VERSION = "_VERSION",
+    } do
+      helper.raises("socket", "constant_spec.lua:%d+: bsdsocket has no '" .. name .. "'; did you mean '" .. meant .. "'%?$",
+        function() return socket[name] end)
+    end
+  end)
+
+  it("the same keys for pairs, next and rawget as ever, and takes new ones", function()
+    local copy = {}
+    for name, value in pairs(socket) do
+      copy[name] = value
+      assert.equal(value, rawget(socket, name))
+    end
+    assert.equal(next(socket), next(copy) and next(socket))
+    assert.is_nil(rawget(socket, "tcp"))
+    assert.is_nil(copy.index)
+    assert.is_nil(copy.meant)
+    socket.mine = 1
+    assert.equal(1, socket.mine)
+    socket.mine = nil
+    helper.raises("socket", "has no 'mine'", function() return socket.mine end)
   end)
 
   it("numbers that no int could hold, too", function()
@@ -143,8 +209,8 @@ describe("the module has", function()
 end)
 
 describe("csrc/constants.h", function()
-  it("has three lines for each name: #ifdef, row, #endif", function()
-    local group, wanted
+  it("has five lines for each name: #ifdef, row, #else, row, #endif", function()
+    local group, wanted, row
     local seen = {}
     for line in io.lines "csrc/constants.h" do
       local ifdef = line:match "^#ifdef (%w[%w_]*)$"
@@ -155,13 +221,19 @@ describe("csrc/constants.h", function()
       elseif ifdef then
         assert.is_nil(wanted)
         wanted = ifdef
+      elseif line == "#else" then
+        assert.equal("#else", wanted)
+        wanted = ('{"%s", ABSENT},'):format(row)
+      elseif value == "ABSENT" then
+        assert.equal(wanted, line)
+        wanted = "#endif"
       elseif name then
         assert.equal(wanted, name)
         assert.equal(name, (value:gsub("^%(lua_Integer%)", "")))
         assert.is_nil(seen[name], name)
         assert.equal(group, name:sub(1, #group))
         assert.is_true(isconstant(name), name)
-        seen[name], wanted = true, "#endif"
+        seen[name], wanted, row = true, "#else", name
       elseif line == "#endif" then
         assert.equal("#endif", wanted)
         wanted = nil
@@ -228,11 +300,93 @@ describe("where a constant is expected", function()
     refuses("bad argument #3 to 'socket' %(unknown constant 'x'%)", "AF_INET", "SOCK_STREAM", "x")
     refuses("unknown constant ''", "")
     refuses("unknown constant '2'", "2")
-    refuses("unknown constant 'af_inet'", "af_inet")
-    refuses("unknown constant ' AF_INET'", " AF_INET")
+    refuses("unknown constant 'af_inet'; did you mean 'AF_INET'%?%)$", "af_inet")
+    refuses("unknown constant ' AF_INET'; did you mean 'AF_INET'%?", " AF_INET")
+    refuses("unknown constant 'inet'; did you mean 'AF_INET'%?", "inet")
+    refuses("unknown constant 'AF_IPV6'; did you mean 'AF_INET6'%?", "AF_IPV6")
+    refuses("unknown constant 'ipv6'; did you mean 'AF_INET6'%?", "ipv6")
+    refuses("unknown constant 'SOCK_STEAM'; did you mean 'SOCK_STREAM'%?", "AF_INET", "SOCK_STEAM")
+    refuses("unknown constant 'stream'; did you mean 'SOCK_STREAM'%?", "AF_INET", "stream")
+    refuses("unknown constant 'DGRAM'; did you mean 'SOCK_DGRAM'%?", "AF_INET", "DGRAM")
+    refuses("unknown constant 'tcp'; did you mean 'SOCK_STREAM'%?", "AF_INET", "tcp")
+    refuses("unknown constant 'udp'; did you mean 'SOCK_DGRAM'%?", "AF_INET", "udp")
+    refuses("unknown constant 'icmp'; did you mean 'IPPROTO_ICMP'%?", "AF_INET", "SOCK_RAW", "icmp")
+    refuses("unknown constant 'IPROTO_TCP'; did you mean 'IPPROTO_TCP'%?", "AF_INET", "SOCK_STREAM", "IPROTO_TCP")
     refuses("unknown constant 'AF_INET\\0...'", "AF_INET\0")
     refuses("unknown constant '\\0...'", "\0AF_INET")
     refuses("unknown constant 'AF_x+'", "AF_" .. ("x"):rep(1 << 16))
+  end)
+
+  it("a name that only other systems have raises, and says that", function()
+    if socket.SO_NOSIGPIPE then helper.skip("this system has it") end
+    local s <close> = assert(socket.socket())
+    helper.raises("s:setsockopt", "#1 to 'setsockopt' %(this system has no constant 'SO_NOSIGPIPE'%)", function()
+      return s:setsockopt("SO_NOSIGPIPE", true)
+    end)
+    helper.raises("socket.socket", "#1 to 'socket' %(this system has no constant 'AF_SYSTEM'%)", function()
+      return socket.socket "AF_SYSTEM"
+    end)
+  end)
+
+  it("flags may be joined, with blanks or without", function()
+    local a <close>, b = assert(socket.socketpair())
+    local b <close> = b
+    assert.equal(2, a:send("xy", "MSG_NOSIGNAL|MSG_DONTWAIT"))
+    for _, flags in ipairs {
+      "MSG_PEEK|MSG_DONTWAIT", "MSG_PEEK | MSG_DONTWAIT", " MSG_DONTWAIT|MSG_PEEK ", "MSG_PEEK|MSG_PEEK|MSG_DONTWAIT",
+      socket.MSG_PEEK | socket.MSG_DONTWAIT,
+    } do
+      assert.equal("xy", b:recv(10, flags))
+      assert.equal("xy", b:recvfrom(10, flags))
+      assert.equal("xy", b:recvmsg(10, { flags = flags }).data)
+      assert.equal("xy", b:recvmmsg(1, 10, flags)[1].data)
+      local buf = socket.buffer(10)
+      assert.equal(2, b:recvinto(buf, 10, 1, flags))
+    end
+    assert.equal("xy", b:recv(10))
+    helper.fails("s:recv", "EAGAIN", b:recv(10, "MSG_PEEK|MSG_DONTWAIT"))
+    assert.equal(1, a:sendmsg { data = "x", flags = "MSG_NOSIGNAL|MSG_DONTWAIT" })
+    assert.equal(2, a:sendmmsg({ "x", { data = "x", flags = "MSG_DONTWAIT|MSG_NOSIGNAL" } }, "MSG_NOSIGNAL|MSG_DONTWAIT"))
+    assert.equal(1, a:sendall("x", "MSG_NOSIGNAL|MSG_DONTWAIT"))
+    local s <close> = assert(socket.socket("AF_INET", "SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC"))
+    assert.equal(0, s:gettimeout())
+    assert.equal(socket.SOCK_STREAM, s:type())
+    local address = socket.address("AF_INET", "127.0.0.1", 80)
+    local host, service = assert(socket.getnameinfo(address, "NI_NUMERICHOST|NI_NUMERICSERV"))
+    assert.same({ "127.0.0.1", "80" }, { host, service })
+    assert.equal(address, socket.getaddrinfo("127.0.0.1", 80, { flags = "AI_NUMERICHOST|AI_PASSIVE" })[1].address)
+  end)
+
+  it("what is wrong with joined flags raises, and names the one that is", function()
+    local a <close>, b = assert(socket.socketpair())
+    local _ <close> = b
+    for flags, pattern in pairs {
+      ["MSG_PEEK|MSG_DONTWIAT"] = "unknown constant 'MSG_DONTWIAT'; did you mean 'MSG_DONTWAIT'%?",
+      ["MSG_PEEK|"] = "unknown constant ''", ["|"] = "unknown constant ''", ["MSG_PEEK||MSG_OOB"] = "unknown constant ''",
+      ["MSG_PEEK|SO_DEBUG"] = "constant 'SO_DEBUG' is none of MSG_%*", ["MSG_PEEK|2"] = "unknown constant '2'",
+      ["MSG_PEEK|MSG_OOB\0"] = "unknown constant 'MSG_OOB\\0", ["MSG_PEEK,MSG_OOB"] = "unknown constant",
+    } do
+      helper.raises("s:recv", "#2 to 'recv' %(" .. pattern, function() return a:recv(1, flags) end)
+      helper.raises("s:sendmsg", "field 'flags': " .. pattern, function() a:sendmsg { data = "x", flags = flags } end)
+    end
+  end)
+
+  it("constants that are no flags are not joined", function()
+    local alone = "#%d to '%%w+' %%('%s': only flags are joined by '|', and here one constant is expected%%)"
+    local function refuses(n, text, f, ...)
+      local args = table.pack(...)
+      helper.raises("a constant", alone:format(n, text), function() return f(table.unpack(args, 1, args.n)) end)
+    end
+    local s <close> = assert(socket.socket())
+    refuses(1, "AF_INET|AF_INET6", socket.socket, "AF_INET|AF_INET6")
+    refuses(3, "IPPROTO_TCP|IPPROTO_UDP", socket.socket, "AF_INET", "SOCK_STREAM", "IPPROTO_TCP|IPPROTO_UDP")
+    helper.raises("s:setsockopt", alone:format(1, "SO_DEBUG|SO_KEEPALIVE"), function()
+      return s:setsockopt("SO_DEBUG|SO_KEEPALIVE", true)
+    end)
+    helper.raises("s:shutdown", alone:format(1, "SHUT_RD|SHUT_WR"), function() return s:shutdown "SHUT_RD|SHUT_WR" end)
+    helper.raises("socket.socket", "#2 to 'socket' %(a socket has one type only%)", function()
+      return socket.socket("AF_INET", "SOCK_STREAM|SOCK_DGRAM")
+    end)
   end)
 
   it("so does a name of another kind", function()

@@ -1429,10 +1429,11 @@ end)
 it("a record's message says which field is wrong", function()
   local s <close> = make "udp"
   for pattern, value in pairs {
-    ["field 'clock': there is no such field"] = { clock = 1 },
-    ["field '1': there is no such field"] = { 1 },
-    ["field 'flags': out of range"] = { flags = -1 },
-    ["field 'clockid': integer expected"] = { clockid = 0.5 },
+    ["unknown field 'clock'; did you mean 'clockid'%?"] = { clock = 1 },
+    ["its fields have names, and no number"] = { 1 },
+    ["field 'flags': out of range: integer from 0 to 4294967295 expected"] = { flags = -1 },
+    ["field 'clockid': number has no integer representation"] = { clockid = 0.5 },
+    ["field 'clockid': integer expected, got string"] = { clockid = "1" },
   } do
     helper.raises("s:setsockopt", pattern, function() return s:setsockopt("SO_TXTIME", value) end)
   end

@@ -201,22 +201,28 @@ describe("getaddrinfo", function()
     end
     raises("table expected, got number", 1)
     raises("table expected, got FILE", io.stdout)
-    raises("unknown hint 'famly'%)", { famly = "AF_INET" })
-    raises("unknown hint '1'%)", { "AF_INET" })
-    raises("unknown hint 'true'%)", { [true] = "AF_INET" })
-    raises("unknown constant 'AF_NOSUCH' for hint 'family'%)", { family = "AF_NOSUCH" })
-    raises("unknown constant 'SOCK_STREAM' for hint 'family'%)", { family = "SOCK_STREAM" })
-    raises("unknown constant 'AF_INET' for hint 'type'%)", { type = "AF_INET" })
-    raises("unknown constant '17' for hint 'protocol'%)", { protocol = "17" })
-    raises("unknown constant 'AI_PASSIVE.* for hint 'flags'", { flags = "AI_PASSIVE\0" })
-    for _, value in ipairs { 1.5, 0 / 0, true, {}, io.stdout } do
-      raises("integer or name of a constant expected for hint 'protocol'%)", { protocol = value })
+    raises("unknown field 'famly'; did you mean 'family'%?%)", { famly = "AF_INET" })
+    raises("its fields have names, and no number%)", { "AF_INET" })
+    raises("its fields have names, and no boolean%)", { [true] = "AF_INET" })
+    raises("field 'family': unknown constant 'AF_NOSUCH'%)", { family = "AF_NOSUCH" })
+    raises("field 'family': constant 'SOCK_STREAM' is none of AF_%*, PF_%*%)", { family = "SOCK_STREAM" })
+    raises("field 'type': constant 'AF_INET' is none of SOCK_%*%)", { type = "AF_INET" })
+    raises("field 'protocol': unknown constant '17'%)", { protocol = "17" })
+    raises("field 'flags': unknown constant 'AI_PASSIVE\\0", { flags = "AI_PASSIVE\0" })
+    for _, value in ipairs { 1.5, 0 / 0 } do
+      raises("field 'protocol': number has no integer representation%)", { protocol = value })
+    end
+    for _, value in ipairs { true, {}, io.stdout } do
+      raises("field 'protocol': integer or name of a constant expected, got [%w*]+%)", { protocol = value })
     end
     for _, value in ipairs { 1 << 31, -(1 << 31) - 1, math.maxinteger } do
-      raises("value out of range for hint 'flags'%)", { flags = value })
+      raises("field 'flags': out of range%)", { flags = value })
     end
-    for _, value in ipairs { -1, 0 / 0, "1", true, {} } do
-      raises("number of seconds, not negative, expected for hint 'timeout'%)", { timeout = value })
+    for _, value in ipairs { -1, 0 / 0 } do
+      raises("field 'timeout': must not be negative or NaN%)", { timeout = value })
+    end
+    for _, value in ipairs { "1", true, {} } do
+      raises("field 'timeout': number expected, got %w+%)", { timeout = value })
     end
   end)
 

@@ -21,10 +21,15 @@
 -- ## Numbers and names
 --
 -- Where POSIX has a constant, an integer is taken or its name as a string: `socket.AF_INET`, `2` and `"AF_INET"`
--- mean the same. Flags are combined with `|`: `socket.MSG_PEEK | socket.MSG_DONTWAIT`. A constant that the
--- system lacks is nil in the module. A name that is not known, or is of another kind, raises an error that
--- tells it: `bad argument #2 to 'socket' (unknown constant 'SOCK_STEAM')`. A misspelt `socket.SOCK_STEAM` is nil, as in
--- every Lua table, and nil takes the default: prefer the string, which is checked.
+-- mean the same. Flags are combined with `|`: `socket.MSG_PEEK | socket.MSG_DONTWAIT`, and their names in a string,
+-- too: `"MSG_PEEK|MSG_DONTWAIT"`, with blanks around the bar or without. A name that is not known, or is of another kind,
+-- raises an error that tells it, and the nearest one that is known: `bad argument #2 to 'socket' (unknown constant
+-- 'SOCK_STEAM'; did you mean 'SOCK_STREAM'?)`.
+--
+-- The module is as strict. A constant that the system lacks is nil in it, and so is any other name in capitals, as
+-- other systems and later kernels have more of them; but a slip raises (`socket.SOCK_STEAM`: `bsdsocket has no
+-- 'SOCK_STEAM'; did you mean 'SOCK_STREAM'?`), and so does every name in lower or mixed case that the module does not
+-- have (`socket.af_inet`, `socket.tcp`). To ask whether there is one, use `rawget(socket, name)`.
 
 -- ## Failures
 --
@@ -245,6 +250,7 @@ function M.fromfd(fd) end
 ---@field bind? string|bsdsocket.Address the address of this machine to connect from: a host (any port) or an address
 ---@field nodelay? boolean `TCP_NODELAY` from the first byte on
 ---@field keepalive? boolean `SO_KEEPALIVE`
+---@field flags? integer|string `AI_*` for looking the host up: `"AI_NUMERICHOST"` asks no resolver
 
 --- Connects to a server: looks the name up, makes a socket and connects it.
 ---
@@ -272,7 +278,7 @@ function M.fromfd(fd) end
 --- * `ENOENT`: there is no such path (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
---- * raises: a port out of range, an unknown option, a timeout that is negative or NaN.
+--- * raises: a port out of range, an unknown field, a timeout that is negative or NaN.
 ---
 --- Also `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `EAI_AGAIN`, and what `socket.socket`, `s:bind` and
 --- `s:setsockopt` answer: options of TCP fail on other sockets.
@@ -294,6 +300,7 @@ function M.connect(host, port, opts) end
 ---@field reuseport? boolean `SO_REUSEPORT`: several sockets listen on one port, and the kernel spreads the connections
 ---@field v6only? boolean `IPV6_V6ONLY` of an IPv6 socket; the default for every interface is false
 ---@field mode? integer|string permissions of a unix socket file, set before anybody can connect: `384`, or in octal digits `"600"`; abstract names have none
+---@field flags? integer|string `AI_*` for looking the host up, besides `AI_PASSIVE`
 
 --- Makes a listening socket: `socket`, `SO_REUSEADDR`, `bind` and `listen` at once.
 ---
@@ -320,7 +327,7 @@ function M.connect(host, port, opts) end
 --- * `ENOENT`: the directory of the path does not exist (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
---- * raises: a port out of range, an unknown option, `opts.mode` for an address that is not of `AF_UNIX`.
+--- * raises: a port out of range, an unknown field, `opts.mode` for an address that is not of `AF_UNIX`.
 ---
 --- Also `EACCES` (a port below 1024, without the privilege), `EAI_AGAIN`.
 ---
@@ -507,7 +514,7 @@ function M.address(family, host, port, flowinfo, scope_id) end
 ---@field family? bsdsocket.Family only addresses of this family
 ---@field type? bsdsocket.Type only for this type of socket
 ---@field protocol? integer|string only for this protocol, an `IPPROTO_*`
----@field flags? integer|string `AI_*`, combined with `|`
+---@field flags? integer|string `AI_*`, several with `|`: `"AI_PASSIVE|AI_NUMERICSERV"`
 ---@field timeout? number seconds, the longest that it may take; 0: do not ask the resolver; default: for ever
 
 --- An entry of `socket.getaddrinfo`: what to give to `socket.socket`, and then to `connect` or `bind`.
@@ -515,7 +522,7 @@ function M.address(family, host, port, flowinfo, scope_id) end
 ---@field family integer
 ---@field type integer
 ---@field protocol integer
----@field canonname? string with `AI_CANONNAME`, in the first entry: the official name of the host
+---@field canonname? string with `AI_CANONNAME` alone, in the first entry: the official name of the host
 ---@field address bsdsocket.Address
 
 --- Asks the system's resolver for the addresses of a host and the port of a service, best first.
@@ -535,7 +542,7 @@ function M.address(family, host, port, flowinfo, scope_id) end
 --- * `EAGAIN`: with a timeout of 0, the resolver would have to be asked.
 --- * `timeout`: the resolver has not answered within the timeout.
 --- * `EMFILE`: the process has as many descriptors open as it may.
---- * raises: an unknown hint, a port out of range, a name with zeros in it.
+--- * raises: an unknown field, a port out of range, a name with zeros in it.
 ---
 --- Also `EAI_ADDRFAMILY` (the host has no address of that family), `EAI_AGAIN` (no name server answers), `EAI_FAIL`,
 --- `EAI_NODATA`.
@@ -1504,7 +1511,7 @@ function Socket:sendmmsg(messages, flags) end
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
 --- * `EBADF`: the socket is closed.
---- * raises: a negative count, an unknown option, an unknown flag.
+--- * raises: a negative count, an unknown field, an unknown flag.
 ---
 --- See recvmsg(2), POSIX `recvmsg`, cmsg(3), unix(7).
 ---@param n? integer at most so many bytes, default 65536; of a stream 0 gives an empty message at once

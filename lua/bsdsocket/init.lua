@@ -9,6 +9,9 @@ for name, value in pairs(core) do socket[name] = value end
 socket.listenpath = nil -- a part of listen, below
 socket.getpid = nil -- the same of listen_fds
 socket.loop = nil -- bsdsocket.loop
+socket.index = nil -- what the module does with a name that nobody has: see the end
+socket.meant = nil -- the nearest of several names
+socket.constant = nil -- an integer or the name of a constant
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
 local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
@@ -43,14 +46,28 @@ local function isaddress(value)
   return type(value) == "userdata" and getmetatable(value) == ADDRESS
 end
 
---- Checks an options table against `known`: name -> type, or a table of types.
+--- Checks a field of an options table, with the wording of csrc/control.c.
+local function fieldcheck(ok, n, call, name, message)
+  argcheck(ok, n, call, not ok and ("field '%s': %s"):format(name, message))
+end
+
+--- "number or string"
+local function alternatives(types)
+  local names = {}
+  for name in pairs(types) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, " or ")
+end
+
+--- Checks an options table against `known`: name -> set of types.
 local function checkoptions(opts, n, call, known)
   argcheck(opts == nil or type(opts) == "table", n, call, "table expected, got " .. typename(opts))
   for name, value in pairs(opts or {}) do
+    argcheck(type(name) == "string", n, call, "its fields have names, and no " .. type(name))
     local types = known[name]
-    argcheck(types, n, call, ("unknown option '%s'"):format(tostring(name)))
-    argcheck(types[isaddress(value) and "address" or type(value)], n, call,
-      ("option '%s' is a %s"):format(name, typename(value)))
+    argcheck(types, n, call, not types and core.meant(("unknown field '%s'"):format(name), name, known))
+    fieldcheck(types[isaddress(value) and "address" or type(value)], n, call, name,
+      ("%s expected, got %s"):format(alternatives(types), typename(value)))
   end
   return opts or {}
 end
@@ -63,12 +80,12 @@ end
 
 local connect_options = {
   family = set("number", "string"), timeout = set("number"), bind = set("string", "address"),
-  nodelay = set("boolean"), keepalive = set("boolean"),
+  nodelay = set("boolean"), keepalive = set("boolean"), flags = set("number", "string"),
 }
 
 local listen_options = {
   family = set("number", "string"), backlog = set("number"), reuseport = set("boolean"),
-  v6only = set("boolean"), mode = set("number", "string"),
+  v6only = set("boolean"), mode = set("number", "string"), flags = set("number", "string"),
 }
 
 --- The arguments (host, port, opts) or (address, opts): target, service or nil, opts, and how the
@@ -99,14 +116,20 @@ end
 --- The family that the options ask for as an integer; nil if they do not. `address`: what they are about, if it
 --- is one.
 local function checkfamily(family, n, call, address)
-  local number = math.tointeger(family)
-  if type(family) == "string" then
-    number = family:find "^[AP]F_" and core[family]
-    argcheck(number, n, call, ("unknown constant '%s' for option 'family'"):format(family))
-  end
-  argcheck(family == nil or number and number >= 0 and number <= 65535, n, call, "option 'family' out of range")
-  argcheck(not (number and address) or number == address.family, n, call, "option 'family' is not the address's")
-  return number or nil
+  if family == nil then return nil end
+  local number, wrong = core.constant(family, "AF_", "PF_")
+  fieldcheck(number, n, call, "family", wrong)
+  fieldcheck(number >= 0 and number <= 65535, n, call, "family", "out of range: integer from 0 to 65535 expected")
+  fieldcheck(not address or number == address.family, n, call, "family", "not that of the address")
+  return number
+end
+
+--- The resolver's flags of the options, with those that the call itself gives.
+local function checkflags(flags, n, call, own)
+  if flags == nil then return own end
+  local number, wrong = core.constant(flags, "AI_")
+  fieldcheck(number, n, call, "flags", wrong)
+  return number | own
 end
 
 --- The text of a code; one that has no name is a number in digits.
@@ -244,18 +267,19 @@ function socket.connect(host, port, opts)
   host, port, opts, subject = target("connect", connect_options, host, port, opts)
   local n = port and 3 or 2
   local timeout, bind, family = opts.timeout, opts.bind, checkfamily(opts.family, n, "connect", not port and host)
-  argcheck(not timeout or timeout >= 0, n, "connect", "timeout must not be negative or NaN")
+  local flags = checkflags(opts.flags, n, "connect", 0)
+  fieldcheck(not timeout or timeout >= 0, n, "connect", "timeout", "must not be negative or NaN")
   if isaddress(bind) then -- only its own family is reached from there
     family = family or bind.family
-    argcheck(bind.family == (port and family or host.family), n, "connect", "option 'bind' is of another family")
+    fieldcheck(bind.family == (port and family or host.family), n, "connect", "bind", "an address of another family")
   end
-  argcheck(type(bind) ~= "string" or not bind:find("\0", 1, true), n, "connect", "option 'bind' contains zeros")
+  fieldcheck(type(bind) ~= "string" or not bind:find("\0", 1, true), n, "connect", "bind", "string contains zeros")
   if timeout == math.huge then timeout = nil end
   local deadline = timeout and core.monotime() + timeout
   local addresses = {host}
   if port then
     local message, code
-    addresses, message, code = resolve("connect", host, port, family, nil, timeout)
+    addresses, message, code = resolve("connect", host, port, family, flags, timeout)
     if not addresses then return nil, message, code end
   end
   local s, failures, code = race(interleave(addresses), opts, deadline)
@@ -278,7 +302,8 @@ local function checkmode(mode, n)
   else
     number = math.tointeger(mode)
   end
-  argcheck(number and number >= 0 and number <= 4095, n, "listen", "mode is not 0 to 4095, nor octal digits")
+  fieldcheck(number and number >= 0 and number <= 4095, n, "listen", "mode",
+    "out of range: integer from 0 to 4095 or octal digits expected")
   return number
 end
 
@@ -321,9 +346,11 @@ function socket.listen(host, port, opts)
   local n = port and 3 or 2
   local family, mode = checkfamily(opts.family, n, "listen", not port and host), checkmode(opts.mode, n)
   local backlog = math.tointeger(opts.backlog or core.SOMAXCONN)
-  argcheck(backlog and backlog <= 2147483647, n, "listen", "backlog is no integer in range")
+  fieldcheck(backlog and backlog <= 2147483647, n, "listen", "backlog",
+    "out of range: integer up to 2147483647 expected")
   if backlog < 0 then backlog = core.SOMAXCONN end
-  argcheck(mode == -1 or not port and pathof(host), n, "listen", "mode is for paths of AF_UNIX")
+  fieldcheck(mode == -1 or not port and pathof(host), n, "listen", "mode", "is for paths of AF_UNIX")
+  local flags = checkflags(opts.flags, n, "listen", core.AI_PASSIVE)
   if not port then return listenon(host, opts, backlog, mode) end
   local addresses, message, code
   if host == nil or host == "*" or host == "" then
@@ -331,7 +358,7 @@ function socket.listen(host, port, opts)
     local v6 = {v6only = opts.v6only or false, reuseport = opts.reuseport}
     if family == nil then
       local s
-      addresses, message, code = resolve("listen", "::", port, core.AF_INET6, core.AI_PASSIVE)
+      addresses, message, code = resolve("listen", "::", port, core.AF_INET6, flags)
       if addresses then
         s, message, code = listenon(addresses[1], v6, backlog, mode)
       end
@@ -341,9 +368,9 @@ function socket.listen(host, port, opts)
       end
     end
     host = nil
-    addresses, message, code = resolve("listen", host, port, family or core.AF_INET, core.AI_PASSIVE)
+    addresses, message, code = resolve("listen", host, port, family or core.AF_INET, flags)
   else
-    addresses, message, code = resolve("listen", host, port, family, core.AI_PASSIVE)
+    addresses, message, code = resolve("listen", host, port, family, flags)
   end
   if not addresses then return nil, message, code end
   local s
@@ -416,4 +443,4 @@ function socket.listen_fds()
   return sockets
 end
 
-return socket
+return setmetatable(socket, {__index = core.index})
