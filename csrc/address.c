@@ -27,8 +27,16 @@ const bs_address *bs_testaddress (lua_State *L, int arg) {
 const bs_address *bs_checkaddress (lua_State *L, int arg) {
   const bs_address *a = bs_testaddress(L, arg);
   if (a == NULL)
-    luaL_typeerror(L, arg, "address");
+    luaL_argerror(L, arg, bs_noaddress(L, arg));
   return a;
+}
+
+const char *bs_noaddress (lua_State *L, int idx) {
+  const char *what = bs_expected(L, idx, "address");
+  int type = lua_type(L, idx);
+  if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TTABLE)
+    return what;
+  return lua_pushfstring(L, "%s; socket.address(family, ...) makes one", what);
 }
 
 void bs_normalize (bs_address *a, int family) {

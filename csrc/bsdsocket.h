@@ -518,6 +518,16 @@ const char *bs_pushmeant(lua_State *L, const char *what, const bs_guess *g);
 const char *bs_pushquoted(lua_State *L, const char *name, size_t len);
 void bs_openname(lua_State *L);
 
+/* ---- hint.c: a few words more in messages ---- */
+
+/* For what is no host and port at these places: "; give host and port as two arguments", or "". */
+const char *bs_hinttarget(lua_State *L, int host, int port);
+/* For a look-up that failed: " (the host comes first, then the port)", or ""; service may be NULL. */
+const char *bs_hintlookup(const char *host, const char *service, int eai);
+const char *bs_hintmaking(int family, int type, int protocol, int err);     /* NULL: none */
+const char *bs_hintfailure(const char *call, const bs_address *a, int err); /* NULL: none */
+void bs_openhint(lua_State *L);
+
 /* ---- address.c ---- */
 
 struct bs_address {
@@ -558,6 +568,8 @@ static BS_STRAIGHT void bs_pushsender (lua_State *L, bs_state *st, const void *s
 /* One form for what the kernel and users write in several; `family` for an address without any. */
 void bs_normalize(bs_address *a, int family);
 const char *bs_addresstext(const bs_address *a, char text[BS_ADDRTEXT]);
+/* "address expected, got table; ..." of what is none, pushed */
+const char *bs_noaddress(lua_State *L, int idx);
 /* NULL where a socket of family `af` may be given this address, else what is wrong with it, pushed. */
 const char *bs_otherfamily(lua_State *L, const bs_address *a, int af);
 /* Calls that take ADDR: puts an address object at stack index `arg` and goes on with next(L, address, began);
@@ -602,6 +614,8 @@ const bs_family *bs_linuxfamily(int af); /* NULL: none of its families */
 ** looks up; *numeric* ones without the resolver. */
 int bs_withname(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                 bs_next next);
+/* A host may be in brackets, as "[::1]" is in a URL: takes them away from the string at idx, and gives its bytes. */
+const char *bs_barehost(lua_State *L, int idx, size_t *len);
 void bs_openresolve(lua_State *L);
 
 /* ---- socket.c: life of the object; connection.c: what is done with it before data flows ---- */

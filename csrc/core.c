@@ -114,6 +114,7 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openutil(L);
   bs_openerror(L);
   bs_openname(L);
+  bs_openhint(L);
   bs_openconstants(L);
   lua_settop(L, BS_AT_MODULE);
   return 1;

@@ -67,7 +67,9 @@ int bs_fail (lua_State *L, const char *call, int err) {
 
 int bs_failat (lua_State *L, const char *call, const bs_address *a, int err) {
   char text[BS_ADDRTEXT];
-  return bs_failtext(L, call, bs_addresstext(a, text), err);
+  const char *hint = bs_hintfailure(call, a, err);
+  bs_addresstext(a, text);
+  return bs_failtext(L, call, hint != NULL ? lua_pushfstring(L, "%s (%s)", text, hint) : text, err);
 }
 
 int bs_faileai (lua_State *L, const char *call, const char *subject, int eai, int err) {

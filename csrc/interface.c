@@ -165,8 +165,9 @@ int bs_toip (lua_State *L, int idx, int family, bs_ip *ip) {
   const bs_address *a = bs_testaddress(L, idx);
   memset(ip, 0, sizeof(*ip));
   if (lua_type(L, idx) == LUA_TSTRING) {
-    const char *text = lua_tostring(L, idx);
-    return strlen(text) == lua_rawlen(L, idx) && texttoip(L, text, family, ip);
+    size_t len;
+    const char *text = bs_barehost(L, idx, &len);
+    return strlen(text) == len && texttoip(L, text, family, ip);
   }
   if (a == NULL || a->u.sa.sa_family != family)
     return 0;

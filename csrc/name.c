@@ -32,6 +32,7 @@ static const struct misnomer functions_elsewhere[] = {
   {"gethostbyaddr", "getnameinfo"},
   {"toip", "getaddrinfo"},
   {"tohostname", "getnameinfo"},
+  {"getfqdn", "gethostname"},
   {"gettime", "time"},
   {NULL, NULL},
 };

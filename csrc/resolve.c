@@ -35,6 +35,28 @@ static const char *checkname (lua_State *L, int arg, size_t *len) {
   return name;
 }
 
+const char *bs_barehost (lua_State *L, int idx, size_t *len) {
+  const char *host = lua_tolstring(L, idx, len);
+  idx = lua_absindex(L, idx);
+  if (*len > 2 && host[0] == '[' && host[*len - 1] == ']' && strchr(host, ':') != NULL) {
+    lua_pushlstring(L, host + 1, *len - 2);
+    lua_replace(L, idx);
+    host = lua_tolstring(L, idx, len);
+  }
+  return host;
+}
+
+static const char *checkhost (lua_State *L, int arg, size_t *len) {
+  (void)checkname(L, arg, len);
+  return bs_barehost(L, arg, len);
+}
+
+/* Raises: it is no host, or no port, and perhaps both in another notation. */
+static int notarget (lua_State *L, int arg, int host, const char *what) {
+  const char *hint = bs_hinttarget(L, host, host + 1); /* before a push puts something there */
+  return luaL_argerror(L, arg, lua_pushfstring(L, "%s%s", bs_expected(L, arg, what), hint));
+}
+
 static int checkport (lua_State *L, int arg, int isport, lua_Integer port) {
   luaL_argcheck(L, isport && 0 <= port && port <= MAXPORT, arg,
                 "port out of range: integer from 0 to 65535 expected");
@@ -50,7 +72,7 @@ static int hasletter (const char *name) {
   return 0;
 }
 
-/* A port as a number or in digits, or else NAMED and a service's name in `name` (empty: there can
+/* A port after its host: as a number or in digits, or else NAMED and a service's name in `name` (empty: there can
 ** be no such service). */
 static int checkservice (lua_State *L, int arg, char name[SERVICESIZE]) {
   size_t len;
@@ -61,7 +83,7 @@ static int checkservice (lua_State *L, int arg, char name[SERVICESIZE]) {
     return checkport(L, arg, isport, port);
   }
   if (lua_type(L, arg) != LUA_TSTRING)
-    luaL_typeerror(L, arg, "port number or service name");
+    notarget(L, arg, arg - 1, "port number or service name");
   const char *service = checkname(L, arg, &len);
   if (len > 0 && strspn(service, "0123456789") == len) {
     unsigned long port = strtoul(service, NULL, 10); /* too large a number gives the largest */
@@ -227,6 +249,10 @@ static int fail (lua_State *L, const query *q, const char *call, int arg) {
   const char *subject = pushsubject(L, arg);
   if (*subject == '\0')
     subject = NULL;
+  else if (err == 0)
+    subject = lua_pushfstring(L, "%s%s", subject,
+                              bs_hintlookup(lua_isstring(L, arg) ? lua_tostring(L, arg) : "",
+                                            lua_tostring(L, arg + 1), q->eai));
   return err != 0 ? bs_failtext(L, call, subject, err) : bs_faileai(L, call, subject, q->eai, 0);
 }
 
@@ -294,8 +320,8 @@ int bs_withname (lua_State *L, int arg, const char *call, int family, const bs_s
   naming n;
   size_t len;
   if (lua_type(L, arg) != LUA_TSTRING)
-    luaL_typeerror(L, arg, "host name or address");
-  const char *host = checkname(L, arg, &len);
+    notarget(L, arg, arg, "host name or address");
+  const char *host = checkhost(L, arg, &len);
   luaL_argcheck(L, family == AF_INET || strcmp(host, "<broadcast>") != 0, arg,
                 "there is broadcast in AF_INET only");
   initquery(L, &n.q, &withname_kind, s != NULL ? s->timeout[1] : -1);
@@ -424,8 +450,10 @@ static int resolve_getaddrinfo (lua_State *L) {
   initquery(L, &l.q, &getaddrinfo_kind, -1);
   cleanhints(&l.q.hints, AF_UNSPEC, 0, 0);
   lua_settop(L, 3);
+  if (!lua_isnil(L, 1) && lua_type(L, 1) != LUA_TSTRING)
+    notarget(L, 1, 1, "string");
   if (!lua_isnil(L, 1))
-    host = checkname(L, 1, &len);
+    host = checkhost(L, 1, &len);
   if (!lua_isnil(L, 2)) {
     int port = checkservice(L, 2, l.q.service);
     if (port != NAMED)

@@ -153,7 +153,7 @@ static void getdata (lua_State *L, Builder *b, Outgoing *x) {
 static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
   const bs_address *a = bs_testaddress(L, -1);
   if (a == NULL)
-    bs_unexpected(L, &b->at, -1, "address");
+    bs_mistake(L, &b->at, bs_noaddress(L, lua_gettop(L)));
   const char *wrong = bs_otherfamily(L, a, b->sock->family);
   if (wrong != NULL)
     bs_mistake(L, &b->at, wrong);

@@ -215,41 +215,11 @@ static bs_socket *pushmaking (lua_State *L, const making *m) {
   return s;
 }
 
-/* What the system's own text of such a failure does not say. -1 stands for any. */
-static const struct hint {
-  int family, type, protocol, err;
-  const char *text;
-} hints[] = {
-#if defined(AF_TIPC)
-  {AF_TIPC, -1, -1, EAFNOSUPPORT, "is the kernel's module tipc loaded?"},
-#endif
-#if defined(AF_VSOCK)
-  {AF_VSOCK, -1, -1, EAFNOSUPPORT, "is the kernel's module vsock loaded?"},
-#endif
-#if defined(SOCK_RDM)
-  {-1, SOCK_RDM, -1, ESOCKTNOSUPPORT, "AF_TIPC has reliable datagrams"},
-#endif
-#if defined(IPPROTO_SCTP)
-  {-1, -1, IPPROTO_SCTP, EPROTONOSUPPORT, "is the kernel's module sctp loaded?"},
-  {-1, SOCK_SEQPACKET, IPPROTO_SCTP, ESOCKTNOSUPPORT, "is the kernel's module sctp loaded?"},
-#endif
-#if defined(__linux__)
-  {-1, SOCK_RAW, -1, EPERM, "needs CAP_NET_RAW"},
-  {AF_PACKET, -1, -1, EPERM, "needs CAP_NET_RAW"},
-  {-1, SOCK_DGRAM, IPPROTO_ICMP, EACCES, "not in net.ipv4.ping_group_range"},
-  {-1, SOCK_DGRAM, IPPROTO_ICMPV6, EACCES, "not in net.ipv4.ping_group_range"},
-#endif
-  {-1, -1, -1, -1, NULL},
-};
-
+/* What the failure is about, and if the system's own text does not say enough a hint. */
 static const char *pushwhat (lua_State *L, const making *m, int err) {
   const char *kind = pushkind(L, m->family, m->type);
-  for (const struct hint *h = hints; h->text != NULL; h++) {
-    if ((h->family == -1 || h->family == m->family) && (h->type == -1 || h->type == m->type) &&
-        (h->protocol == -1 || h->protocol == m->protocol) && h->err == err)
-      return lua_pushfstring(L, "%s (%s)", kind, h->text);
-  }
-  return kind;
+  const char *hint = bs_hintmaking(m->family, m->type, m->protocol, err);
+  return hint != NULL ? lua_pushfstring(L, "%s (%s)", kind, hint) : kind;
 }
 
 /* socket.socket([family [, type [, protocol]]]) */
@@ -276,7 +246,7 @@ static int socket_socketpair (lua_State *L) {
     r = sys_socketpair(m.family, m.type, m.protocol, fds);
   if (r != 0) {
     int err = errno;
-    return bs_failtext(L, "socketpair", pushkind(L, m.family, m.type), err);
+    return bs_failtext(L, "socketpair", pushwhat(L, &m, err), err);
   }
   a->fd = fds[0];
   b->fd = fds[1];

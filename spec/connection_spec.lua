@@ -56,7 +56,7 @@ describe("s:bind", function()
     local other <close> = assert(socket.socket())
     assert.equal("bind " .. name .. ": Address already in use",
       helper.fails("s:bind", "EADDRINUSE", other:bind(s:getsockname())))
-    assert.equal("bind 192.0.2.1:80: Cannot assign requested address",
+    assert.equal("bind 192.0.2.1:80 (no interface of this machine has this address): Cannot assign requested address",
       helper.fails("s:bind", "EADDRNOTAVAIL", other:bind("192.0.2.1", 80)))
     helper.fails("s:bind", "EINVAL", s:bind("127.0.0.1", 0))
     local unix <close> = assert(socket.socket("AF_UNIX"))
@@ -64,7 +64,7 @@ describe("s:bind", function()
     local path = helper.tmpname()
     assert(unix:bind(path))
     local second <close> = assert(socket.socket("AF_UNIX"))
-    assert.equal("bind " .. path .. ": Address already in use",
+    assert.equal("bind " .. path .. " (the file is there; socket.listen replaces a stale one): Address already in use",
       helper.fails("s:bind", "EADDRINUSE", second:bind(path)))
     assert.is_nil((s:bind(socket.address "AF_UNSPEC")))
   end)
@@ -552,7 +552,7 @@ describe("s:connect", function()
   it("of a datagram socket never waits, and so leaves the flags alone", function()
     local d <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
     d:settimeout(1)
-    assert.equal("connect 255.255.255.255:9: Permission denied",
+    assert.equal("connect 255.255.255.255:9 (broadcasting needs SO_BROADCAST): Permission denied",
       helper.fails("s:connect", "EACCES", d:connect("<broadcast>", 9)))
     assert.is_false(net.nonblocking(d:fileno()))
   end)

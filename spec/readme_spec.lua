@@ -288,7 +288,7 @@ end
 
 local function exists(name)
   local s <close> = socket.socket()
-  return socket[name] ~= nil or s[name] ~= nil
+  return rawget(socket, name) ~= nil or s[name] ~= nil
 end
 
 function kinds.text(block)

@@ -341,7 +341,7 @@ describe("sendto", function()
     local message = helper.fails("s:sendto", "EMSGSIZE", a:sendto(("x"):rep(65508), to))
     assert.equal("sendto " .. tostring(to) .. ": Message too long", message)
     message = helper.fails("s:sendto", "EACCES", a:sendto("x", "<broadcast>", 9))
-    assert.equal("sendto 255.255.255.255:9: Permission denied", message)
+    assert.equal("sendto 255.255.255.255:9 (broadcasting needs SO_BROADCAST): Permission denied", message)
   end)
 
   it("says EBADF on a closed socket", function()

@@ -12,6 +12,7 @@ socket.loop = nil -- bsdsocket.loop
 socket.index = nil -- what the module does with a name that nobody has: see the end
 socket.meant = nil -- the nearest of several names
 socket.constant = nil -- an integer or the name of a constant
+socket.hinttarget, socket.hintfailure = nil, nil -- what messages say besides
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
 local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
@@ -51,8 +52,17 @@ local function fieldcheck(ok, n, call, name, message)
   argcheck(ok, n, call, not ok and ("field '%s': %s"):format(name, message))
 end
 
+local function set(...)
+  local t = {}
+  for _, name in ipairs {...} do t[name] = true end
+  return t
+end
+
+local constants = set("number", "string")
+
 --- "number or string"
 local function alternatives(types)
+  if types == constants then return "integer or name of a constant" end
   local names = {}
   for name in pairs(types) do names[#names + 1] = name end
   table.sort(names)
@@ -72,20 +82,14 @@ local function checkoptions(opts, n, call, known)
   return opts or {}
 end
 
-local function set(...)
-  local t = {}
-  for _, name in ipairs {...} do t[name] = true end
-  return t
-end
-
 local connect_options = {
-  family = set("number", "string"), timeout = set("number"), bind = set("string", "address"),
-  nodelay = set("boolean"), keepalive = set("boolean"), flags = set("number", "string"),
+  family = constants, timeout = set("number"), bind = set("string", "address"),
+  nodelay = set("boolean"), keepalive = set("boolean"), flags = constants,
 }
 
 local listen_options = {
-  family = set("number", "string"), backlog = set("number"), reuseport = set("boolean"),
-  v6only = set("boolean"), mode = set("number", "string"), flags = set("number", "string"),
+  family = constants, backlog = set("number"), reuseport = set("boolean"),
+  v6only = set("boolean"), mode = set("number", "string"), flags = constants,
 }
 
 --- The arguments (host, port, opts) or (address, opts): target, service or nil, opts, and how the
@@ -96,11 +100,12 @@ local function target(call, known, host, port, opts)
     return host, nil, checkoptions(port, 2, call, known), tostring(host)
   end
   local anyhost = host == nil and call == "listen"
-  argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. typename(host))
+  argcheck(anyhost or type(host) == "string", 1, call, "host name or address expected, got " .. typename(host)
+    .. core.hinttarget(host, port))
   argcheck(anyhost or not host:find("\0", 1, true), 1, call, "string contains zeros")
   argcheck(type(port) == "number" or type(port) == "string", 2, call,
     "port number or service name expected, got " .. (port == nil and "no value" or typename(port))
-      .. (port == nil and host and host:find "^[^:]*:%w+$" and "; give host and port as two arguments" or ""))
+      .. core.hinttarget(host, port))
   if type(port) == "number" or port:find "^%d+$" then
     port = math.tointeger(tonumber(port))
     argcheck(port and port >= 0 and port <= 65535, 2, call,
@@ -109,6 +114,7 @@ local function target(call, known, host, port, opts)
     argcheck(not port:find("\0", 1, true), 2, call, "string contains zeros")
   end
   local name = host or "*"
+  name = name:match "^%[(.*:.*)%]$" or name
   if name:find(":", 1, true) then name = "[" .. name .. "]" end
   return host, port, checkoptions(opts, 3, call, known), ("%s:%s"):format(name, port)
 end
@@ -139,7 +145,8 @@ end
 
 --- A failure, with a message that names the call and the address itself.
 local function failure(call, subject, code)
-  return nil, ("%s %s: %s"):format(call, subject, text(code)), code
+  local hint = isaddress(subject) and core.hintfailure(call, subject, code) or ""
+  return nil, ("%s %s%s: %s"):format(call, subject, hint, text(code)), code
 end
 
 --- Addresses to try for a host and a port.
@@ -274,6 +281,8 @@ function socket.connect(host, port, opts)
     fieldcheck(bind.family == (port and family or host.family), n, "connect", "bind", "an address of another family")
   end
   fieldcheck(type(bind) ~= "string" or not bind:find("\0", 1, true), n, "connect", "bind", "string contains zeros")
+  fieldcheck(type(bind) ~= "string" or core.hinttarget(bind, nil) == "", n, "connect", "bind",
+    "a host alone, or an address object with its port expected")
   if timeout == math.huge then timeout = nil end
   local deadline = timeout and core.monotime() + timeout
   local addresses = {host}
@@ -284,9 +293,13 @@ function socket.connect(host, port, opts)
   end
   local s, failures, code = race(interleave(addresses), opts, deadline)
   if s then return s:settimeout(nil) end
-  if #failures == 1 and tostring(failures[1].address) == subject then return failure("connect", subject, code) end
+  if #failures == 1 and tostring(failures[1].address) == subject then
+    return failure("connect", failures[1].address, code)
+  end
   local texts = {}
-  for i, f in ipairs(failures) do texts[i] = ("%s: %s"):format(f.address, text(f.code)) end
+  for i, f in ipairs(failures) do
+    texts[i] = ("%s%s: %s"):format(f.address, core.hintfailure("connect", f.address, f.code), text(f.code))
+  end
   if #texts == 0 then return failure("connect", subject, code) end
   return nil, ("connect %s: %s"):format(subject, table.concat(texts, "; ")), code
 end
