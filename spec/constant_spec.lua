@@ -180,8 +180,8 @@ describe("the module has", function()
       EAI_NONAM = "EAI_NONAME", SHUT_RDRW = "SHUT_RDWR", SHUT_BOTH = "SHUT_RDWR", SO_BRODCAT = "SO_BROADCAST",
       SOCK_DATAGRAM = "SOCK_DGRAM", SO_KEEP_ALIVE = "SO_KEEPALIVE", VERSION = "_VERSION",
     } do
-      helper.raises("socket", "constant_spec.lua:%d+: bsdsocket has no '" .. name .. "'; did you mean '" .. meant .. "'%?$",
-        function() return socket[name] end)
+      local message = ("bsdsocket has no '%s'; did you mean '%s'%%?$"):format(name, meant)
+      helper.raises("socket", "constant_spec.lua:%d+: " .. message, function() return socket[name] end)
     end
   end)
 
@@ -329,8 +329,8 @@ describe("where a constant is expected", function()
   end)
 
   it("flags may be joined, with blanks or without", function()
-    local a <close>, b = assert(socket.socketpair())
-    local b <close> = b
+    local a <close>, peer = assert(socket.socketpair())
+    local b <close> = peer
     assert.equal(2, a:send("xy", "MSG_NOSIGNAL|MSG_DONTWAIT"))
     for _, flags in ipairs {
       "MSG_PEEK|MSG_DONTWAIT", "MSG_PEEK | MSG_DONTWAIT", " MSG_DONTWAIT|MSG_PEEK ", "MSG_PEEK|MSG_PEEK|MSG_DONTWAIT",
@@ -346,7 +346,8 @@ describe("where a constant is expected", function()
     assert.equal("xy", b:recv(10))
     helper.fails("s:recv", "EAGAIN", b:recv(10, "MSG_PEEK|MSG_DONTWAIT"))
     assert.equal(1, a:sendmsg { data = "x", flags = "MSG_NOSIGNAL|MSG_DONTWAIT" })
-    assert.equal(2, a:sendmmsg({ "x", { data = "x", flags = "MSG_DONTWAIT|MSG_NOSIGNAL" } }, "MSG_NOSIGNAL|MSG_DONTWAIT"))
+    local list = { "x", { data = "x", flags = "MSG_DONTWAIT|MSG_NOSIGNAL" } }
+    assert.equal(2, a:sendmmsg(list, "MSG_NOSIGNAL|MSG_DONTWAIT"))
     assert.equal(1, a:sendall("x", "MSG_NOSIGNAL|MSG_DONTWAIT"))
     local s <close> = assert(socket.socket("AF_INET", "SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC"))
     assert.equal(0, s:gettimeout())
@@ -362,7 +363,8 @@ describe("where a constant is expected", function()
     local _ <close> = b
     for flags, pattern in pairs {
       ["MSG_PEEK|MSG_DONTWIAT"] = "unknown constant 'MSG_DONTWIAT'; did you mean 'MSG_DONTWAIT'%?",
-      ["MSG_PEEK|"] = "unknown constant ''", ["|"] = "unknown constant ''", ["MSG_PEEK||MSG_OOB"] = "unknown constant ''",
+      ["MSG_PEEK|"] = "unknown constant ''", ["|"] = "unknown constant ''",
+      ["MSG_PEEK||MSG_OOB"] = "unknown constant ''",
       ["MSG_PEEK|SO_DEBUG"] = "constant 'SO_DEBUG' is none of MSG_%*", ["MSG_PEEK|2"] = "unknown constant '2'",
       ["MSG_PEEK|MSG_OOB\0"] = "unknown constant 'MSG_OOB\\0", ["MSG_PEEK,MSG_OOB"] = "unknown constant",
     } do

@@ -236,9 +236,12 @@ describe("socket.connect", function()
       helper.fails("socket.listen", "EAI_NONAME", listen("localhost", 0, { flags = flags }))
     end
     for name, call in pairs { ["socket.connect"] = connect, ["socket.listen"] = listen } do
-      helper.raises(name, "field 'flags': unknown constant 'AI_NUMERIC'", call, "127.0.0.1", port, { flags = "AI_NUMERIC" })
-      helper.raises(name, "field 'flags': constant 'MSG_PEEK' is none of AI_%*", call, "::1", 1, { flags = "MSG_PEEK" })
-      helper.raises(name, "field 'flags': integer or name of a constant expected, got table", call, "::1", 1, { flags = {} })
+      for pattern, flags in pairs {
+        ["unknown constant 'AI_NUMERIC'"] = "AI_NUMERIC", ["constant 'MSG_PEEK' is none of AI_%*"] = "MSG_PEEK",
+        ["integer or name of a constant expected, got table"] = {},
+      } do
+        helper.raises(name, "field 'flags': " .. pattern, call, "::1", 1, { flags = flags })
+      end
     end
   end)
 
