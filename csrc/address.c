@@ -285,6 +285,43 @@ static void raw_text (const bs_address *a, char *text) {
                   ((const unsigned char *)&a->u)[i]);
 }
 
+/* {bytes = what follows the family in the sockaddr}, in any family */
+
+static int isbytes (lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TTABLE)
+    return 0;
+  int type = lua_getfield(L, arg, "bytes");
+  lua_pop(L, 1);
+  return type != LUA_TNIL;
+}
+
+static int bytes_parse (lua_State *L, int arg, const bs_family *f, bs_next next) {
+  static const char *const names[] = {"bytes", NULL};
+  bs_place at = {arg, 0, NULL, 0, NULL};
+  bs_address form;
+  size_t len, least = f->need > (socklen_t)RAWHEADER ? f->need - RAWHEADER : 0;
+  bs_checkfields(L, &at, arg, names);
+  at.field = "bytes";
+  if (lua_getfield(L, arg, "bytes") != LUA_TSTRING)
+    bs_unexpected(L, &at, -1, "string");
+  const char *bytes = lua_tolstring(L, -1, &len);
+  if (len < least)
+    bs_mistake(L, &at, lua_pushfstring(L, "too short: at least %d bytes expected", (int)least));
+  memset(&form, 0, sizeof(form));
+  form.len = (socklen_t)(RAWHEADER + len);
+  form.u.sa.sa_family = (sa_family_t)f->family;
+  if (len <= sizeof(form.u) - RAWHEADER) {
+    memcpy((char *)&form.u + RAWHEADER, bytes, len);
+    bs_normalize(&form, f->family);
+  }
+  if (form.len > (f->family == AF_UNIX ? sizeof(form.u.un) : sizeof(form.u)))
+    bs_mistake(L, &at, "sockaddr too long");
+  const bs_address *a = bs_intern(L, &form);
+  lua_replace(L, arg);
+  lua_pop(L, 1);
+  return next(L, a, 0);
+}
+
 static const bs_family families[] = {
   {AF_INET, sizeof(struct sockaddr_in), 2, inet_parse, inet_field, inet_unpack, inet_text, NULL},
   {AF_INET6, sizeof(struct sockaddr_in6), 4, inet_parse, inet6_field, inet6_unpack, inet6_text,
@@ -336,6 +373,8 @@ int bs_withaddress (lua_State *L, int arg, const char *call, int af, const bs_so
   const bs_address *a = bs_testaddress(L, arg);
   if (a == NULL) {
     bs_family f = findfamily(af, sizeof(struct sockaddr_storage));
+    if (isbytes(L, arg))
+      return bytes_parse(L, arg, &f, next);
     return f.parse(L, arg, call, &f, s, next);
   }
   const char *wrong = bs_otherfamily(L, a, af);
@@ -387,6 +426,14 @@ static int address_unpack (lua_State *L) {
   return familyof(a).unpack(L, a);
 }
 
+/* Only for one that a finalizer has brought back, which is not in the set any more: all others are equal by being the
+** same object. */
+static int address_eq (lua_State *L) {
+  const bs_address *a = bs_testaddress(L, 1), *b = bs_testaddress(L, 2);
+  lua_pushboolean(L, a != NULL && b != NULL && a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0);
+  return 1;
+}
+
 static int address_tostring (lua_State *L) {
   char text[BS_ADDRTEXT];
   lua_pushstring(L, bs_addresstext(bs_checkaddress(L, 1), text));
@@ -399,6 +446,7 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg metamethods[] = {
+  {"__eq", address_eq},
   {"__tostring", address_tostring},
   {NULL, NULL},
 };

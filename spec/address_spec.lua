@@ -284,6 +284,63 @@ describe("socket.address", function()
     helper.raises("socket.address", "bad argument #2", function() return socket.address(1000) end)
   end)
 
+  local four = string.pack(">I2BBBB", 8001, 127, 0, 0, 1)
+  local six = string.pack(">I2I4", 8001, 7) .. ("\0"):rep(15) .. "\1" .. string.pack("=I4", 3)
+
+  -- {family, the bytes after it in the sockaddr, what socket.address makes the same of}
+  local raw = {
+    { "AF_INET", four .. ("\0"):rep(8), { "127.0.0.1", 8001 } },
+    { "AF_INET", four .. ("x"):rep(8), { "127.0.0.1", 8001 } }, -- sin_zero is no part of it
+    { "AF_INET", four .. ("\0"):rep(120), { "127.0.0.1", 8001 } }, -- of a sockaddr_storage
+    { "AF_INET6", six, { "::1", 8001, 7, 3 } }, { "AF_INET6", six .. ("\0"):rep(100), { "::1", 8001, 7, 3 } },
+    { "AF_UNIX", "/run/x", { "/run/x" } }, { "AF_UNIX", "/run/x\0y" .. ("\0"):rep(100), { "/run/x" } },
+    { "AF_UNIX", "", { "" } }, { "AF_UNIX", "\0name", { "\0name" } }, { "AF_UNIX", "\0a\0", { "\0a\0" } },
+    { "AF_NETLINK", string.pack("=I2I4I4", 0, 4711, 1), { 4711, 1 } },
+    { "AF_VSOCK", string.pack("=I2I4I4I4", 0, 1234, 2, 0), { 2, 1234 } },
+    { 1000, "x\0y", { "x\0y" } }, { "AF_UNSPEC", "", {} },
+  }
+
+  for i, row in ipairs(raw) do
+    it("takes raw bytes of any family in a table: " .. row[1] .. ", " .. i, function()
+      local family = type(row[1]) == "string" and not socket[row[1]]
+      if family or row[1] == "AF_UNIX" and row[2]:byte() == 0 and not socket.AF_NETLINK then
+        helper.skip "not on this system"
+      end
+      local made = socket.address(row[1], { bytes = row[2] })
+      assert.is_true(rawequal(socket.address(row[1], table.unpack(row[3])), made))
+    end)
+  end
+
+  it("takes such a table wherever what follows the family is taken", function()
+    local bytes = string.pack(">I2BBBB", 0, 127, 0, 0, 1) .. ("\0"):rep(8)
+    local s <close> = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind { bytes = bytes })
+    local port = s:getsockname().port
+    local other = { bytes = string.pack(">I2BBBB", port, 127, 0, 0, 1) .. ("\0"):rep(8) }
+    local c <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
+    assert.equal(1, c:sendto("x", other))
+    assert(c:connect(other))
+    assert.equal(s:getsockname(), c:getpeername())
+  end)
+
+  it("raises for raw bytes in a table that make no address, and says why", function()
+    local function refuses(pattern, family, t)
+      helper.raises("socket.address", "bad argument #2 to 'address' %(" .. pattern, function()
+        return socket.address(family, t)
+      end)
+    end
+    refuses("field 'bytes': too short: at least 14 bytes expected", "AF_INET", { bytes = four })
+    refuses("field 'bytes': too short: at least 26 bytes expected", "AF_INET6", { bytes = six:sub(1, -2) })
+    refuses("field 'bytes': too short", "AF_INET", { bytes = "" })
+    for _, family in ipairs { "AF_INET", "AF_INET6", "AF_UNIX", 1000 } do
+      refuses("field 'bytes': sockaddr too long", family, { bytes = ("z"):rep(1000) })
+      refuses("field 'bytes': string expected, got ", family, { bytes = {} })
+      refuses("field 'bytes': string expected, got ", family, { bytes = 1 })
+      refuses("unknown field 'port'", family, { bytes = six, port = 1 })
+    end
+    refuses("field 'bytes': sockaddr too long", "AF_UNIX", { bytes = ("p"):rep(109) })
+    if socket.AF_TIPC then refuses("unknown field 'type'", "AF_TIPC", { bytes = ("\0"):rep(14), type = 1 }) end
+  end)
+
   -- Each row: the family, the number of the wrong argument, what the message says, the arguments.
   local wrong = {
     { "AF_PACKET", 2, "name or number of an interface expected" },

@@ -45,6 +45,23 @@ describe("equal addresses", function()
     assert.is_true(rawequal(address, inet(5)))
   end)
 
+  it("compare equal even where only a finalizer has brought one back", function()
+    local back
+    do
+      local _ = setmetatable({ inet(6), inet(7) }, { __gc = function(t) back = t end })
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.equal("10.0.0.6:6", tostring(back[1]))
+    assert.is_true(back[1] == inet(6))
+    assert.is_false(back[1] == inet(7))
+    assert.is_false(back[1] == back[2])
+    assert.is_true(back[2] ~= inet(6))
+    assert.is_false(back[1] == io.stdout)
+    local again = inet(6)
+    assert.is_true(rawequal(again, inet(6)))
+  end)
+
   it("are one object also where a finalizer makes one in the middle of a call", function()
     local output = helper.lua("-e", [[
       local socket = require "bsdsocket"

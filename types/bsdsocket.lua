@@ -38,7 +38,9 @@
 -- got table)`). These follow *Raises an error* below; a wrong type is not mentioned every time.
 --
 -- A failure of the world is returned: `nil, message, code`. The message begins with the call, names the address
--- that was given, and ends with the system's text, so `assert` reads well:
+-- that was given, and ends with the system's text, so `assert` reads well. Where that text does not say enough, there is
+-- a hint in parentheses before it (`bind 127.0.0.1:80 (ports below 1024 are for root, or with CAP_NET_BIND_SERVICE):
+-- Permission denied`), so compare codes, not messages:
 --
 -- ```
 -- > assert(socket.connect("127.0.0.1", 1))
@@ -506,7 +508,7 @@ function M.setwaiter(wait, wake) end
 ---@overload fun(family: bsdsocket.Family, pid: integer, groups: integer): bsdsocket.Address
 ---@overload fun(family: bsdsocket.Family, cid: integer|string, port: integer|string): bsdsocket.Address
 ---@overload fun(family: bsdsocket.Family, service: bsdsocket.TipcAddress): bsdsocket.Address
----@overload fun(family: bsdsocket.Family, bytes: string): bsdsocket.Address
+---@overload fun(family: bsdsocket.Family, bytes: string|{bytes: string}): bsdsocket.Address
 function M.address(family, host, port, flowinfo, scope_id) end
 
 --- Hints of `socket.getaddrinfo`.
@@ -808,7 +810,8 @@ function M.ntohl(n) end
 --
 -- An address is a value: it never changes, and equal addresses are one and the same object, so they are compared with
 -- `==` and serve as keys of tables. A datagram server may write `clients[address]`. Where text is wanted, as for `..`,
--- write `tostring(address)`.
+-- write `tostring(address)`. (An address that had already been garbage, and that only a finalizer has brought back, is
+-- still equal by `==`, but as a key it is another one than a new address.)
 --
 -- | family | `socket.address(family, ...)` | fields | as text |
 -- |---|---|---|---|
@@ -822,7 +825,7 @@ function M.ntohl(n) end
 -- | any other | raw bytes of the sockaddr, after its family | `bytes` | `AF_CAN 0000…` |
 --
 -- A `host` is a name (looked up, within the family), a numeric address (the resolver is not asked), `"*"` or `""`
--- for any interface, `"<broadcast>"` for 255.255.255.255. A `port` is an integer from 0 to 65535, its digits, or
+-- for any interface, `"<broadcast>"` for 255.255.255.255; an IPv6 address may be in brackets, as in a URL. A `port` is an integer from 0 to 65535, its digits, or
 -- the name of a service. A `path` that begins with `"\0"` is a name in Linux's abstract namespace, where there is
 -- no file; the path `""` is that of a socket without a name. A path that is too long (more than 107 bytes on Linux)
 -- or contains a zero raises an error; it is never cut. `socket.address("AF_UNSPEC")` undoes the `connect` of a
@@ -836,6 +839,10 @@ function M.ntohl(n) end
 -- integers, or names such as `"VMADDR_CID_ANY"`. With `AF_TIPC`, `type` and `instance` are a service's; with `upper` it is the range
 -- of the instances up to that one; `scope` is `TIPC_CLUSTER_SCOPE` unless given; `node` is where to look for
 -- it, 0 for anywhere. `{ref=, node=}` is a single socket, as `getsockname` and `recvfrom` tell it. `unpack` gives a new table.
+--
+-- In any family what follows it may be a table with the raw bytes that follow the family in the sockaddr, as the kernel
+-- gives them where the library does not know that they are an address:
+-- `socket.address("AF_INET", {bytes = s:getsockopt(level, name, 16):sub(3)})`.
 --
 -- Calls that take an address (`bind`, `connect`, `sendto`) take in its place what follows the family, which is then
 -- the socket's: `s:bind("127.0.0.1", 8001)`.
@@ -888,6 +895,12 @@ local Address = {}
 ---@return integer|string? flowinfo or hwaddr
 ---@return integer? scope_id
 function Address:unpack() end
+
+--- Equal addresses are the same object, so `==` has nothing to ask; but for one that a finalizer has brought back.
+---@private
+---@param other any
+---@return boolean
+function Address:__eq(other) end
 
 --- The usual notation, as the table above shows it.
 ---@private
