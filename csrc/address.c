@@ -195,6 +195,8 @@ static int unix_parse (lua_State *L, int arg, const char *call, const bs_family 
   (void)s;
   if (lua_type(L, arg) != LUA_TSTRING)
     luaL_typeerror(L, arg, "path or address");
+  luaL_argcheck(L, lua_type(L, arg + 1) != LUA_TNUMBER, arg + 1,
+                "a path has no port; is another family meant?");
   path = lua_tolstring(L, arg, &len);
   if (len > 0 && path[0] == '\0')
 #if defined(__linux__)
@@ -430,7 +432,8 @@ static int address_unpack (lua_State *L) {
 ** same object. */
 static int address_eq (lua_State *L) {
   const bs_address *a = bs_testaddress(L, 1), *b = bs_testaddress(L, 2);
-  lua_pushboolean(L, a != NULL && b != NULL && a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0);
+  lua_pushboolean(L,
+                  a != NULL && b != NULL && a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0);
   return 1;
 }
 

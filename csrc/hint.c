@@ -15,6 +15,8 @@
 
 #define TWOARGUMENTS "; give host and port as two arguments"
 #define HOSTFIRST "; the host comes first, then the port"
+#define DATAFIRST "; the data comes first, then the host, then the port"
+#define SENDTO 3 /* where the host of sendto is, alone among calls: something stands before it */
 
 /* "127.0.0.1:80", "localhost:http", "[::1]:80" */
 static int ishostport (const char *text) {
@@ -40,7 +42,7 @@ const char *bs_hinttarget (lua_State *L, int host, int port) {
   if (type == LUA_TTABLE)
     return TWOARGUMENTS;
   if (type == LUA_TNUMBER)
-    return porttype == LUA_TSTRING ? HOSTFIRST : TWOARGUMENTS;
+    return porttype != LUA_TSTRING ? TWOARGUMENTS : host == SENDTO ? DATAFIRST : HOSTFIRST;
   if (type == LUA_TSTRING && porttype != LUA_TNUMBER && porttype != LUA_TSTRING &&
       ishostport(lua_tostring(L, host)))
     return TWOARGUMENTS;
@@ -56,6 +58,8 @@ const char *bs_hintlookup (const char *host, const char *service, int eai) {
 }
 
 /* ==== failures of socket and socketpair ==== */
+
+#define RIGHTS "needs root or a capability such as CAP_NET_ADMIN"
 
 /* -1 stands for any. The first that fits is told. */
 static const struct making {
@@ -99,6 +103,7 @@ static const struct making {
   {-1, SOCK_DGRAM, IPPROTO_ICMPV6, EACCES, "not in net.ipv4.ping_group_range"},
 #endif
   {-1, SOCK_RAW, -1, EPERM, "raw sockets are for root"},
+  {-1, -1, -1, EPERM, RIGHTS},
   {-1, -1, -1, -1, NULL},
 };
 
@@ -131,8 +136,10 @@ static int haspath (const bs_address *a) {
   return a->len > offsetof(struct sockaddr_un, sun_path) && a->u.un.sun_path[0] != '\0';
 }
 
-#define BINDS 1u
-#define SENDS 2u /* or connects */
+#define BIND 1u
+#define LISTEN 2u
+#define BINDS (BIND | LISTEN)
+#define SENDS 4u /* or connects */
 
 #define PRIVILEGED "ports below 1024 are for root, or with CAP_NET_BIND_SERVICE"
 #define FOREIGN "no interface of this machine has this address"
@@ -152,16 +159,19 @@ static const struct failing {
   {BINDS, AF_INET, EINVAL, NULL, "is the socket bound already?"},
   {BINDS, AF_INET6, EINVAL, NULL, "is the socket bound already?"},
   {BINDS, AF_UNIX, EINVAL, haspath, "is the socket bound already?"},
-  {BINDS, AF_UNIX, EADDRINUSE, haspath, "the file is there; socket.listen replaces a stale one"},
+  {BIND, AF_UNIX, EADDRINUSE, haspath, "the file is there; socket.listen replaces a stale one"},
+#if defined(AF_NETLINK)
+  {BINDS, AF_NETLINK, EPERM, NULL, RIGHTS},
+#endif
   {SENDS, AF_UNIX, EPROTOTYPE, NULL, "the socket there is of another type"},
   {SENDS, AF_INET, EACCES, broadcasts, "broadcasting needs SO_BROADCAST"},
   {0, 0, 0, NULL, NULL},
 };
 
 const char *bs_hintfailure (const char *call, const bs_address *a, int err) {
-  int binds = strcmp(call, "bind") == 0 || strcmp(call, "listen") == 0;
+  unsigned which = strcmp(call, "bind") == 0 ? BIND : strcmp(call, "listen") == 0 ? LISTEN : SENDS;
   for (const struct failing *h = failings; h->text != NULL; h++) {
-    if ((h->calls & (binds ? BINDS : SENDS)) && h->family == a->u.sa.sa_family && h->err == err &&
+    if ((h->calls & which) && h->family == a->u.sa.sa_family && h->err == err &&
         (h->test == NULL || h->test(a)))
       return h->text;
   }

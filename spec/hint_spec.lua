@@ -5,6 +5,7 @@ local helper = require "spec.helper"
 
 local TWO = "; give host and port as two arguments"
 local FIRST = "; the host comes first, then the port"
+local DATA = "; the data comes first, then the host, then the port"
 
 local function udp() return assert(socket.socket("AF_INET", "SOCK_DGRAM")) end
 
@@ -39,7 +40,8 @@ describe("an address that is written", function()
     for name, target in pairs(targets) do
       it(mistake .. " raises in " .. name .. ", with the hint that belongs to it", function()
         local argument = target[2] + row[2]
-        helper.raises(name, ("bad argument #%d to '[%%a]+' %%(.*%s%%)$"):format(argument, row[3]), function()
+        local expected = name == "sendto" and row[3]:gsub(FIRST, DATA) or row[3]
+        helper.raises(name, ("bad argument #%d to '%%a+' %%(.*%s%%)$"):format(argument, expected), function()
           local result = target[1](table.unpack(row[1], 1, row[1].n or #row[1]))
           return result
         end)
@@ -63,6 +65,20 @@ describe("an address that is written", function()
       local s = socket.connect("127.0.0.1", 1, { bind = { "127.0.0.1", 80 } })
       return s
     end)
+  end)
+
+  it("as a path with a port raises: the socket is of another family than was meant", function()
+    local path = helper.tmpname()
+    local s <close> = assert(socket.socket("AF_UNIX", "SOCK_DGRAM"))
+    for name, call in pairs {
+      ["#2 to 'bind'"] = function(...) return s:bind(...) end,
+      ["#2 to 'connect'"] = function(...) return s:connect(...) end,
+      ["#3 to 'address'"] = function(...) return (socket.address("AF_UNIX", ...)) end,
+    } do
+      helper.raises("a path", name .. " %(a path has no port; is another family meant%?%)", call, path, 8001)
+    end
+    helper.raises("s:sendto", "bad argument #3 to 'sendto'", function() return s:sendto("x", path, 8001) end)
+    assert.is_nil(io.open(path))
   end)
 
   it("as text or a table, where an object is wanted, raises and says how to make one", function()
@@ -227,6 +243,18 @@ describe("a failure says more than the system's text where that does not say eno
     assert.equal(wrong, helper.fails("s:connect", "EPROTOTYPE", t:connect(path)))
     assert.equal(wrong, helper.fails("socket.connect", "EPROTOTYPE", socket.connect(socket.address("AF_UNIX", path))))
     helper.fails("s:bind", "EINVAL", s:bind(helper.tmpname()))
+  end)
+
+  it("a right that the program does not have #process", function()
+    local nobody = helper.shell "id -u" == "0\n" and "setpriv --reuid=65534 --regid=65534 --clear-groups env " or "env "
+    local output, status = helper.shell(nobody .. helper.command("-e", [[
+      local socket = require "bsdsocket"
+      if not socket.AF_NETLINK then os.exit(77) end
+      print(socket.socket("AF_NETLINK", "SOCK_RAW", "NETLINK_AUDIT"):bind(0, 1))
+    ]]))
+    if status ~= 0 then helper.skip "nobody is without privileges here" end
+    assert.equal("nil\tbind netlink 0 groups 0x1 (needs root or a capability such as CAP_NET_ADMIN): "
+      .. "Operation not permitted\tEPERM\n", output)
   end)
 
   it("but no more where it does", function()

@@ -12,8 +12,9 @@ describe("broadcast", function()
     local s <close> = assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("10.9.0.1", 0))
     local own = s:getsockname()
     local function forbidden(...)
-      assert.same({ nil, ("sendto %s:%d: Permission denied"):format((...) == "<broadcast>" and "255.255.255.255"
-        or (...), port), "EACCES" }, { s:sendto("x", ...) })
+      local host = (...) == "<broadcast>" and "255.255.255.255" or (...)
+      assert.same({ nil, ("sendto %s:%d (broadcasting needs SO_BROADCAST): Permission denied"):format(host, port),
+        "EACCES" }, { s:sendto("x", ...) })
     end
     assert(s:setsockopt("SO_BINDTODEVICE", "left"))
     for _, host in ipairs { "10.9.0.255", "<broadcast>" } do
