@@ -51,10 +51,13 @@ static const Group *findgroup (const char *prefix) {
   return g;
 }
 
-/* Also of a constant that is absent here. */
+/* Also of a constant that is absent here. Of most rows the first letter behind the prefix tells that it is another. */
 static const Constant *findrow (const Group *g, const char *name) {
+  size_t prefix = g->prefix != NULL ? strlen(g->prefix) : 0;
+  if (prefix == 0 || strncmp(name, g->prefix, prefix) != 0)
+    return NULL;
   for (const Constant *c = g->rows; c->name != NULL; c++) {
-    if (strcmp(c->name, name) == 0)
+    if (c->name[prefix] == name[prefix] && strcmp(c->name + prefix, name + prefix) == 0)
       return c;
   }
   return NULL;
@@ -62,10 +65,8 @@ static const Constant *findrow (const Group *g, const char *name) {
 
 static const Constant *findconstant (const char *name) {
   const Constant *c = NULL;
-  for (const Group *g = groups; g->prefix != NULL && c == NULL; g++) {
-    if (strncmp(name, g->prefix, strlen(g->prefix)) == 0)
-      c = findrow(g, name);
-  }
+  for (const Group *g = groups; g->prefix != NULL && c == NULL; g++)
+    c = findrow(g, name);
   return c;
 }
 

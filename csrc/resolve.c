@@ -47,8 +47,8 @@ const char *bs_barehost (lua_State *L, int idx, size_t *len) {
 }
 
 static const char *checkhost (lua_State *L, int arg, size_t *len) {
-  (void)checkname(L, arg, len);
-  return bs_barehost(L, arg, len);
+  const char *host = checkname(L, arg, len);
+  return host[0] == '[' ? bs_barehost(L, arg, len) : host;
 }
 
 /* Raises: it is no host, or no port, and perhaps both in another notation. */
