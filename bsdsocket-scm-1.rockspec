@@ -33,6 +33,7 @@ build = {
         "csrc/hint.c",
         "csrc/interface.c",
         "csrc/intern.c",
+        "csrc/lend.c",
         "csrc/linuxaddress.c",
         "csrc/loop.c",
         "csrc/name.c",
