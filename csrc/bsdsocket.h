@@ -89,6 +89,16 @@ LUALIB_API int(luaL_typeerror)(lua_State *L, int arg, const char *tname) BS_NORE
 #define bs_assert(c) ((void)0)
 #endif
 
+/* What always holds, unless there is a mistake in here. Looked at where mistakes are looked for: in builds with the
+** address sanitizer, and in those of the fault harness. */
+#if defined(BS_ASSERT) || defined(__SANITIZE_ADDRESS__)
+#undef NDEBUG
+#include <assert.h>
+#define bs_assert(c) assert(c)
+#else
+#define bs_assert(c) ((void)0)
+#endif
+
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
 #endif
@@ -138,6 +148,8 @@ typedef struct bs_loan bs_loan;
 typedef struct bs_lender bs_lender;
 typedef struct bs_buffer bs_buffer;
 
+#define BS_SEARCHED 8
+
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
 ** between, the next call finds the bytes here. When another socket needs the chunk, they move to one of
@@ -148,8 +160,9 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  size_t searched;   /* in start .. searched - 1 there is not ... */
-  uint64_t sought;   /* ... what this stands for (read.c) */
+  uint64_t sought;   /* a reading call that found too little (read.c); 0: none did, or bytes were taken since */
+  size_t searched[BS_SEARCHED]; /* of its first formats: from here on, after `start`, each has yet to look */
+  unsigned char scant; /* these bytes were too few for it: no reason to call the socket readable */
   int cut;           /* a message whose rest the kernel threw away */
   socklen_t addrlen; /* of address; 0: none */
   struct sockaddr_storage address;
@@ -185,6 +198,8 @@ struct bs_state {
     selecting;    /* and what waiter.c keeps besides, by the addresses of these */
   int waking;     /* that scheduler's function wake runs */
   uint64_t walks; /* of poller.c, through pollers that are in each other */
+  /* Of other schedulers: calls that hold a side of a socket, and those whose turn to send has not come. */
+  struct waited *holders, *firstwaited, **lastwaited;
   int closing;    /* <close> variables of something cancelled are running: nobody may wait */
   bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
@@ -210,6 +225,12 @@ struct bs_state {
 #define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
 #define BS_WAITED 64u      /* another scheduler has waited for it */
 
+/* bits of bs_socket.marks. While a task's call is suspended, or another scheduler's, no other may begin to receive; who
+** wants to send waits in a queue until its turn has come. */
+#define BS_IN 1    /* such a call receives from it */
+#define BS_OUT 2   /* such a call sends by it */
+#define BS_LOWAT 4 /* SO_RCVLOWAT is more than one byte */
+
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
   int family;
@@ -224,6 +245,7 @@ struct bs_socket {
   bs_reg *regs;         /* its places in pollers (poller.c) */
   unsigned char flags;  /* BS_CONNECTING ... */
   unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
+  unsigned char marks;  /* BS_IN ... */
   uint32_t target;      /* while BS_CONNECTING: tells the address from others */
 };
 
@@ -285,18 +307,20 @@ typedef struct bs_kind {
   /* Of an operation that has more than what it waits for now: is this descriptor, which is about to be closed, in it? It
   ** has to look again then. NULL: there is no more. */
   int (*concerns)(const bs_op *op, int fd);
+  /* Of an operation with two sockets: the one that it receives from (BS_IN), or sends by (BS_OUT). */
+  bs_socket *(*side)(const bs_op *op, int side);
 } bs_kind;
 
 #define BS_KIND(name, type, traits, step, finish)                                                  \
   BS_DROPKIND(name, type, traits, step, finish, NULL)
 
 #define BS_DROPKIND(name, type, traits, step, finish, drop)                                        \
-  BS_FULLKIND(name, type, traits, step, finish, drop, NULL, NULL)
+  BS_FULLKIND(name, type, traits, step, finish, drop, NULL, NULL, NULL)
 
-#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor, concerns)                  \
+#define BS_FULLKIND(name, type, traits, step, finish, drop, descriptor, concerns, side)            \
   {                                                                                                \
     name, name ": Resource temporarily unavailable", name ": Operation now in progress",           \
-      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor, concerns           \
+      name ": timed out", sizeof(type), traits, step, finish, drop, descriptor, concerns, side     \
   }
 
 /* traits */
@@ -310,14 +334,18 @@ typedef struct bs_kind {
 ** EAGAIN says that it would: then it is stepped in a helper thread. */
 #define BS_BLOCKS 64u
 #define BS_OUTPUT 128u /* sends or connects: the timeout of that direction is its own */
+#define BS_TAKES 256u  /* receives or accepts: only one at a time on a socket */
+#define BS_TURN 512u   /* sends: one after the other on a socket */
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
 #if defined(SO_NOSIGPIPE) && !defined(SOCK_CLOEXEC)
-#define BS_SENDTRAITS (BS_OUTPUT | BS_SENDS | BS_NEEDSFLAG)
+#define BS_FLUSHTRAITS (BS_OUTPUT | BS_NEEDSFLAG)
 #else
-#define BS_SENDTRAITS (BS_OUTPUT | BS_SENDS)
+#define BS_FLUSHTRAITS BS_OUTPUT
 #endif
+#define BS_SENDTRAITS (BS_SENDS | BS_TURN | BS_FLUSHTRAITS)
+#define BS_RECEIVETRAITS (BS_RECEIVES | BS_TAKES)
 
 struct bs_op {
   const bs_kind *kind;
@@ -332,6 +360,7 @@ struct bs_op {
   unsigned char
     drained; /* a receive got less than it had room for: the kernel has no more for now */
   unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
+  unsigned char beside;  /* receives nothing of the stream itself: may go on beside another that does */
 };
 
 /* For `s`, under its timeout in the call's direction; without one (NULL) for ever. */
@@ -343,12 +372,26 @@ static BS_STRAIGHT void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st,
   op->timeout = s != NULL ? s->timeout[(kind->traits & BS_OUTPUT) != 0] : -1;
   op->began = op->deadline = 0;
   op->fd = -1;
-  op->drained = op->flagged = 0;
+  op->drained = op->flagged = op->beside = 0;
 }
 
 /* A receive under a timeout of a quarter of a second or more waits in the kernel, under SO_RCVTIMEO. The kernel keeps
 ** that up to an eighth late, so it is asked for seven eighths, and a poll, which is precise, finishes. */
 #define BS_KERNELSHARE 0.875
+
+static inline bs_socket *bs_sideof (const bs_op *op, int side) {
+  return op->kind->side != NULL ? op->kind->side(op, side) : op->sock;
+}
+
+static inline int bs_sides (const bs_op *op) {
+  unsigned traits = op->kind->traits;
+  return ((traits & BS_TAKES) && !op->beside ? BS_IN : 0) | (traits & BS_TURN ? BS_OUT : 0);
+}
+
+/* The sides of its sockets that it would use, and a call that is suspended does. */
+int bs_busysides(const bs_op *op);
+/* What it comes to where it cannot wait for its turn: true, and op->error is EBUSY or EAGAIN. */
+int bs_isbusy(bs_op *op);
 
 /* Drives it to its end; gives the results of its finish. */
 int bs_run(lua_State *L, bs_op *op);
@@ -621,6 +664,7 @@ void bs_openresolve(lua_State *L);
 /* ---- socket.c: life of the object; connection.c: what is done with it before data flows ---- */
 
 int bs_syssocket(int family, int type, int protocol); /* socket(2), close-on-exec from birth */
+int bs_syssocketpair(int family, int type, int protocol, int fds[2]);
 bs_socket *bs_checksocket(lua_State *L, int arg);
 bs_socket *bs_testsocket(lua_State *L, int arg);
 bs_socket *bs_newsocket(lua_State *L, int family, int type, int protocol); /* pushes a closed one */
@@ -759,6 +803,24 @@ static inline bs_chunk *bs_chunkof (const bs_socket *s) {
 }
 
 #define bs_pending(s) (bs_chunkof(s) != NULL)
+
+/* Do they count as readable? Not what a reading call has found too little, until more has come. */
+static inline int bs_readable (const bs_socket *s) {
+  const bs_chunk *c = bs_chunkof(s);
+  return c != NULL && !c->scant;
+}
+
+void bs_readahead(bs_socket *s); /* loop.c */
+
+/* `n` bytes more have come to the end of `c`, which are for `s`: whoever waits for it elsewhere is to look again. */
+static inline void bs_came (bs_socket *s, bs_chunk *c, size_t n) {
+  c->owner = s;
+  c->end += n;
+  c->scant = 0;
+  if (s->st->loop != NULL)
+    bs_readahead(s);
+}
+
 void bs_eachpending(const bs_state *st, void (*call)(void *ud, bs_socket *s), void *ud);
 /* The state's chunk, free and with room for `size` bytes; NULL when memory is out. */
 bs_chunk *bs_room(bs_state *st, size_t size);
@@ -770,8 +832,10 @@ void bs_dropheld(bs_socket *s); /* none of the bytes that wait for it is wanted 
 static inline void bs_consume (bs_socket *s, size_t n) {
   bs_chunk *c = bs_chunkof(s);
   bs_assert(c == NULL || (c->owner == s && c->start <= c->end && c->end <= c->size));
-  if (c != NULL && n < c->end - c->start)
+  if (c != NULL && n < c->end - c->start) {
     c->start += n;
+    c->sought = 0;
+  }
   else
     bs_dropheld(s);
 }
@@ -978,8 +1042,16 @@ void bs_freetimers(bs_timers *ts);
 int bs_runintask(lua_State *L, bs_op *op);
 int bs_hasturn(const bs_state *st); /* may a task go on without waiting, or is it others' turn? */
 int bs_intask(const bs_state *st);  /* is one running? */
-void bs_leaveloop(bs_state *st,
-                  int fd); /* before it is closed or given up: wakes who waits for it */
+int bs_loopruns(const bs_state *st);
+int bs_flushwaits(const bs_socket *s); /* does another task wait for what is unflushed to be sent? */
+/* Before a descriptor is closed or given up: wakes who waits for it. */
+void bs_leaveloop(bs_state *st, int fd);
+/* The kernel has just given it: whoever waits for this number waits for one that was closed behind our back. */
+void bs_newdescriptor(bs_state *st, int fd);
+/* What waits at this descriptor without receiving or sending looks again. */
+void bs_lookagain(bs_state *st, int fd);
+/* `s` was shut down: those who use the sides are woken, senders with EPIPE. */
+void bs_shutloop(bs_socket *s, int sides);
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
@@ -994,6 +1066,12 @@ void bs_openscope(lua_State *L);
 int bs_runwaiter(lua_State *L, bs_op *op);
 void bs_wake(lua_State *L, bs_state *st,
              int arg); /* the descriptor of the object there is about to be closed or given up */
+/* Takes the side from a call that will not go on. */
+void bs_reclaim(const bs_state *st, const bs_socket *s, int side);
+/* The socket at 1 was shut down: those who use these sides go on. */
+void bs_shut(lua_State *L, bs_socket *s, int sides);
+/* Bytes of the socket at `arg` may be left that were read ahead: whoever waits until it is readable looks again. */
+void bs_wakeahead(lua_State *L, int arg);
 void bs_openwaiter(lua_State *L);
 
 /* ---- select.c, poller.c ---- */

@@ -86,8 +86,9 @@ static void move (const bs_chunk *c, bs_chunk *to) {
   size_t n = c->end - c->start;
   bs_assert(c->start <= c->end && c->end <= c->size && n <= to->size);
   to->owner = c->owner;
-  to->searched = c->searched > c->start ? c->searched - c->start : 0;
   to->sought = c->sought;
+  memmove(to->searched, c->searched, sizeof(c->searched));
+  to->scant = c->scant;
   to->cut = c->cut;
   to->addrlen = c->addrlen;
   memmove(&to->address, &c->address, c->addrlen);
@@ -135,7 +136,9 @@ bs_chunk *bs_roomafter (bs_socket *s, size_t more) {
   if (c == NULL) {
     c = bs_room(st, more);
     if (c != NULL) {
-      c->end = c->searched = 0;
+      c->end = 0;
+      c->sought = 0;
+      c->scant = 0;
       c->cut = 0;
       c->addrlen = 0;
     }

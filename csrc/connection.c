@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 
 #include "bsdsocket.h"
@@ -71,13 +72,16 @@ static int connection_listen (lua_State *L) {
 static int shutdown_finish (lua_State *L, bs_op *o) {
   if (o->error != 0)
     return bs_failop(L, o, NULL);
-  if (shutdown(o->sock->fd, bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR)) != 0)
+  int how = bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR);
+  if (shutdown(o->sock->fd, how) != 0)
     return bs_fail(L, "shutdown", errno);
+  if (o->st->aside != 0) /* the kernel does not tell all who wait for it */
+    bs_shut(L, o->sock, (how != SHUT_WR ? BS_IN : 0) | (how != SHUT_RD ? BS_OUT : 0));
   return self(L);
 }
 
 static const bs_kind shutdown_kind =
-  BS_KIND("shutdown", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, shutdown_finish);
+  BS_KIND("shutdown", bs_op, BS_FLUSHTRAITS, bs_flushstep, shutdown_finish);
 
 static int connection_shutdown (lua_State *L) {
   bs_op op;
@@ -92,6 +96,7 @@ static int connection_shutdown (lua_State *L) {
 typedef struct connect_op {
   bs_op op;
   const bs_address *to; /* at stack index 2 */
+  int joined;           /* an attempt was under way: who else waits for it may hear first how it ended */
 } connect_op;
 
 /* The error that an attempt has ended with, or 0. Linux must be told that the attempt is over, or it
@@ -113,10 +118,13 @@ static int attempterror (const bs_socket *s) {
 static int connect_step (bs_op *o, bs_time patience) {
   const bs_address *to = ((connect_op *)o)->to;
   bs_socket *s = o->sock;
-  int ended = s->flags & BS_CONNECTING; /* an earlier step or call began it: how did it end? */
+  int ended = ((connect_op *)o)->joined;
+
+  if (s->flags & BS_CONNECTING) /* an earlier step or call began it: how did it end? */
+    ended = ((connect_op *)o)->joined = 1;
 
   (void)patience; /* O_NONBLOCK tells the kernel */
-  if (ended) {
+  if (s->flags & BS_CONNECTING) {
     int r = bs_waitfd(s->fd, BS_WRITE, BS_NEVER);
     if (r == 0) {
       o->error = EINPROGRESS;
@@ -191,6 +199,7 @@ static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
   bs_initop(&op.op, waits ? &connect_kind : &associate_kind, s->st, s);
   op.op.began = began;
   op.to = a;
+  op.joined = 0;
   if (a->u.sa.sa_family == AF_UNSPEC)
     s->flags &= (unsigned char)~BS_CONNECTING;
   else if (!(s->flags & BS_CONNECTING))
@@ -215,20 +224,39 @@ typedef struct accept_op {
   struct sockaddr_storage peer;
 } accept_op;
 
+/* A listening unix socket that was shut down for reading has nobody to give any more. Linux tells only those who wait
+** inside of accept. */
+static BS_ASIDE int isshut (const bs_socket *s) {
+#if defined(POLLRDHUP)
+  struct pollfd p;
+  p.fd = s->fd;
+  p.events = POLLRDHUP;
+  p.revents = 0;
+  return s->family == AF_UNIX && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP) != 0;
+#else
+  (void)s;
+  return 0;
+#endif
+}
+
 static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
   accept_op *op = (accept_op *)o;
   (void)patience; /* O_NONBLOCK tells the kernel */
   op->len = sizeof(op->peer);
   int fd = sys_accept(o->sock->fd, (struct sockaddr *)&op->peer, &op->len);
   if (!BS_LIKELY(fd >= 0)) {
-    if (bs_isagain(errno))
+    int err = errno;
+    if (bs_isagain(err) && !isshut(o->sock))
       return BS_READ;
-    if (errno == EINTR)
+    if (err == EINTR)
       return BS_AGAIN;
-    o->error = errno;
+    o->error = bs_isagain(err) ? EINVAL : err;
     return BS_DONE;
   }
   op->conn->fd = fd;
+  if (!BS_LIKELY(o->st->loop == NULL))
+    bs_newdescriptor(o->st, fd);
+  op->conn->marks = o->sock->marks & BS_LOWAT;
   if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;
     op->conn->flags |= BS_SETRCVTIMEO;
@@ -255,9 +283,9 @@ static BS_STRAIGHT int clients_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind accept_kind =
-  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS, accept_step, accept_finish);
+  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_TAKES, accept_step, accept_finish);
 static const bs_kind clients_kind =
-  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS, accept_step, clients_finish);
+  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS | BS_TAKES, accept_step, clients_finish);
 
 static BS_STRAIGHT int doaccept (lua_State *L, const bs_kind *kind) {
   bs_socket *s = bs_self(L);

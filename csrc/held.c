@@ -104,6 +104,6 @@ void bs_asksource (lua_State *L, int idx, int reads, bs_source *from) {
 
 int bs_holds (const bs_source *from) {
   if (from->sock != NULL)
-    return bs_pending(from->sock);
+    return bs_readable(from->sock);
   return from->held || (from->poller != NULL && bs_pollerholds(from->poller));
 }

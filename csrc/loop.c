@@ -18,16 +18,26 @@
 #define LUASTATE 208 /* bytes of a lua_State: what Lua does not tell, and nothing depends on */
 #define BUDGET 64    /* tries in a row that a task has before others get their turn */
 
+/* Those at a place that hold no side of the socket. It is there while there are any. */
+typedef struct crowd {
+  bs_list queue;    /* who wants to send when its turn has come, the first one first */
+  bs_list watchers; /* who waits until it is ready, and receives and sends nothing then */
+  bs_task *lone;
+  int asked; /* of the engine, where that is asked anew for each wait */
+} crowd;
+
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
 ** directions; another library's for each wait anew, as it may be closed behind our back. */
 typedef struct place {
-  bs_socket *sock; /* NULL: not one of ours */
-  bs_task *reader, *writer;
+  bs_socket *sock;    /* NULL: not one of ours */
+  bs_task *receiver;  /* its call has begun to receive, and is suspended; it need not wait here */
+  bs_task *sender;    /* the same of sending */
+  crowd *others;      /* NULL: there are none */
   unsigned char known;  /* the engine has it */
   unsigned char armed;  /* and will tell: another library's is asked about once */
   unsigned char empty;  /* nothing to read since the last change */
   unsigned char hangup; /* no longer to be relied on */
-  unsigned char pauses; /* the writer has a rest: the kernel's word is not wanted */
+  unsigned char pauses; /* the sender has a rest: the kernel's word is not wanted */
 } place;
 
 /* Is this the child of the process whose loop it is? What the kernel knows of it is the parent's. */
@@ -55,65 +65,139 @@ static BS_ASIDE int reserve (bs_loop *loop, int n) {
   return 0;
 }
 
+/* ---- those at a place that hold no side ---- */
+
+static crowd *needcrowd (bs_loop *loop, int fd) {
+  bs_state *st = loop->st;
+  place *p = &loop->places[fd];
+  if (p->others == NULL) {
+    p->others = (crowd *)st->alloc(st->allocdata, NULL, 0, sizeof(crowd));
+    if (p->others != NULL)
+      memset(p->others, 0, sizeof(crowd));
+  }
+  return p->others;
+}
+
+static BS_ASIDE void leavecrowd (bs_task *t) {
+  bs_loop *loop = t->loop;
+  place *p = &loop->places[t->fd];
+  crowd *others = p->others;
+  if (t->among == BS_LONE)
+    others->lone = NULL;
+  bs_leavelist(t);
+  t->among = 0;
+  if (others->queue.n == 0 && others->watchers.n == 0 && others->lone == NULL) {
+    p->others = NULL;
+    loop->st->alloc(loop->st->allocdata, others, sizeof(crowd), 0);
+  }
+}
+
+/* What they wait for, all together. */
+static BS_ASIDE int crowdwants (const crowd *others) {
+  int want = others->lone != NULL ? others->lone->wanted : 0;
+  for (const bs_task *t = others->watchers.first; t != NULL; t = t->next)
+    want |= t->wanted;
+  return want;
+}
+
+/* ---- waiting at a place ---- */
+
+/* Does it wait here? Who holds a side may have a rest, or wait elsewhere. */
+static BS_STRAIGHT int waitsat (const bs_task *t, int fd) {
+  return t != NULL && t->wanted != 0 && t->fd == fd;
+}
+
 /* Tells an engine without edges what is waited for at a place now. */
 static BS_STRAIGHT void needs (bs_loop *loop, int fd) {
   if (bs_enginehasedges(&loop->engine))
     return;
   const place *p = &loop->places[fd];
-  int want = (p->reader != NULL ? p->reader->wanted & ~BS_WRITE : 0);
-  bs_engineneeds(&loop->engine, fd, p->writer != NULL && !p->pauses ? want | BS_WRITE : want);
+  int want = waitsat(p->receiver, fd) ? p->receiver->wanted : 0;
+  if (waitsat(p->sender, fd) && !p->pauses)
+    want |= p->sender->wanted;
+  if (p->others != NULL)
+    want |= crowdwants(p->others);
+  bs_engineneeds(&loop->engine, fd, want);
 }
 
-/* The task no longer waits at a place. What it leaves unflushed the reader sends, before it waits on. */
+/* The task no longer waits at a place. What it holds it keeps. */
 static BS_STRAIGHT void unpark (bs_task *t) {
+  if (t->among != 0)
+    leavecrowd(t);
   if (t->wanted != 0) {
-    bs_loop *loop = t->loop;
-    place *p = &loop->places[t->fd];
-    if (p->reader == t)
-      p->reader = NULL;
-    if (p->writer == t) {
-      p->writer = NULL;
-      if (p->reader != NULL && p->sock != NULL && (p->sock->flags & BS_UNFLUSHED))
-        bs_makeready(p->reader);
-    }
-    needs(loop, t->fd);
     t->wanted = 0;
-    loop->waiting--;
+    needs(t->loop, t->fd);
+    t->loop->waiting--;
   }
   bs_stoptimer(&t->loop->timers, &t->timer);
   bs_leavelist(t);
 }
 
+/* It is to look again whether it has to wait. */
+static void rouse (bs_task *t) {
+  unpark(t);
+  bs_makeready(t);
+}
+
 #define READING (BS_READ | BS_URGENT | BS_ERROR)
+
+static void forgetplace(bs_loop *loop, int fd, const bs_socket *s);
 
 /* Sees to it that the engine tells of this descriptor; 0 or an error. */
 static int watch (bs_loop *loop, int fd, bs_socket *s, int want) {
   place *p = &loop->places[fd];
-  int asked = s != NULL ? BS_READ | BS_WRITE | BS_EDGE : want | BS_ONCE, err = 0;
-  if (p->sock != NULL && s == NULL) /* by its number */
-    return 0;
+  int bynumber = p->sock != NULL && s == NULL, err = ENOENT;
+  int asked = s != NULL || bynumber ? BS_READ | BS_WRITE | BS_EDGE : want | BS_ONCE;
   if (forked(loop)) /* it would tell the parent; loop.run refuses to wait here */
     return 0;
-  if (s == NULL && p->reader != NULL)
-    asked |= p->reader->wanted;
-  if (s == NULL && p->writer != NULL)
-    asked |= BS_WRITE;
-  err = p->known ? bs_enginemodify(&loop->engine, fd, fd, asked) : ENOENT;
-  if (err == ENOENT || err == EBADF) /* it was closed, and this is another */
+  if (p->others != NULL && s == NULL && !bynumber)
+    asked |= crowdwants(p->others);
+  if (p->known) {
+    err = bs_enginemodify(&loop->engine, fd, fd, asked);
+    if (err == 0 && bynumber)
+      return 0;
+    if (err == ENOENT || err == EBADF) { /* it was closed, and this is another */
+      forgetplace(loop, fd, s);
+      if (bynumber)
+        asked = want | BS_ONCE;
+    }
+  }
+  if (err == ENOENT || err == EBADF)
     err = bs_engineadd(&loop->engine, fd, fd, asked);
   if (err == EEXIST)
     err = bs_enginemodify(&loop->engine, fd, fd, asked);
   p->known = p->armed = err == 0;
   p->sock = err == 0 ? s : NULL;
   p->empty = p->hangup = 0;
+  if (p->others != NULL)
+    p->others->asked = asked;
   return err;
 }
 
-static const bs_kind wait_kind;
+/* Is the engine told already that this is waited for? */
+static BS_STRAIGHT int watched (const place *p, const bs_socket *s, int want) {
+  if (!p->known)
+    return 0;
+  if (s != NULL)
+    return p->sock == s;
+  return p->sock == NULL && p->armed && p->others != NULL && (want & ~p->others->asked) == 0;
+}
 
-/* An operation that reads wants to write only to flush before it waits; loop.wait wants what it says. */
-static int flushes (const bs_op *op, int want) {
-  return (want & READING) && op->kind != &wait_kind;
+/* Joins those who wait there and hold nothing: 0 or an error. */
+static BS_ASIDE int watchplace (bs_task *t, int fd, const bs_op *op) {
+  crowd *others = needcrowd(t->loop, fd);
+  if (others == NULL)
+    return BS_ENOMEM;
+  t->fd = fd;
+  if (op->kind->concerns != NULL) {
+    t->among = BS_LONE;
+    others->lone = t;
+  }
+  else {
+    bs_append(&others->watchers, t);
+    t->among = BS_WATCHES;
+  }
+  return 0;
 }
 
 /* Lets the task wait at a place: 0 or an error. */
@@ -131,32 +215,98 @@ static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
   if (!BS_LIKELY(err == 0))
     return err;
   place *p = &loop->places[fd];
-  if ((want & READING) && p->reader != NULL)
-    return EBUSY;
-  if ((want & BS_WRITE) && p->writer != NULL) { /* to flush is left to who writes */
-    bs_task *other = p->writer;
-    if (flushes(op, want))
+  if (p->receiver == t) { /* to flush is left to who sends, whose turn it is */
+    if (p->sender != NULL && p->sender != t)
       want &= ~BS_WRITE;
-    else if (flushes(other->op, other->wanted))
-      other->wanted = (unsigned char)(other->wanted & ~BS_WRITE);
-    else
-      return EBUSY;
   }
-  err = BS_LIKELY(p->known && p->sock == s && s != NULL) ? 0 : watch(loop, fd, s, want);
+  else if (p->sender == t)
+    p->pauses = pauses;
+  err = BS_LIKELY(watched(p, s, want)) ? 0 : watch(loop, fd, s, want);
+  if (err == 0 && p->receiver != t && p->sender != t)
+    err = watchplace(t, fd, op);
   if (!BS_LIKELY(err == 0))
     return err;
-  if (want & READING)
-    p->reader = t;
-  if (want & BS_WRITE) {
-    p->writer = t;
-    p->pauses = pauses;
-  }
   t->fd = fd;
   t->wanted = (unsigned char)want;
   loop->waiting++;
   needs(loop, fd);
   return 0;
 }
+
+/* ---- whose turn it is ---- */
+
+/* Takes a side of the socket for a call that will be suspended: 0 or BS_ENOMEM. */
+static BS_STRAIGHT int holdside (bs_task *t, const bs_op *op, int side) {
+  bs_socket *s = bs_sideof(op, side);
+  bs_loop *loop = t->loop;
+  if (s == NULL || s->fd < 0) /* its next step will say so */
+    return 0;
+  if (!BS_LIKELY(s->fd < loop->size) && reserve(loop, s->fd + 1) != 0)
+    return BS_ENOMEM;
+  place *p = &loop->places[s->fd];
+  bs_task **holder = side == BS_IN ? &p->receiver : &p->sender;
+  if (!BS_LIKELY(*holder == NULL)) /* of a socket of this number that was closed behind our back */
+    forgetplace(loop, s->fd, s);
+  *holder = t;
+  s->marks = (unsigned char)(s->marks | side);
+  t->holds = (unsigned char)(t->holds | side);
+  return 0;
+}
+
+static BS_STRAIGHT int hold (bs_task *t, const bs_op *op) {
+  int sides = bs_sides(op), err = 0;
+  if ((sides & BS_IN) && !(t->holds & BS_IN))
+    err = holdside(t, op, BS_IN);
+  if (err == 0 && (sides & BS_OUT) && !(t->holds & BS_OUT))
+    err = holdside(t, op, BS_OUT);
+  return err;
+}
+
+/* Nobody sends any more: the next one's turn has come. */
+static BS_STRAIGHT void passturn (bs_loop *loop, bs_socket *s) {
+  place *p = &loop->places[s->fd];
+  bs_task *next = p->others != NULL ? p->others->queue.first : NULL;
+  p->sender = next;
+  if (next != NULL) {
+    rouse(next);
+    next->holds |= BS_OUT;
+    return;
+  }
+  s->marks = (unsigned char)(s->marks & ~BS_OUT);
+  if ((s->flags & BS_UNFLUSHED) && waitsat(p->receiver, s->fd)) /* which sends that before it waits on */
+    rouse(p->receiver);
+}
+
+/* The call of the task has ended. (Of a socket that was closed meanwhile it holds nothing any more.) */
+static BS_STRAIGHT void release (bs_task *t) {
+  const bs_op *op = t->op;
+  int holds = t->holds;
+  t->holds = 0;
+  if (holds & BS_IN) {
+    bs_socket *s = bs_sideof(op, BS_IN);
+    s->marks = (unsigned char)(s->marks & ~BS_IN);
+    t->loop->places[s->fd].receiver = NULL;
+  }
+  if (holds & BS_OUT)
+    passturn(t->loop, bs_sideof(op, BS_OUT));
+}
+
+/* Somebody else sends: waits until that has ended. 0 or BS_ENOMEM. */
+static int queueat (bs_task *t, bs_op *op) {
+  bs_loop *loop = t->loop;
+  int fd = bs_sideof(op, BS_OUT)->fd;
+  crowd *others = needcrowd(loop, fd);
+  bs_time when = bs_fixdeadline(op);
+  if (others == NULL || (when != BS_FOREVER && bs_settimer(&loop->timers, &t->timer, when) != 0))
+    return BS_ENOMEM;
+  t->fd = fd;
+  bs_append(&others->queue, t);
+  t->among = BS_QUEUES;
+  t->state = BS_WAITING;
+  return 0;
+}
+
+/* ---- the end of a descriptor ---- */
 
 /* What waits at the place goes on: it will find out by itself why. */
 static void wakewith (bs_task *t, int err) {
@@ -166,14 +316,42 @@ static void wakewith (bs_task *t, int err) {
   bs_makeready(t);
 }
 
-/* The engine does not have it any more. */
-static void forgetplace (bs_loop *loop, int fd) {
+/* The side is nobody's any more. */
+static void loseside (bs_task **holder, int side, const bs_socket *but) {
+  bs_task *t = *holder;
+  bs_socket *s = t != NULL ? bs_sideof(t->op, side) : NULL;
+  if (t == NULL || (s == but && but != NULL))
+    return;
+  *holder = NULL;
+  s->marks = (unsigned char)(s->marks & ~side);
+  t->holds = (unsigned char)(t->holds & ~side);
+  wakewith(t, EBADF);
+}
+
+/* The engine does not have it any more. Those who wait there go on, but for those of `but`, which has the number now. */
+static void forgetplace (bs_loop *loop, int fd, const bs_socket *but) {
   place *p = &loop->places[fd];
   p->known = 0;
-  if (p->reader != NULL)
-    wakewith(p->reader, EBADF);
-  if (p->writer != NULL)
-    wakewith(p->writer, EBADF);
+  loseside(&p->receiver, BS_IN, but);
+  loseside(&p->sender, BS_OUT, but);
+  if (p->others != NULL) {
+    bs_list all = p->others->queue;
+    for (bs_task *t = all.first, *next; t != NULL; t = next) {
+      next = t->next;
+      if (but == NULL || bs_sideof(t->op, BS_OUT) != but)
+        wakewith(t, EBADF);
+    }
+  }
+  if (p->others != NULL) {
+    bs_list all = p->others->watchers;
+    for (bs_task *t = all.first, *next; t != NULL; t = next) {
+      next = t->next;
+      if (but == NULL || t->op->sock != but)
+        wakewith(t, EBADF);
+    }
+  }
+  if (p->others != NULL && p->others->lone != NULL)
+    wakewith(p->others->lone, EBADF);
   p->sock = NULL;
 }
 
@@ -188,7 +366,7 @@ static void leaveplace (bs_loop *loop, int fd) {
     return;
   if (loop->places[fd].known && !forked(loop))
     (void)bs_engineremove(&loop->engine, fd, fd);
-  forgetplace(loop, fd);
+  forgetplace(loop, fd, NULL);
 }
 
 void bs_leaveloop (bs_state *st, int fd) {
@@ -203,6 +381,67 @@ void bs_leaveloop (bs_state *st, int fd) {
     if (op->kind->concerns == NULL || isgone(t) || op->kind->concerns(op, fd))
       bs_makeready(t);
   }
+}
+
+void bs_newdescriptor (bs_state *st, int fd) {
+  if (st->loop != NULL && st->loop->running)
+    leaveplace(st->loop, fd);
+}
+
+/* ---- what the kernel does not tell ---- */
+
+void bs_lookagain (bs_state *st, int fd) {
+  bs_loop *loop = st->loop;
+  if (loop == NULL || fd < 0 || fd >= loop->size || loop->places[fd].others == NULL)
+    return;
+  bs_list all = loop->places[fd].others->watchers;
+  for (bs_task *t = all.first, *next; t != NULL; t = next) {
+    next = t->next;
+    rouse(t);
+  }
+}
+
+static void lookat (void *ud, int fd) {
+  bs_lookagain((bs_state *)ud, fd);
+}
+
+void bs_readahead (bs_socket *s) {
+  bs_loop *loop = s->st->loop;
+  bs_lookagain(s->st, s->fd);
+  if (s->regs != NULL)
+    bs_wakepollers(s, lookat, s->st);
+  for (bs_task *t = loop->selecting.first, *next; t != NULL; t = next) {
+    next = t->next;
+    if (isgone(t) || t->op->kind->concerns == NULL || t->op->kind->concerns(t->op, s->fd))
+      bs_makeready(t);
+  }
+}
+
+int bs_flushwaits (const bs_socket *s) {
+  const bs_loop *loop = s->st->loop;
+  if (s->marks & BS_OUT)
+    return 1;
+  if (loop == NULL || s->fd < 0 || s->fd >= loop->size || loop->places[s->fd].others == NULL)
+    return 0;
+  for (const bs_task *t = loop->places[s->fd].others->watchers.first; t != NULL; t = t->next)
+    if (t->pending && t->op->kind->step == bs_flushstep)
+      return 1;
+  return 0;
+}
+
+void bs_shutloop (bs_socket *s, int sides) {
+  bs_loop *loop = s->st->loop;
+  if (loop == NULL || s->fd < 0 || s->fd >= loop->size)
+    return;
+  place *p = &loop->places[s->fd];
+  p->empty = 0;
+  if ((sides & BS_IN) && waitsat(p->receiver, s->fd))
+    rouse(p->receiver);
+  if ((sides & BS_OUT) && p->sender != NULL)
+    wakewith(p->sender, EPIPE);
+  while ((sides & BS_OUT) && p->others != NULL && p->others->queue.first != NULL)
+    wakewith(p->others->queue.first, EPIPE);
+  bs_lookagain(s->st, s->fd);
 }
 
 /* ==== operations of tasks ==== */
@@ -254,10 +493,13 @@ static BS_ASIDE int awaitany (bs_op *op) {
   return BS_REST;
 }
 
-/* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. */
-static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected) {
+/* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. What the
+** loop remembers of the socket may spare a system call of who will wait, and is no answer for others. */
+static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected,
+                                int waits) {
   const bs_kind *kind = op->kind;
-  int want = isempty(loop, op) ? BS_READ : BS_AGAIN;
+  waits = waits && op->timeout != 0;
+  int want = waits && isempty(loop, op) ? BS_READ : BS_AGAIN;
   if (kind->traits & BS_NEEDSFLAG)
     (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
   while (want == BS_AGAIN) {
@@ -267,7 +509,7 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
       notedrained(loop, op);
     if (want == BS_AGAIN && (kind->traits & BS_TIMED))
       want = awaitany(op);
-    else if (want == BS_AGAIN && isempty(loop, op))
+    else if (want == BS_AGAIN && waits && isempty(loop, op))
       want = BS_READ;
     else if (want == BS_AGAIN && op->timeout != 0 && loop->budget-- <= 0)
       return BS_AGAIN;
@@ -326,6 +568,7 @@ void bs_forget (bs_task *t) {
     t->job = NULL;
   }
   unpark(t);
+  release(t);
   if (t->pending && t->op->kind->drop != NULL)
     t->op->kind->drop(t->op);
   t->pending = 0;
@@ -360,7 +603,7 @@ static int advance (lua_State *L, bs_task *t) {
   }
   else {
     t->tried = 1;
-    want = attempt(L, t->loop, op, &t->collected);
+    want = attempt(L, t->loop, op, &t->collected, 1);
     t->tried = 0;
     if (t->doomed) {
       bs_canceltask(L, t);
@@ -413,6 +656,8 @@ static int resumed (lua_State *L, int status, lua_KContext ctx) {
   if (t == NULL || L != t->runs || !t->pending || t->at != L)
     return bs_wrongly(L, loop);
   t->pending = 0;
+  if (t->holds != 0)
+    release(t);
   if (t->job != NULL) {
     t->job = NULL;
     lua_pop(L, 1);
@@ -466,6 +711,38 @@ int bs_intask (const bs_state *st) {
   return st->loop != NULL && st->loop->current != NULL;
 }
 
+/* Is there everything that it takes to wait? (Memory is not.) */
+static BS_STRAIGHT int canwait (lua_State *L, bs_task *t, const bs_op *op) {
+  return roomfor(t, op->kind->size) && keepthread(L, t) && hold(t, op) == 0;
+}
+
+/* Another call uses the socket. Who wants to send waits for its turn. */
+static BS_ASIDE int runbusy (lua_State *L, bs_task *t, bs_op *op) {
+  const bs_kind *kind = op->kind;
+  if (bs_busysides(op) == BS_OUT && op->timeout != 0) {
+    if (t == NULL)
+      return bs_misplaced(L, op->st->loop) ? bs_refuse(L, kind->name) : -1;
+    if (bs_sideof(op, BS_OUT)->fd >= op->st->loop->size ||
+        op->st->loop->places[bs_sideof(op, BS_OUT)->fd].sender == NULL)
+      return -1; /* it is another scheduler's call */
+    if (!roomfor(t, kind->size) || !keepthread(L, t))
+      return bs_memory(L);
+    if ((bs_sides(op) & BS_IN) && holdside(t, op, BS_IN) != 0)
+      return bs_memory(L);
+    if (queueat(t, op) == 0)
+      return suspend(L, t, op);
+    memcpy(t->op, op, kind->size);
+    release(t);
+    return bs_memory(L);
+  }
+  (void)bs_isbusy(op);
+  return kind->finish(L, op);
+}
+
+int bs_loopruns (const bs_state *st) {
+  return st->loop != NULL && st->loop->running;
+}
+
 int bs_runintask (lua_State *L, bs_op *op) {
   bs_loop *loop = op->st->loop;
   const bs_kind *kind = op->kind;
@@ -476,20 +753,22 @@ int bs_runintask (lua_State *L, bs_op *op) {
     return -1;
   if (t != NULL && t->pending) /* something else has resumed it meanwhile */
     bs_forget(t);
+  if (!BS_LIKELY(bs_busysides(op) == 0))
+    return runbusy(L, t, op);
   /* what may block is tried here only: its thread's job has to be on the stack */
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
-    if (!roomfor(t, kind->size) || !keepthread(L, t))
+    if (!canwait(L, t, op))
       return bs_memory(L);
     (void)bs_fixdeadline(op);
     bs_makeready(t);
     return suspend(L, t, op);
   }
-  int want = attempt(L, loop, op, &collected);
+  int want = attempt(L, loop, op, &collected, t != NULL);
   if ((kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0)
     want = BS_READ;
   if (want == BS_DONE)
     return kind->finish(L, op);
-  if (t == NULL || !roomfor(t, kind->size) || !keepthread(L, t)) {
+  if (t == NULL || !canwait(L, t, op)) {
     if (kind->drop != NULL)
       kind->drop(op);
     return t == NULL ? bs_refuse(L, kind->name) : bs_memory(L);
@@ -507,6 +786,8 @@ int bs_runintask (lua_State *L, bs_op *op) {
       t->job = NULL;
       lua_pop(L, 1);
     }
+    memcpy(t->op, op, kind->size); /* which says what the task holds */
+    release(t);
     return kind->finish(L, op);
   }
   return suspend(L, t, op);
@@ -531,12 +812,30 @@ static void soon (void *ud, int fd, int turns) {
   const place *p = &((const bs_loop *)ud)->places[fd];
   if (turns == 3)
     BS_FETCH(p, sizeof(place));
-  else if (p->reader != NULL && turns == 2) {
-    BS_FETCH(p->reader, offsetof(bs_task, timer));
+  else if (p->receiver != NULL && turns == 2) {
+    BS_FETCH(p->receiver, offsetof(bs_task, timer));
     BS_FETCH(p->sock, sizeof(bs_socket));
   }
-  else if (p->reader != NULL)
-    BS_FETCH(p->reader->at, LUASTATE);
+  else if (p->receiver != NULL)
+    BS_FETCH(p->receiver->at, LUASTATE);
+}
+
+/* Is it what the task waits for here? */
+static BS_STRAIGHT int wants (const bs_task *t, int fd, int what) {
+  return waitsat(t, fd) && ((what & BS_HANGUP) || (t->wanted & what & (READING | BS_WRITE)));
+}
+
+/* They look again in the loop's next turn, each for itself. */
+static BS_ASIDE void rousewatchers (const place *p, int what) {
+  bs_task *lone = p->others->lone;
+  bs_list all = p->others->watchers;
+  for (bs_task *t = all.first, *next; t != NULL; t = next) {
+    next = t->next;
+    if (wants(t, t->fd, what))
+      rouse(t);
+  }
+  if (lone != NULL && wants(lone, lone->fd, what))
+    rouse(lone);
 }
 
 /* What the engine tells. */
@@ -546,10 +845,8 @@ static void told (void *ud, int fd, int what) {
   if (forked(loop))
     return;
   place *p = &loop->places[fd];
-  bs_task *reader = what & (READING | BS_HANGUP) ? p->reader : NULL;
-  bs_task *writer = what & (BS_WRITE | BS_HANGUP) ? p->writer : NULL;
   if (what == BS_LOST) {
-    forgetplace(loop, fd);
+    forgetplace(loop, fd, NULL);
     return;
   }
   if (what & BS_READ)
@@ -557,15 +854,20 @@ static void told (void *ud, int fd, int what) {
   if (what & BS_HANGUP)
     p->hangup = 1;
   p->armed = p->sock != NULL;
-  if (reader != NULL && advance(L, reader))
-    resume(L, reader);
-  if (writer != NULL && writer != reader && loop->places[fd].writer == writer && !forked(loop) &&
-      (writer->op->rest == 0 || (what & BS_HANGUP)) && advance(L, writer))
-    resume(L, writer);
+  if (!BS_LIKELY(p->others == NULL))
+    rousewatchers(p, what);
+  bs_task *receiver = wants(p->receiver, fd, what) ? p->receiver : NULL;
+  bs_task *sender = wants(p->sender, fd, what) ? p->sender : NULL;
+  if (receiver != NULL && advance(L, receiver))
+    resume(L, receiver);
+  if (sender != NULL && sender != receiver && loop->places[fd].sender == sender &&
+      waitsat(sender, fd) && !forked(loop) && (sender->op->rest == 0 || (what & BS_HANGUP)) &&
+      advance(L, sender))
+    resume(L, sender);
   p = &loop->places[fd];
-  if (p->known && !p->armed && (p->reader != NULL || p->writer != NULL) &&
+  if (p->known && !p->armed && p->others != NULL &&
       watch(loop, fd, NULL, 0) != 0) /* for who was not meant; or has it been closed? */
-    forgetplace(loop, fd);
+    forgetplace(loop, fd, NULL);
 }
 
 void bs_ringtask (lua_State *L, bs_timer *timer) {

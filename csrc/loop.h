@@ -5,8 +5,9 @@
 ** error the text about it; the second keeps the coroutine alive that waits, and is after the end
 ** the outcome. The tasks that have not ended, or whose error nobody has been told of, are in a table.
 **
-** A task is on one list at most: one of the loop's, or that of those that wait for another task's end.
-** One that waits for a descriptor is known by that descriptor's place: one reader and one writer.
+** A task is on one list at most: one of the loop's, that of those that wait for another task's end, or one of
+** a descriptor's place. While its call receives or sends, and has to be suspended, it *holds* that side of the
+** socket: no other can, until the call has ended. Whoever wants to send then is in the place's queue.
 **
 ** A task has *scopes*: coroutines inside it through which its waits pass, since they belong to
 ** loop.wrap or loop.timeout. When the innermost waits, each one in turn yields to the one around it.
@@ -37,6 +38,11 @@ typedef struct bs_list {
 #define BS_FRESH 1
 #define BS_STALE 2
 
+/* Where a task is at a place that holds no side of the socket. */
+#define BS_WATCHES 1 /* waits until it is ready, as any number of others may */
+#define BS_QUEUES 2  /* waits for its turn to send */
+#define BS_LONE 3    /* as BS_WATCHES, and is on a list of the loop's: there is one such at most */
+
 enum bs_taskstate { BS_READY, BS_WAITING, BS_RUNNING, BS_ENDED };
 
 /* First what every wait touches: of thousands of tasks that is seldom in the processor's cache. */
@@ -49,8 +55,10 @@ struct bs_task {
   bs_job *job; /* of that, in a helper thread */
   bs_list *on; /* the list that it is on, or NULL */
   bs_scope *scope;      /* the innermost */
-  int fd;               /* the place where it waits, */
+  int fd;               /* the place where it waits, or stands in the queue, */
   unsigned char wanted; /* and for what; 0: at none */
+  unsigned char holds;  /* BS_IN, BS_OUT: the sides of its operation's sockets */
+  unsigned char among;  /* BS_WATCHES, BS_QUEUES: the list of the place that it is on */
   unsigned char state;
   unsigned char started;
   unsigned char pending;   /* `op` has not ended */

@@ -432,7 +432,8 @@ static void endwalk (walk *w) {
 }
 
 static void comebysocket (void *ud, bs_socket *s) {
-  comebyall((walk *)ud, s->regs);
+  if (bs_readable(s))
+    comebyall((walk *)ud, s->regs);
 }
 
 /* From all sockets with bytes that wait in the library. */

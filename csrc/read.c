@@ -68,39 +68,6 @@ static BS_STRAIGHT const char *bytes (const view *v) {
   return v->c->data + v->c->start;
 }
 
-/* What is sought again and again while more arrives is not sought twice in the same bytes: a peer that sends it in
-** small pieces would make the work grow with their square. One thing at a time is remembered: */
-#define NEWLINE 1   /* none */
-#define NONSPACE 2  /* none: white space all through */
-#define DELIMITER 4 /* with the hash of a delimiter: none */
-
-/* How many of the bytes have been looked at in vain. */
-static BS_STRAIGHT size_t known (const view *v, uint64_t what) {
-  const bs_chunk *c = v->c;
-  return c->sought == what && c->searched > c->start ? c->searched - c->start : 0;
-}
-
-/* All of them have, from `from` on; `before` of them were. */
-static void notfound (view *v, uint64_t what, size_t from, size_t before) {
-  if (from <= before) {
-    v->c->searched = v->c->end;
-    v->c->sought = what;
-  }
-}
-
-/* The offset of the next newline, v->n if there is none yet. */
-static BS_STRAIGHT size_t findnewline (view *v) {
-  size_t before = known(v, NEWLINE);
-  size_t from = v->at < before ? before : v->at;
-  if (from >= v->n)
-    return v->n;
-  const char *found = (const char *)memchr(bytes(v) + from, '\n', v->n - from);
-  if (found != NULL)
-    return (size_t)(found - bytes(v));
-  notfound(v, NEWLINE, v->at, before);
-  return v->n;
-}
-
 /* ==== formats ==== */
 
 typedef struct item item;
@@ -113,16 +80,29 @@ enum found {
   PROBE    /* it has to be asked whether the stream has ended */
 };
 
+/* What is sought again and again while more arrives is not sought twice in the same bytes: a peer that sends it in
+** small pieces would make the work grow with their square. So each format has a place where it begins to look, and
+** the chunk keeps these places for the next try, or for the next call with the same formats. */
 struct item {
   enum found (*find)(item *it, view *v); /* moves v->at behind what it found */
   void (*push)(lua_State *L, const item *it, const char *data);
   size_t n;            /* count, or readuntil's bound */
   size_t from, len;    /* of the value in what waits */
+  size_t searched;     /* before this there is not what ends it */
   const char *pattern; /* of readuntil; on the stack */
   size_t patternlen;
   unsigned char keep; /* the newline stays */
   unsigned char nothing;
 };
+
+/* The offset of the next newline, v->n if there is none yet. */
+static BS_STRAIGHT size_t findnewline (item *it, const view *v) {
+  size_t from = v->at < it->searched ? it->searched : v->at;
+  const char *found =
+    from < v->n ? (const char *)memchr(bytes(v) + from, '\n', v->n - from) : NULL;
+  it->searched = found != NULL ? (size_t)(found - bytes(v)) : v->n;
+  return it->searched;
+}
 
 static BS_STRAIGHT enum found take (item *it, view *v, size_t len, size_t skip) {
   it->from = v->at;
@@ -139,7 +119,7 @@ static BS_STRAIGHT enum found takerest (item *it, view *v) {
 }
 
 static BS_STRAIGHT enum found findline (item *it, view *v) {
-  size_t end = v->n > 0 ? findnewline(v) : 0;
+  size_t end = v->n > 0 ? findnewline(it, v) : 0;
   if (end - v->at > v->maxline)
     return TOOLONG;
   if (end == v->n)
@@ -174,31 +154,19 @@ static enum found findall (item *it, view *v) {
   return FOUND;
 }
 
-static uint64_t hash (const char *data, size_t len) { /* FNV-1a */
-  uint64_t h = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < len; i++)
-    h = (h ^ (unsigned char)data[i]) * 0x100000001b3u;
-  return h;
-}
-
 /* The offset of the next delimiter, v->n if there is none yet. */
-static size_t finddelimiter (const item *it, view *v) {
-  size_t len = it->patternlen;
-  if (v->n < len)
-    return v->n;
-  uint64_t what = hash(it->pattern, len) | DELIMITER;
-  size_t before = known(v, what);
-  before = before < len ? 0 : before - (len - 1); /* where none begins */
-  size_t from = v->at < before ? before : v->at;
-  while (v->n - from >= len) {
+static size_t finddelimiter (item *it, const view *v) {
+  size_t len = it->patternlen, from = v->at < it->searched ? it->searched : v->at;
+  while (from < v->n && v->n - from >= len) {
     const char *p = (const char *)memchr(bytes(v) + from, it->pattern[0], v->n - from - len + 1);
-    if (p == NULL)
-      break;
-    if (memcmp(p, it->pattern, len) == 0)
-      return (size_t)(p - bytes(v));
-    from = (size_t)(p - bytes(v)) + 1;
+    from = p != NULL ? (size_t)(p - bytes(v)) : v->n - len + 1;
+    if (p != NULL && memcmp(p, it->pattern, len) == 0) {
+      it->searched = from;
+      return from;
+    }
+    from += p != NULL;
   }
-  notfound(v, what, v->at, before);
+  it->searched = from;
   return v->n;
 }
 
@@ -266,16 +234,13 @@ static enum found findnumber (item *it, view *v) {
   r.len = 0;
   r.ended = v->ended;
   r.dry = r.toolong = 0;
-  size_t before = v->n > 0 ? known(v, NONSPACE) : 0;
-  if (r.at < before)
-    r.at = before;
+  if (r.at < it->searched)
+    r.at = it->searched;
   for (peek(&r); r.c >= 0 && isspace(r.c); peek(&r))
     r.at++;
   if (r.at - v->at > v->maxline)
     return TOOLONG;
-  if (v->n > 0 && r.at == v->n)
-    notfound(v, NONSPACE, v->at, before);
-  v->at = r.at;
+  it->searched = v->at = r.at;
   acceptone(&r, "+-");
   if (acceptone(&r, "0")) {
     hex = acceptone(&r, "xX");
@@ -309,6 +274,7 @@ static void setformat (item *it, enum found (*find)(item *, view *), size_t n, i
   it->find = find;
   it->push = find == findnumber ? pushnumber : pushdata;
   it->n = n;
+  it->searched = 0;
   it->pattern = NULL;
   it->keep = (unsigned char)keep;
 }
@@ -343,6 +309,7 @@ typedef struct read_op {
   int n;
   int made;    /* so many values there are */
   size_t used; /* bytes that they take */
+  uint64_t what; /* stands for the formats */
   int ended, probed;
   item few[FEW];
 } read_op;
@@ -351,12 +318,59 @@ static item *itemsof (read_op *r) {
   return r->items != NULL ? r->items : r->few;
 }
 
+#define LINES 1 /* stands for a line alone */
+
+static uint64_t mix (uint64_t h, const void *data, size_t len) { /* FNV-1a */
+  for (size_t i = 0; i < len; i++)
+    h = (h ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
+  return h;
+}
+
+/* A number for what is sought, never 0. So many formats that not all of their places are kept stand for nothing but
+** this very call. */
+static uint64_t whatof (read_op *r) {
+  const item *it = itemsof(r);
+  uint64_t h = 0xcbf29ce484222325u;
+  if (r->n == 1 && it->find == findline)
+    return LINES;
+  if (r->n > BS_SEARCHED)
+    h = mix(h, &it, sizeof(it));
+  for (int i = 0; i < r->n; i++, it++) {
+    h = mix(h, &it->find, sizeof(it->find));
+    h = mix(h, &it->n, sizeof(it->n));
+    if (it->pattern != NULL)
+      h = mix(h, it->pattern, it->patternlen);
+  }
+  return h | 2;
+}
+
+/* Where each format begins to look: from the chunk, unless bytes were taken since, or something else was sought. */
+static BS_STRAIGHT void recallplaces (read_op *r, const bs_chunk *c) {
+  int known = c != NULL && c->sought == r->what;
+  item *it = itemsof(r);
+  for (int i = 0; i < r->n; i++)
+    if (!known)
+      it[i].searched = 0;
+    else if (i < BS_SEARCHED)
+      it[i].searched = c->searched[i];
+}
+
+/* They were not enough. */
+static void keepplaces (read_op *r, bs_chunk *c, int scant) {
+  const item *it = itemsof(r);
+  c->sought = r->what;
+  c->scant = (unsigned char)scant;
+  for (int i = 0; i < r->n && i < BS_SEARCHED; i++)
+    c->searched[i] = i <= r->made ? it[i].searched : 0;
+}
+
 /* Goes through the formats until one does not get what it wants. */
 static enum found match (read_op *r) {
   view v;
   enum found found = FOUND;
   look(&v, r->op.sock, r->ended);
   v.probed = r->probed;
+  recallplaces(r, v.c);
   for (r->made = 0; r->made < r->n; r->made++) {
     item *it = &itemsof(r)[r->made];
     it->nothing = 0;
@@ -371,6 +385,8 @@ static enum found match (read_op *r) {
   r->used = v.at;
   if (found == TOOLONG)
     r->op.error = EMSGSIZE;
+  else if (found != FOUND && v.c != NULL)
+    keepplaces(r, v.c, found == MORE);
   return found;
 }
 
@@ -405,10 +421,8 @@ static int read_step (bs_op *o, bs_time patience) {
   }
   else if (got == 0)
     r->ended = 1;
-  else {
-    c->owner = s;
-    c->end += (size_t)got;
-  }
+  else
+    bs_came(s, c, (size_t)got);
   if (o->error != 0)
     return BS_DONE;
   found = match(r);
@@ -441,19 +455,23 @@ static int pushvalues (lua_State *L, read_op *r) {
 
 static int read_finish (lua_State *L, bs_op *o) {
   int n = o->error == 0 ? pushvalues(L, (read_op *)o) : 0;
+  if (o->st->waiter)
+    bs_wakeahead(L, 1);
   return o->error != 0 ? bs_failop(L, o, NULL) : n;
 }
 
 /* An iterator has no place for nil, message, code: it raises, as that of file:lines does. */
 static int lines_finish (lua_State *L, bs_op *o) {
   int n = o->error == 0 ? pushvalues(L, (read_op *)o) : 0;
+  if (o->st->waiter)
+    bs_wakeahead(L, 1);
   return o->error != 0 ? bs_raiseop(L, o) : n;
 }
 
-static const bs_kind read_kind = BS_KIND("read", read_op, BS_RECEIVES, read_step, read_finish);
-static const bs_kind lines_kind = BS_KIND("lines", read_op, BS_RECEIVES, read_step, lines_finish);
+static const bs_kind read_kind = BS_KIND("read", read_op, BS_RECEIVETRAITS, read_step, read_finish);
+static const bs_kind lines_kind = BS_KIND("lines", read_op, BS_RECEIVETRAITS, read_step, lines_finish);
 static const bs_kind readuntil_kind =
-  BS_KIND("readuntil", read_op, BS_RECEIVES, read_step, read_finish);
+  BS_KIND("readuntil", read_op, BS_RECEIVETRAITS, read_step, read_finish);
 
 static void initread (read_op *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
@@ -473,8 +491,14 @@ static int doread (lua_State *L, const bs_kind *kind, bs_socket *s) {
     r.n = top - 1;
   if (r.n > FEW)
     r.items = (item *)lua_newuserdatauv(L, (size_t)r.n * sizeof(item), 0);
-  for (int arg = 2; arg <= top; arg++)
-    checkformat(L, arg, &itemsof(&r)[arg - 2]);
+  int ends = top > 1; /* is nothing asked but whether it has ended? That waits for nothing */
+  for (int arg = 2; arg <= top; arg++) {
+    item *it = &itemsof(&r)[arg - 2];
+    checkformat(L, arg, it);
+    ends = ends && it->find == findend;
+  }
+  r.op.beside = r.op.flagged = (unsigned char)ends;
+  r.what = whatof(&r);
   return bs_run(L, &r.op);
 }
 
@@ -499,7 +523,8 @@ static BS_STRAIGHT int nextline (lua_State *L, int keep) {
   view v;
   line.keep = (unsigned char)keep;
   look(&v, s, 0);
-  if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || bs_hasturn(s->st)) &&
+  line.searched = v.c != NULL && v.c->sought == LINES ? v.c->searched[0] : 0;
+  if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || (!(s->marks & BS_IN) && bs_hasturn(s->st))) &&
                 findline(&line, &v) == FOUND)) {
     lua_pushlstring(L, bytes(&v) + line.from, line.len);
     bs_consumed(s, v.n, v.at);
@@ -568,6 +593,7 @@ static int read_readuntil (lua_State *L) {
     it->n = checkbound(L, 3);
   if (s->type != SOCK_STREAM)
     return bs_nostream(L, s, "readuntil");
+  r.what = whatof(&r);
   return bs_run(L, &r.op);
 }
 

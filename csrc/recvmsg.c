@@ -473,7 +473,7 @@ static int recvmsg_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind recvmsg_kind =
-  BS_KIND("recvmsg", recvmsg_op, BS_RECEIVES | BS_OPENS, recvmsg_step, recvmsg_finish);
+  BS_KIND("recvmsg", recvmsg_op, BS_RECEIVETRAITS | BS_OPENS, recvmsg_step, recvmsg_finish);
 
 static const char *const recvmsg_options[] = {"control", "flags", NULL};
 
@@ -736,7 +736,7 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind recvmmsg_kind =
-  BS_KIND("recvmmsg", recvmmsg_op, BS_RECEIVES, recvmmsg_step, recvmmsg_finish);
+  BS_KIND("recvmmsg", recvmmsg_op, BS_RECEIVETRAITS, recvmmsg_step, recvmmsg_finish);
 
 static Hold *newhold (lua_State *L, bs_state *st) {
   Hold *hold = (Hold *)lua_newuserdatauv(L, sizeof(Hold), 0);

@@ -194,7 +194,7 @@ static int select_finish (lua_State *L, bs_op *op) {
 
 static const bs_kind select_kind =
   BS_FULLKIND("select", select_op, BS_TIMED, select_step, select_finish, select_drop,
-              select_descriptor, select_concerns);
+              select_descriptor, select_concerns, NULL);
 
 /* Raw, here and below: a list that runs code or lies about its length is worth no trouble. */
 static int checklist (lua_State *L, int arg) {

@@ -170,8 +170,7 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
       return NOTHINGYET;
     if (got <= 0)
       return got;
-    c->owner = from;
-    c->end += (size_t)got;
+    bs_came(from, c, (size_t)got);
   }
   size_t ahead = c->end - c->start;
   ssize_t sent =
@@ -244,10 +243,15 @@ static int sendfile_concerns (const bs_op *o, int fd) {
   return ((const sendfile_op *)o)->to->fd == fd;
 }
 
+static bs_socket *sendfile_side (const bs_op *o, int side) {
+  const sendfile_op *op = (const sendfile_op *)o;
+  return side == BS_IN ? op->from : op->to;
+}
+
 /* What write() left is sent by the step, as op.sock may be the source. */
 static const bs_kind sendfile_kind =
-  BS_FULLKIND("sendfile", sendfile_op, BS_SENDTRAITS & ~BS_SENDS, sendfile_step, sendfile_finish,
-              NULL, NULL, sendfile_concerns);
+  BS_FULLKIND("sendfile", sendfile_op, BS_TAKES | BS_TURN | BS_FLUSHTRAITS, sendfile_step,
+              sendfile_finish, NULL, NULL, sendfile_concerns, sendfile_side);
 
 /* A pipe can be waited for like a socket, and nobody else may close its descriptor meanwhile. It is closed with the
 ** call, however that ends. */

@@ -26,7 +26,7 @@ int bs_syssocket (int family, int type, int protocol) {
   return socket(family, type | SOCK_CLOEXEC, protocol);
 }
 
-static int sys_socketpair (int family, int type, int protocol, int fds[2]) {
+int bs_syssocketpair (int family, int type, int protocol, int fds[2]) {
   return socketpair(family, type | SOCK_CLOEXEC, protocol, fds);
 }
 
@@ -49,7 +49,7 @@ int bs_syssocket (int family, int type, int protocol) {
   return birth(socket(family, type, protocol));
 }
 
-static int sys_socketpair (int family, int type, int protocol, int fds[2]) {
+int bs_syssocketpair (int family, int type, int protocol, int fds[2]) {
   int r = socketpair(family, type, protocol, fds);
   if (r == 0) {
     birth(fds[0]);
@@ -100,6 +100,7 @@ static int letgo (lua_State *L, bs_socket *s) {
   bs_dropface(s);
   s->fd = -1;
   s->flags = 0;
+  s->marks = (unsigned char)(s->marks & ~BS_LOWAT);
   return fd;
 }
 
@@ -233,6 +234,7 @@ static int socket_socket (lua_State *L) {
     int err = errno;
     return bs_failtext(L, "socket", pushwhat(L, &m, err), err);
   }
+  bs_newdescriptor(s->st, s->fd);
   return 1;
 }
 
@@ -241,15 +243,17 @@ static int socket_socketpair (lua_State *L) {
   making m = checkmaking(L, AF_UNIX);
   bs_socket *a = pushmaking(L, &m), *b = pushmaking(L, &m);
   int fds[2];
-  int r = sys_socketpair(m.family, m.type, m.protocol, fds);
+  int r = bs_syssocketpair(m.family, m.type, m.protocol, fds);
   if (r != 0 && bs_collect(L, errno))
-    r = sys_socketpair(m.family, m.type, m.protocol, fds);
+    r = bs_syssocketpair(m.family, m.type, m.protocol, fds);
   if (r != 0) {
     int err = errno;
     return bs_failtext(L, "socketpair", pushwhat(L, &m, err), err);
   }
   a->fd = fds[0];
   b->fd = fds[1];
+  bs_newdescriptor(a->st, fds[0]);
+  bs_newdescriptor(b->st, fds[1]);
   return 2;
 }
 
@@ -310,6 +314,7 @@ static int socket_dup (lua_State *L) {
     twin->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
   if (twin->fd < 0)
     return bs_fail(L, "dup", errno);
+  bs_newdescriptor(s->st, twin->fd);
   s->flags |= BS_SHARED;
   /* either may be the one that puts back what was found */
   twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
@@ -325,6 +330,8 @@ static int socket_dup (lua_State *L) {
 /* What failed is what was left to flush: it is closed all the same. */
 static int close_finish (lua_State *L, bs_op *o) {
   int err = o->sock->fd >= 0 ? o->error : 0; /* closed meanwhile: as good */
+  if (err == EAGAIN && o->sock->timeout[1] != 0) /* it had no turn */
+    err = EBUSY;
   release(L, o->sock);
   o->error = err;
   if (err != 0)
@@ -334,14 +341,18 @@ static int close_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind close_kind =
-  BS_KIND("close", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, close_finish);
+  BS_KIND("close", bs_op, BS_FLUSHTRAITS, bs_flushstep, close_finish);
 
 /* s:close() */
 static int socket_close (lua_State *L) {
   bs_op op;
   bs_socket *s = bs_self(L);
   bs_initop(&op, &close_kind, s->st, s);
-  return s->flags & BS_UNFLUSHED ? bs_run(L, &op) : close_finish(L, &op);
+  if (!(s->flags & BS_UNFLUSHED))
+    return close_finish(L, &op);
+  if (bs_flushwaits(s)) /* others have tried, and will be told that it is closed */
+    op.timeout = 0;
+  return bs_run(L, &op);
 }
 
 /* What is not flushed gets one try that does not wait. */
@@ -398,7 +409,7 @@ static int detach_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind detach_kind =
-  BS_KIND("detach", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, detach_finish);
+  BS_KIND("detach", bs_op, BS_FLUSHTRAITS, bs_flushstep, detach_finish);
 
 static int socket_detach (lua_State *L) {
   bs_op op;
@@ -453,6 +464,7 @@ static int socket_setfd (lua_State *L) {
     letgo(L, s);
   }
   if (fd >= 0) {
+    fresh.marks = s->marks;
     fresh.held = NULL;
     fresh.face = NULL;
     fresh.regs = NULL;
@@ -464,7 +476,7 @@ static int socket_setfd (lua_State *L) {
 }
 
 static int socket_dirty (lua_State *L) {
-  lua_pushboolean(L, bs_pending(bs_checksocket(L, 1)));
+  lua_pushboolean(L, bs_readable(bs_checksocket(L, 1)));
   return 1;
 }
 

@@ -335,7 +335,8 @@ static BS_STRAIGHT void mark (const receive_op *r) {
   if (c->owner == NULL && consumes(r)) {
     c->owner = r->op.sock;
     c->end = r->got;
-    c->searched = 0;
+    c->sought = 0;
+    c->scant = 0;
     c->cut = r->cut;
     c->addrlen = r->addrlen;
     if (BS_LIKELY(r->addrlen == sizeof(struct sockaddr_in)))
@@ -512,8 +513,7 @@ static int waitall_step (bs_op *o, bs_time patience) {
     return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
-  c->owner = s;
-  c->end += (size_t)got;
+  bs_came(s, c, (size_t)got);
   return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
 }
 
@@ -549,19 +549,19 @@ static int waitall_finish (lua_State *L, bs_op *o) {
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
 #define NOADDRESS char[offsetof(bs_receive, address)]
 
-static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVES, receive_step, recv_finish);
+static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVETRAITS, receive_step, recv_finish);
 static const bs_kind chunks_kind =
-  BS_KIND("chunks", NOADDRESS, BS_RECEIVES, receive_step, chunks_finish);
+  BS_KIND("chunks", NOADDRESS, BS_RECEIVETRAITS, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =
-  BS_KIND("recvfrom", receive_op, BS_RECEIVES, recvfrom_step, recvfrom_finish);
+  BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, recvfrom_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
-  BS_KIND("recvinto", NOADDRESS, BS_RECEIVES, recvinto_step, recvinto_finish);
+  BS_KIND("recvinto", NOADDRESS, BS_RECEIVETRAITS, recvinto_step, recvinto_finish);
 static const bs_kind waitall_kind =
-  BS_KIND("recv", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+  BS_KIND("recv", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
 static const bs_kind waitallfrom_kind =
-  BS_KIND("recvfrom", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+  BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
 static const bs_kind waitallinto_kind =
-  BS_KIND("recvinto", receive_op, BS_RECEIVES, waitall_step, waitall_finish);
+  BS_KIND("recvinto", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
 
 static BS_STRAIGHT void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
@@ -591,6 +591,7 @@ size_t bs_checkcount (lua_State *L, int arg) {
 void bs_setreceiveflags (bs_receive *r, int flags) {
   bs_setflags(&r->op, flags);
   r->op.flagged = flags != 0;
+  r->op.beside = (flags & (MSG_OOB | MSG_ERRQUEUE)) != 0;
   if (!r->message)
     flags &= ~MSG_TRUNC; /* on TCP it would throw away what nobody has seen */
   r->flags = flags;

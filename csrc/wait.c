@@ -442,6 +442,31 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   }
 }
 
+/* ---- whose turn it is ---- */
+
+static int isused (const bs_op *op, int side) {
+  const bs_socket *s = bs_sideof(op, side);
+  if (s == NULL || !(s->marks & side))
+    return 0;
+  bs_reclaim(op->st, s, side);
+  return s->marks & side;
+}
+
+int bs_busysides (const bs_op *op) {
+  int sides = bs_sides(op);
+  return (sides & BS_IN ? isused(op, BS_IN) : 0) | (sides & BS_OUT ? isused(op, BS_OUT) : 0);
+}
+
+int bs_isbusy (bs_op *op) {
+  int busy = bs_busysides(op);
+  if (busy == 0)
+    return 0;
+  op->error = busy == BS_OUT && op->timeout == 0 ? EAGAIN : EBUSY;
+  if (op->error == EAGAIN)
+    op->sock->wants = BS_WRITE;
+  return 1;
+}
+
 /* What is not as simple as in bs_run. */
 BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
   if (op->st->loop != NULL) {
@@ -454,6 +479,8 @@ BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
     if (results >= 0)
       return results;
   }
+  if (bs_isbusy(op)) /* and who uses it cannot go on while this waits */
+    return op->kind->finish(L, op);
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bsdsocket.h"
 
@@ -82,12 +83,17 @@ static void wake (lua_State *L, bs_state *st, int arg) {
 /* ==== operations that wait ==== */
 
 /* The operation itself follows. Its user values are the DESCRIPTOR that is waited for, if it is one, and the job's
-** anchor. The job is older, so that it is finalized later.
+** anchor, and the sockets whose sides it holds. What it anchors is older, so that it is finalized later.
 ** It is waited for by a C function of its own, `waiting`, whose to-be-closed slot it is: that is closed by the function's
 ** return. To cut the stack below such a slot is no good, as Lua 5.4.3 and 5.4.4 then go on with a pointer to a stack
 ** that may have moved. */
 typedef struct waited {
   bs_job *job;
+  struct waited *next, **link;   /* in the state's list of those whose turn to send has not come; NULL: not in it */
+  struct waited *older, **newer; /* in that of those that hold something; NULL: not in it */
+  lua_State *L;                  /* its coroutine */
+  int turn[2];                   /* the first is readable when its turn has come; -1: there is none */
+  unsigned char holds;           /* BS_IN, BS_OUT: the sides that no other may use meanwhile */
   bs_hooks known;
   size_t size;   /* of the operation; 0: there is none any more */
   bs_time began; /* to wait, this time */
@@ -99,6 +105,8 @@ typedef struct waited {
 #define operation(w) ((bs_op *)(void *)((w) + 1))
 #define OBJECT 1
 #define JOB 2
+#define INSIDE 3
+#define OUTSIDE 4
 
 /* on the stack of `waiting` */
 #define SOURCE 1 /* the socket or the poller that is waited for, if it is one of them */
@@ -148,6 +156,111 @@ static void wakeobject (lua_State *L, int at) {
   lua_pop(L, 1);
 }
 
+/* ---- whose turn it is ---- */
+
+static void leavequeue (waited *w) {
+  bs_state *st = operation(w)->st;
+  if (w->link == NULL)
+    return;
+  *w->link = w->next;
+  if (w->next != NULL)
+    w->next->link = w->link;
+  else
+    st->lastwaited = w->link;
+  w->link = NULL;
+}
+
+static void enqueue (waited *w) {
+  bs_state *st = operation(w)->st;
+  if (st->firstwaited == NULL)
+    st->lastwaited = &st->firstwaited;
+  w->next = NULL;
+  w->link = st->lastwaited;
+  *w->link = w;
+  st->lastwaited = &w->next;
+}
+
+static void closeend (waited *w, int end) {
+  if (w->turn[end] >= 0)
+    (void)close(w->turn[end]);
+  w->turn[end] = -1;
+}
+
+/* It goes on as soon as its scheduler finds out: the other end is closed. */
+static void callup (waited *w) {
+  leavequeue(w);
+  closeend(w, 1);
+}
+
+/* Takes the sides, for a call that will be suspended. */
+static void hold (waited *w, int sides) {
+  bs_state *st = operation(w)->st;
+  w->older = st->holders;
+  w->newer = &st->holders;
+  if (w->older != NULL)
+    w->older->newer = &w->older;
+  st->holders = w;
+  for (int side = BS_IN; side <= BS_OUT; side <<= 1) {
+    bs_socket *s = sides & side ? bs_sideof(operation(w), side) : NULL;
+    if (s == NULL)
+      continue;
+    s->marks = (unsigned char)(s->marks | side);
+    w->holds = (unsigned char)(w->holds | side);
+  }
+}
+
+/* The call is over: the next sender's turn has come. */
+static void release (waited *w) {
+  const bs_op *op = operation(w);
+  int holds = w->holds;
+  w->holds = 0;
+  if (w->newer != NULL) {
+    *w->newer = w->older;
+    if (w->older != NULL)
+      w->older->newer = w->newer;
+    w->newer = NULL;
+  }
+  leavequeue(w);
+  closeend(w, 0);
+  closeend(w, 1);
+  if (holds & BS_IN) {
+    bs_socket *s = bs_sideof(op, BS_IN);
+    s->marks = (unsigned char)(s->marks & ~BS_IN);
+  }
+  if (holds & BS_OUT) {
+    bs_socket *s = bs_sideof(op, BS_OUT);
+    waited *next = op->st->firstwaited;
+    while (next != NULL && bs_sideof(operation(next), BS_OUT) != s)
+      next = next->next;
+    if (next == NULL)
+      s->marks = (unsigned char)(s->marks & ~BS_OUT);
+    else {
+      next->holds = (unsigned char)(next->holds | BS_OUT);
+      callup(next);
+    }
+  }
+}
+
+/* An error that ended a coroutine has left its call as it was, until the collector comes. */
+void bs_reclaim (const bs_state *st, const bs_socket *s, int side) {
+  for (waited *w = st->holders, *older; w != NULL; w = older) {
+    older = w->older;
+    if ((w->holds & side) && bs_sideof(operation(w), side) == s && lua_status(w->L) > LUA_YIELD)
+      release(w);
+  }
+}
+
+/* All who wait for their turn to send by `s` end so. */
+static void endqueue (const bs_state *st, const bs_socket *s, int err) {
+  for (waited *w = st->firstwaited, *next; w != NULL; w = next) {
+    next = w->next;
+    if (bs_sideof(operation(w), BS_OUT) != s)
+      continue;
+    operation(w)->error = err;
+    callup(w);
+  }
+}
+
 /* By the collector, and when the coroutine is closed or an error goes through it. */
 static int waited_gc (lua_State *L) {
   waited *w = (waited *)lua_touserdata(L, 1);
@@ -155,6 +268,7 @@ static int waited_gc (lua_State *L) {
     return 0;
   bs_op *op = operation(w);
   wakeobject(L, 1);
+  release(w);
   if (w->job != NULL)
     bs_abandon(w->job);
   if (op->kind->drop != NULL)
@@ -197,6 +311,8 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *part
 
 static int descriptorof (waited *w) {
   const bs_op *op = operation(w);
+  if (w->link != NULL)
+    return w->turn[0];
   return w->job != NULL ? bs_jobfd(w->job) : op->sock != NULL ? op->sock->fd : op->fd;
 }
 
@@ -210,10 +326,11 @@ static int pushobject (lua_State *L, int want) {
       ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
     return can;
   }
+  int queues = w->link != NULL; /* for its turn */
   bs_poller *poller = op->sock == NULL && w->job == NULL && op->kind->descriptor == NULL
                         ? bs_testpoller(L, SOURCE)
                         : NULL;
-  if (op->sock != NULL || poller != NULL) {
+  if (!queues && (op->sock != NULL || poller != NULL)) {
     if (descriptorof(w) < 0)
       return 0;
     lua_pushvalue(L, SOURCE);
@@ -229,7 +346,7 @@ static int pushobject (lua_State *L, int want) {
   if (lua_getiuservalue(L, WAITER, OBJECT) != LUA_TNIL)
     return 1;
   lua_pop(L, 1);
-  if (w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
+  if (!queues && w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
     op->kind->descriptor(op);
   if (descriptorof(w) < 0)
     return 0;
@@ -254,6 +371,23 @@ static void block (waited *w, int want) {
     (void)bs_waitfd(descriptorof(w), want, until);
 }
 
+/* While it waits for its turn; gives what is wanted now. */
+static int turnanswered (lua_State *L) {
+  waited *w = (waited *)lua_touserdata(L, WAITER);
+  bs_op *op = operation(w);
+  if (w->link != NULL && lua_isnil(L, -1)) /* the thread is not to be blocked for who could not go on then */
+    op->error = EBUSY;
+  else if (w->link != NULL && bs_left(op) == 0)
+    op->error = BS_ETIMEOUT;
+  if (op->error != 0)
+    return BS_DONE;
+  if (w->link != NULL)
+    return w->turn[0] >= 0 ? BS_READ : BS_REST;
+  wakeobject(L, WAITER);
+  closeend(w, 0);
+  return BS_AGAIN;
+}
+
 /* The scheduler's answer is on the top: true, false, or nil to have the thread blocked. Gives what is wanted
 ** now. */
 static int answered (lua_State *L, int want) {
@@ -261,7 +395,13 @@ static int answered (lua_State *L, int want) {
   bs_op *op = operation(w);
   int ready = lua_toboolean(L, -1), rested = want == BS_REST, parts = 0;
   int over = !ready && !lua_isnil(L, -1) && !rested;
-  if (lua_isnil(L, -1)) {
+  if (w->link != NULL || w->turn[0] >= 0) {
+    int now = turnanswered(L);
+    if (now != BS_AGAIN)
+      return now;
+    over = 0;
+  }
+  else if (lua_isnil(L, -1)) {
     bs_checkhooks(L, op->st, &w->known);
     block(w, want);
   }
@@ -337,6 +477,7 @@ static int await (lua_State *L, int want) {
     want = answered(L, want);
   }
   wakeobject(L, WAITER);
+  release(w);
   if (w->job != NULL && !bs_endjob(w->job, op))
     bs_abandon(w->job);
   w->ended = 1;
@@ -371,8 +512,13 @@ static void pushsource (lua_State *L, const bs_socket *s) {
 
 /* Pushes the waited; the job's anchor is on the top, and popped. */
 static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_hooks *known) {
-  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + op->kind->size, 2);
+  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + op->kind->size, 4);
   w->job = job;
+  w->link = NULL;
+  w->newer = NULL;
+  w->L = L;
+  w->turn[0] = w->turn[1] = -1;
+  w->holds = 0;
   w->known = *known;
   w->vain = 0;
   w->collected = w->ended = 0;
@@ -384,22 +530,54 @@ static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_
   return w;
 }
 
+/* Stands in line to send; gives what to wait for. */
+static int standinline (lua_State *L, waited *w) {
+  bs_op *op = operation(w);
+  bs_sideof(op, BS_OUT)->flags |= BS_WAITED; /* who closes it is to tell */
+  enqueue(w);
+  if (bs_syssocketpair(AF_UNIX, SOCK_STREAM, 0, w->turn) != 0 &&
+      (!bs_collect(L, errno) || bs_syssocketpair(AF_UNIX, SOCK_STREAM, 0, w->turn) != 0)) {
+    w->turn[0] = w->turn[1] = -1; /* so it looks now and then */
+    op->rest = MILLISECOND;
+    return BS_REST;
+  }
+  return BS_READ;
+}
+
+/* Takes what it uses of its sockets, which outlive it: the waited is on the top. Gives what to wait for. */
+static int holdsides (lua_State *L, int busy, int want) {
+  waited *w = (waited *)lua_touserdata(L, -1);
+  int at = lua_gettop(L), sides = bs_sides(operation(w));
+  for (int side = BS_IN; side <= BS_OUT; side <<= 1) {
+    if ((sides & side) && bs_sideof(operation(w), side) != NULL) {
+      pushsource(L, bs_sideof(operation(w), side));
+      lua_setiuservalue(L, at, side == BS_IN ? INSIDE : OUTSIDE);
+    }
+  }
+  hold(w, sides & ~busy);
+  return busy != 0 ? standinline(L, w) : want;
+}
+
 int bs_runwaiter (lua_State *L, bs_op *op) {
   const bs_kind *kind = op->kind;
   unsigned char collected = 0;
-  int parts = 0;
+  int parts = 0, busy = bs_busysides(op), helped = 0, want = BS_READ;
   op->rest = 0;
   if (!lua_isyieldable(L) || op->st->closing > 0 || kind->size > MOSTOP)
+    return -1;
+  if (busy != 0 && (busy != BS_OUT || op->timeout == 0 || bs_loopruns(op->st)))
     return -1;
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  int want = attempt(L, op, &collected, &parts);
-  int helped =
-    (kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0;
-  if (want == BS_DONE && !helped)
-    return kind->finish(L, op);
+  if (busy == 0) {
+    want = attempt(L, op, &collected, &parts);
+    helped =
+      (kind->traits & BS_BLOCKS) && want == BS_DONE && op->error == EAGAIN && op->timeout != 0;
+    if (want == BS_DONE && !helped)
+      return kind->finish(L, op);
+  }
   op->error = 0;
   bs_job *job = NULL;
   if (helped) {
@@ -411,6 +589,7 @@ int bs_runwaiter (lua_State *L, bs_op *op) {
   else
     lua_pushnil(L);
   pushwaited(L, op, job, &known)->collected = collected;
+  want = holdsides(L, busy, want);
   int at = lua_gettop(L);
   bs_pushfunction(L, waiting, 0);
   pushsource(L, op->sock);
@@ -440,16 +619,8 @@ static int wakeselects (lua_State *L) {
   return 0;
 }
 
-void bs_wake (lua_State *L, bs_state *st, int arg) {
-  arg = lua_absindex(L, arg);
-  if (!lua_checkstack(L, 6))
-    return;
-  if (lua_getmetatable(L, arg)) {
-    bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
-    if (lua_topointer(L, -1) == st->meta)
-      s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
-    lua_pop(L, 1);
-  }
+/* Those who wait for the object at `arg`, or for several of which it may be one, are told. */
+static void wakeall (lua_State *L, bs_state *st, int arg) {
   wake(L, st, arg);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting) != LUA_TNIL) {
     lua_pushnil(L);
@@ -463,6 +634,41 @@ void bs_wake (lua_State *L, bs_state *st, int arg) {
     }
   }
   lua_pop(L, 1);
+}
+
+void bs_wake (lua_State *L, bs_state *st, int arg) {
+  arg = lua_absindex(L, arg);
+  if (!lua_checkstack(L, 6))
+    return;
+  if (lua_getmetatable(L, arg)) {
+    bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
+    if (lua_topointer(L, -1) == st->meta) {
+      s->flags = (unsigned char)(s->flags & ~BS_WAITED); /* it may close this very socket */
+      endqueue(st, s, EBADF);
+    }
+    lua_pop(L, 1);
+  }
+  wakeall(L, st, arg);
+}
+
+/* Nothing is closed: they find out by themselves, and wait on. */
+static void looksagain (lua_State *L, bs_socket *s, int arg) {
+  if (lua_checkstack(L, 6) && (s->flags & BS_WAITED))
+    wakeall(L, s->st, lua_absindex(L, arg));
+}
+
+void bs_shut (lua_State *L, bs_socket *s, int sides) {
+  bs_shutloop(s, sides);
+  if (sides & BS_OUT)
+    endqueue(s->st, s, EPIPE);
+  if (s->st->waiter)
+    looksagain(L, s, 1);
+}
+
+void bs_wakeahead (lua_State *L, int arg) {
+  bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
+  if (bs_readable(s))
+    looksagain(L, s, arg);
 }
 
 /* socket.setwaiter(wait [, wake]), socket.setwaiter(nil) */

@@ -110,6 +110,7 @@ typedef struct write_op {
   struct iovec *pieces; /* NULL: in `few` */
   int at, n;            /* the arguments that are left are at .. n - 1 */
   int whole;            /* one message: all of them, whatever their number */
+  int buffers;          /* it need not be sent if there is room for it in the socket's buffer */
   size_t taken;
   struct iovec few[FEWPIECES];
 } write_op;
@@ -124,12 +125,42 @@ static void gone (write_op *w, struct iovec *pieces, size_t n) {
   }
 }
 
+/* Where the buffer has room for all of it, it is there now: > 0; < 0 when memory is out. */
+static int buffered (write_op *w) {
+  const struct iovec *pieces = w->pieces != NULL ? w->pieces : w->few;
+  bs_socket *s = w->op.sock;
+  bs_face *f = s->face;
+  size_t total = 0;
+  for (int i = 1; i < w->n; i++)
+    total += pieces[i].iov_len;
+  if (f == NULL || f->mode == BS_UNBUFFERED || total > f->limit ||
+      f->end - f->start > f->limit - total)
+    return 0;
+  if (!makeroom(s, total))
+    return -1;
+  for (int i = 1; i < w->n; i++) {
+    if (pieces[i].iov_len > 0)
+      memcpy(f->data + f->end, pieces[i].iov_base, pieces[i].iov_len);
+    f->end += pieces[i].iov_len;
+  }
+  setunflushed(s, 1);
+  return 1;
+}
+
 static int write_step (bs_op *o, bs_time patience) {
   write_op *w = (write_op *)o;
   struct iovec *pieces = w->pieces != NULL ? w->pieces : w->few;
   bs_socket *s = o->sock;
   struct msghdr msg;
   size_t unflushed = 0;
+  if (w->buffers) { /* once: what has begun to be sent goes on */
+    int is = s->fd >= 0 ? buffered(w) : 0;
+    w->buffers = 0;
+    if (is != 0) {
+      o->error = is < 0 ? BS_ENOMEM : 0;
+      return BS_DONE;
+    }
+  }
   memset(&msg, 0, sizeof(msg));
   msg.msg_iov = pieces + w->at;
   msg.msg_iovlen = (size_t)(w->n - w->at);
@@ -164,7 +195,7 @@ static int write_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind write_kind =
-  BS_KIND("write", write_op, BS_SENDTRAITS & ~BS_SENDS, write_step, write_finish);
+  BS_KIND("write", write_op, BS_TURN | BS_FLUSHTRAITS, write_step, write_finish);
 
 /* The arguments as pieces behind pieces[0]; gives their length. *newline: is there one in them? */
 static size_t gather (lua_State *L, int top, struct iovec *pieces, int *newline) {
@@ -193,22 +224,6 @@ static void join (lua_State *L, write_op *w, struct iovec *pieces, size_t total)
   gather(L, 2, pieces, NULL);
 }
 
-/* Where the buffer has room for all of it, it is there now. */
-static int buffered (lua_State *L, bs_socket *s, const struct iovec *pieces, int n, size_t total) {
-  bs_face *f = s->face;
-  if (total > f->limit || f->end - f->start > f->limit - total)
-    return 0;
-  if (!makeroom(s, total))
-    bs_memory(L);
-  for (int i = 1; i < n; i++) {
-    if (pieces[i].iov_len > 0)
-      memcpy(f->data + f->end, pieces[i].iov_base, pieces[i].iov_len);
-    f->end += pieces[i].iov_len;
-  }
-  setunflushed(s, 1);
-  return 1;
-}
-
 static enum bs_vbuf modeof (const bs_socket *s) {
   return s->face != NULL ? s->face->mode : BS_UNBUFFERED;
 }
@@ -235,11 +250,21 @@ static int write_write (lua_State *L) {
     w.op.error = EBADF;
     return write_finish(L, &w.op);
   }
-  /* asked anew: a finalizer may have closed it, and given it another descriptor */
-  if (w.n == 1 || (total == 0 && !w.whole) ||
-      (modeof(s) != BS_UNBUFFERED && !newline && buffered(L, s, pieces, w.n, total))) {
+  if (w.n == 1 || (total == 0 && !w.whole)) {
     lua_settop(L, 1);
     return 1;
+  }
+  /* asked anew: a finalizer may have closed it, and given it another descriptor */
+  w.buffers = modeof(s) != BS_UNBUFFERED && !newline;
+  if (w.buffers && !(s->marks & BS_OUT)) { /* nobody's bytes are on their way */
+    int is = buffered(&w);
+    if (is < 0)
+      bs_memory(L);
+    if (is > 0) {
+      lua_settop(L, 1);
+      return 1;
+    }
+    w.buffers = 0;
   }
   return bs_run(L, &w.op);
 }
@@ -252,7 +277,7 @@ static int flush_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind flush_kind =
-  BS_KIND("flush", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, flush_finish);
+  BS_KIND("flush", bs_op, BS_FLUSHTRAITS, bs_flushstep, flush_finish);
 
 /* s:flush() */
 static int write_flush (lua_State *L) {
@@ -275,7 +300,7 @@ static int setvbuf_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind setvbuf_kind =
-  BS_KIND("setvbuf", bs_op, BS_SENDTRAITS & ~BS_SENDS, bs_flushstep, setvbuf_finish);
+  BS_KIND("setvbuf", bs_op, BS_FLUSHTRAITS, bs_flushstep, setvbuf_finish);
 
 /* s:setvbuf(mode [, size]). What the mode before has left is flushed, so that the new size holds for all. */
 static int write_setvbuf (lua_State *L) {

@@ -3,75 +3,7 @@ local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
-
---- A scheduler in a few lines: coroutines that wait are on its list, and select tells which are ready.
-local function scheduler()
-  local self = {asked = {}, woken = {}}
-  local list = {}
-
-  function self.wait(object, events, timeout)
-    local waiter = {co = coroutine.running(), fd = object:fileno(), object = object, events = events}
-    waiter.till = timeout and socket.monotime() + timeout or math.huge
-    self.asked[#self.asked + 1] = waiter
-    waiter.timeout = timeout
-    list[#list + 1] = waiter
-    return coroutine.yield()
-  end
-
-  function self.wake(object)
-    self.woken[#self.woken + 1] = object:fileno()
-    for _, waiter in ipairs(list) do
-      if waiter.object == object then waiter.over = true end
-    end
-  end
-
-  function self.resume(co, ...)
-    local ok, err = coroutine.resume(co, ...)
-    if not ok then error(debug.traceback(co, err), 0) end
-  end
-
-  function self.spawn(f)
-    local co = coroutine.create(f)
-    self.resume(co)
-    return co
-  end
-
-  --- One of those who wait goes on, or several do.
-  function self.step()
-    local readers, writers, till = {}, {}, math.huge
-    for _, waiter in ipairs(list) do
-      if waiter.over then
-        till = 0
-      else
-        if waiter.events:find "r" then readers[#readers + 1] = waiter.fd end
-        if waiter.events:find "w" then writers[#writers + 1] = waiter.fd end
-        till = math.min(till, waiter.till)
-      end
-    end
-    local readable, writable = assert(socket.select(readers, writers, math.max(0, till - socket.monotime())))
-    local ready = {r = {}, w = {}}
-    for _, fd in ipairs(readable) do ready.r[fd] = true end
-    for _, fd in ipairs(writable) do ready.w[fd] = true end
-    local old = list
-    list = {}
-    local now = socket.monotime()
-    for _, waiter in ipairs(old) do
-      local isready = waiter.over or waiter.events:find "r" and ready.r[waiter.fd]
-        or waiter.events:find "w" and ready.w[waiter.fd] or false
-      if isready or now >= waiter.till then
-        self.resume(waiter.co, isready)
-      else
-        list[#list + 1] = waiter
-      end
-    end
-  end
-
-  function self.run()
-    while list[1] do self.step() end
-  end
-
-  return self
-end
+local scheduler = require "spec.scheduler"
 
 --- An isopen for numbers.
 local function isopen(fd) return (select(3, socket.select({fd}, nil, 0))) ~= "EBADF" end
@@ -153,11 +85,10 @@ describe("setwaiter", function()
 
     it("sendall", function()
       local total = net.fill(a)
-      local sent, got = waits(function() return a:sendall(("x"):rep(100000)), #b:recv(1) end, function()
-        local n = 0
-        while n < total + 100000 - 1 do n = n + #b:recv() end
+      local sent = waits(function() return a:sendall(("x"):rep(100000)) end, function()
+        assert.equal(total + 100000, #b:recv(total + 100000, "MSG_WAITALL"))
       end)
-      assert.same({100000, 1}, {sent, got})
+      assert.equal(100000, sent)
       assert.equal("w", s.asked[1].events)
     end)
 
@@ -633,22 +564,32 @@ describe("setwaiter", function()
       end
     end)
 
-    it("calls on the same socket: the bytes go to whoever comes first", function()
-      local inner
+    it("calls on the same socket: whoever came first is to receive", function()
+      local codes = {}
       socket.setwaiter(function()
         b:sendall "hi"
-        inner = a:recv(1)
+        codes[1], codes[2] = select(3, a:recv(1)), select(3, a:read(1))
+        assert(a:send "sent beside it")
         return true
       end)
-      assert.equal("i", inside(a.recv, a))
-      assert.equal("h", inner)
+      assert.equal("hi", inside(a.recv, a))
+      assert.same({"EBUSY", "EBUSY"}, codes)
+      assert.equal("sent beside it", b:recv())
     end)
 
     it("calls on the same socket without an end", function()
-      socket.setwaiter(function() return a:recv() end)
+      socket.setwaiter(function() return socket.select({a}) end)
       local ok, err = pcall(inside, a.recv, a)
       assert.is_false(ok)
       assert.match("stack overflow", tostring(err))
+      local codes = {}
+      socket.setwaiter(function()
+        codes[#codes + 1] = select(3, a:recv())
+        return false
+      end)
+      a:settimeout(0.001)
+      helper.fails("s:recv", "timeout", inside(a.recv, a))
+      assert.equal("EBUSY", codes[1])
       b:sendall "x"
       assert.equal("x", inside(a.recv, a))
     end)
