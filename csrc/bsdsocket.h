@@ -160,11 +160,13 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  uint64_t sought;   /* a reading call that found too little (read.c); 0: none did, or bytes were taken since */
-  size_t searched[BS_SEARCHED]; /* of its first formats: from here on, after `start`, each has yet to look */
+  uint64_t
+    sought; /* a reading call that found too little (read.c); 0: none did, or bytes were taken since */
+  size_t searched
+    [BS_SEARCHED];     /* of its first formats: from here on, after `start`, each has yet to look */
   unsigned char scant; /* these bytes were too few for it: no reason to call the socket readable */
-  int cut;           /* a message whose rest the kernel threw away */
-  socklen_t addrlen; /* of address; 0: none */
+  int cut;             /* a message whose rest the kernel threw away */
+  socklen_t addrlen;   /* of address; 0: none */
   struct sockaddr_storage address;
   char data[];
 };
@@ -200,7 +202,7 @@ struct bs_state {
   uint64_t walks; /* of poller.c, through pollers that are in each other */
   /* Of other schedulers: calls that hold a side of a socket, and those whose turn to send has not come. */
   struct waited *holders, *firstwaited, **lastwaited;
-  int closing;    /* <close> variables of something cancelled are running: nobody may wait */
+  int closing; /* <close> variables of something cancelled are running: nobody may wait */
   bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
   socklen_t senderlen; /* 0: none */
@@ -360,7 +362,8 @@ struct bs_op {
   unsigned char
     drained; /* a receive got less than it had room for: the kernel has no more for now */
   unsigned char flagged; /* with MSG_ flags: peeks perhaps, or waits for urgent data */
-  unsigned char beside;  /* receives nothing of the stream itself: may go on beside another that does */
+  unsigned char
+    beside; /* receives nothing of the stream itself: may go on beside another that does */
 };
 
 /* For `s`, under its timeout in the call's direction; without one (NULL) for ever. */
@@ -1043,7 +1046,8 @@ int bs_runintask(lua_State *L, bs_op *op);
 int bs_hasturn(const bs_state *st); /* may a task go on without waiting, or is it others' turn? */
 int bs_intask(const bs_state *st);  /* is one running? */
 int bs_loopruns(const bs_state *st);
-int bs_flushwaits(const bs_socket *s); /* does another task wait for what is unflushed to be sent? */
+int bs_flushwaits(
+  const bs_socket *s); /* does another task wait for what is unflushed to be sent? */
 /* Before a descriptor is closed or given up: wakes who waits for it. */
 void bs_leaveloop(bs_state *st, int fd);
 /* The kernel has just given it: whoever waits for this number waits for one that was closed behind our back. */

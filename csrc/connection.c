@@ -96,7 +96,7 @@ static int connection_shutdown (lua_State *L) {
 typedef struct connect_op {
   bs_op op;
   const bs_address *to; /* at stack index 2 */
-  int joined;           /* an attempt was under way: who else waits for it may hear first how it ended */
+  int joined; /* an attempt was under way: who else waits for it may hear first how it ended */
 } connect_op;
 
 /* The error that an attempt has ended with, or 0. Linux must be told that the attempt is over, or it
@@ -285,7 +285,8 @@ static BS_STRAIGHT int clients_finish (lua_State *L, bs_op *o) {
 static const bs_kind accept_kind =
   BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_TAKES, accept_step, accept_finish);
 static const bs_kind clients_kind =
-  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS | BS_TAKES, accept_step, clients_finish);
+  BS_KIND("accept", accept_op, BS_NEEDSFLAG | BS_OPENS | BS_PERSISTS | BS_TAKES, accept_step,
+          clients_finish);
 
 static BS_STRAIGHT int doaccept (lua_State *L, const bs_kind *kind) {
   bs_socket *s = bs_self(L);

@@ -29,10 +29,10 @@ typedef struct crowd {
 /* What the loop knows of a descriptor. One of ours is added to the engine once, for changes in both
 ** directions; another library's for each wait anew, as it may be closed behind our back. */
 typedef struct place {
-  bs_socket *sock;    /* NULL: not one of ours */
-  bs_task *receiver;  /* its call has begun to receive, and is suspended; it need not wait here */
-  bs_task *sender;    /* the same of sending */
-  crowd *others;      /* NULL: there are none */
+  bs_socket *sock;      /* NULL: not one of ours */
+  bs_task *receiver;    /* its call has begun to receive, and is suspended; it need not wait here */
+  bs_task *sender;      /* the same of sending */
+  crowd *others;        /* NULL: there are none */
   unsigned char known;  /* the engine has it */
   unsigned char armed;  /* and will tell: another library's is asked about once */
   unsigned char empty;  /* nothing to read since the last change */
@@ -273,7 +273,8 @@ static BS_STRAIGHT void passturn (bs_loop *loop, bs_socket *s) {
     return;
   }
   s->marks = (unsigned char)(s->marks & ~BS_OUT);
-  if ((s->flags & BS_UNFLUSHED) && waitsat(p->receiver, s->fd)) /* which sends that before it waits on */
+  if ((s->flags & BS_UNFLUSHED) &&
+      waitsat(p->receiver, s->fd)) /* which sends that before it waits on */
     rouse(p->receiver);
 }
 

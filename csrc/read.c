@@ -98,8 +98,7 @@ struct item {
 /* The offset of the next newline, v->n if there is none yet. */
 static BS_STRAIGHT size_t findnewline (item *it, const view *v) {
   size_t from = v->at < it->searched ? it->searched : v->at;
-  const char *found =
-    from < v->n ? (const char *)memchr(bytes(v) + from, '\n', v->n - from) : NULL;
+  const char *found = from < v->n ? (const char *)memchr(bytes(v) + from, '\n', v->n - from) : NULL;
   it->searched = found != NULL ? (size_t)(found - bytes(v)) : v->n;
   return it->searched;
 }
@@ -307,8 +306,8 @@ typedef struct read_op {
   bs_op op;
   item *items; /* NULL: in `few` */
   int n;
-  int made;    /* so many values there are */
-  size_t used; /* bytes that they take */
+  int made;      /* so many values there are */
+  size_t used;   /* bytes that they take */
   uint64_t what; /* stands for the formats */
   int ended, probed;
   item few[FEW];
@@ -469,7 +468,8 @@ static int lines_finish (lua_State *L, bs_op *o) {
 }
 
 static const bs_kind read_kind = BS_KIND("read", read_op, BS_RECEIVETRAITS, read_step, read_finish);
-static const bs_kind lines_kind = BS_KIND("lines", read_op, BS_RECEIVETRAITS, read_step, lines_finish);
+static const bs_kind lines_kind =
+  BS_KIND("lines", read_op, BS_RECEIVETRAITS, read_step, lines_finish);
 static const bs_kind readuntil_kind =
   BS_KIND("readuntil", read_op, BS_RECEIVETRAITS, read_step, read_finish);
 

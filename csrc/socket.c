@@ -329,7 +329,7 @@ static int socket_dup (lua_State *L) {
 
 /* What failed is what was left to flush: it is closed all the same. */
 static int close_finish (lua_State *L, bs_op *o) {
-  int err = o->sock->fd >= 0 ? o->error : 0; /* closed meanwhile: as good */
+  int err = o->sock->fd >= 0 ? o->error : 0;     /* closed meanwhile: as good */
   if (err == EAGAIN && o->sock->timeout[1] != 0) /* it had no turn */
     err = EBUSY;
   release(L, o->sock);

@@ -549,7 +549,8 @@ static int waitall_finish (lua_State *L, bs_op *o) {
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
 #define NOADDRESS char[offsetof(bs_receive, address)]
 
-static const bs_kind recv_kind = BS_KIND("recv", NOADDRESS, BS_RECEIVETRAITS, receive_step, recv_finish);
+static const bs_kind recv_kind =
+  BS_KIND("recv", NOADDRESS, BS_RECEIVETRAITS, receive_step, recv_finish);
 static const bs_kind chunks_kind =
   BS_KIND("chunks", NOADDRESS, BS_RECEIVETRAITS, receive_step, chunks_finish);
 static const bs_kind recvfrom_kind =

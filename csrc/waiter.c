@@ -89,11 +89,12 @@ static void wake (lua_State *L, bs_state *st, int arg) {
 ** that may have moved. */
 typedef struct waited {
   bs_job *job;
-  struct waited *next, **link;   /* in the state's list of those whose turn to send has not come; NULL: not in it */
+  struct waited *next,
+    **link; /* in the state's list of those whose turn to send has not come; NULL: not in it */
   struct waited *older, **newer; /* in that of those that hold something; NULL: not in it */
   lua_State *L;                  /* its coroutine */
-  int turn[2];                   /* the first is readable when its turn has come; -1: there is none */
-  unsigned char holds;           /* BS_IN, BS_OUT: the sides that no other may use meanwhile */
+  int turn[2];         /* the first is readable when its turn has come; -1: there is none */
+  unsigned char holds; /* BS_IN, BS_OUT: the sides that no other may use meanwhile */
   bs_hooks known;
   size_t size;   /* of the operation; 0: there is none any more */
   bs_time began; /* to wait, this time */
@@ -375,7 +376,8 @@ static void block (waited *w, int want) {
 static int turnanswered (lua_State *L) {
   waited *w = (waited *)lua_touserdata(L, WAITER);
   bs_op *op = operation(w);
-  if (w->link != NULL && lua_isnil(L, -1)) /* the thread is not to be blocked for who could not go on then */
+  if (w->link != NULL &&
+      lua_isnil(L, -1)) /* the thread is not to be blocked for who could not go on then */
     op->error = EBUSY;
   else if (w->link != NULL && bs_left(op) == 0)
     op->error = BS_ETIMEOUT;
