@@ -196,8 +196,8 @@ struct bs_state {
   int aside;
   bs_loop *loop; /* the scheduler of tasks (loop.c); NULL: none yet */
   int waiter;    /* another scheduler is to be called (waiter.c): the registry has its functions, */
-  char wait, wake, never,
-    selecting;    /* and what waiter.c keeps besides, by the addresses of these */
+  char wait, wake, never, selecting,
+    pollers;      /* and what waiter.c keeps besides, by the addresses of these */
   int waking;     /* that scheduler's function wake runs */
   uint64_t walks; /* of poller.c, through pollers that are in each other */
   /* Of other schedulers: calls that hold a side of a socket, and those whose turn to send has not come. */
@@ -1075,6 +1075,8 @@ void bs_reclaim(const bs_state *st, const bs_socket *s, int side);
 /* The socket at 1 was shut down: those who use these sides go on. */
 void bs_shut(lua_State *L, bs_socket *s, int sides);
 /* Bytes of the socket at `arg` may be left that were read ahead: whoever waits until it is readable looks again. */
+void bs_wakewaiting(lua_State *L, bs_state *st,
+                    bs_reg *list); /* the same for who waits for pollers of these */
 void bs_wakeahead(lua_State *L, int arg);
 void bs_openwaiter(lua_State *L);
 
@@ -1089,9 +1091,9 @@ int bs_pollerholds(bs_poller *p); /* do bytes wait in a socket in it, or in a po
 /* Asks the others' objects in it that may hold bytes, and so on. May run anything. */
 int bs_askpoller(lua_State *L, int idx);
 void bs_leavepollers(bs_socket *s); /* before its descriptor is closed or given up */
-/* Calls for the descriptor of each poller that is readable when `s` is: it is in them, or in one inside them, to be
-** read. May call for one twice. `call` may not run Lua. */
-void bs_wakepollers(const bs_socket *s, void (*call)(void *ud, int fd), void *ud);
+/* Calls for the descriptor of each poller that is readable with what is in these places: it is in them, or in one inside
+** them, to be read. May call for one twice. `call` may not run Lua, nor change a poller. */
+void bs_wakepollers(bs_reg *list, void (*call)(void *ud, int fd), void *ud);
 
 /* ---- core.c ---- */
 

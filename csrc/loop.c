@@ -393,7 +393,14 @@ void bs_newdescriptor (bs_state *st, int fd) {
 
 void bs_lookagain (bs_state *st, int fd) {
   bs_loop *loop = st->loop;
-  if (loop == NULL || fd < 0 || fd >= loop->size || loop->places[fd].others == NULL)
+  if (loop == NULL || fd < 0)
+    return;
+  for (bs_task *t = loop->selecting.first, *next; t != NULL; t = next) {
+    next = t->next;
+    if (isgone(t) || t->op->kind->concerns == NULL || t->op->kind->concerns(t->op, fd))
+      bs_makeready(t);
+  }
+  if (fd >= loop->size || loop->places[fd].others == NULL)
     return;
   bs_list all = loop->places[fd].others->watchers;
   for (bs_task *t = all.first, *next; t != NULL; t = next) {
@@ -407,15 +414,9 @@ static void lookat (void *ud, int fd) {
 }
 
 void bs_readahead (bs_socket *s) {
-  bs_loop *loop = s->st->loop;
   bs_lookagain(s->st, s->fd);
   if (s->regs != NULL)
-    bs_wakepollers(s, lookat, s->st);
-  for (bs_task *t = loop->selecting.first, *next; t != NULL; t = next) {
-    next = t->next;
-    if (isgone(t) || t->op->kind->concerns == NULL || t->op->kind->concerns(t->op, s->fd))
-      bs_makeready(t);
-  }
+    bs_wakepollers(s->regs, lookat, s->st);
 }
 
 int bs_flushwaits (const bs_socket *s) {

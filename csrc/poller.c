@@ -462,6 +462,9 @@ static void seek (void *ud, bs_reg *r) {
 
 int bs_pollerholds (bs_poller *p) {
   seeker k = {p, 0};
+  for (int n = p->asking, i = p->circle; n > 0; n--, i = p->regs[i].later)
+    if (p->regs[i].held && (p->regs[i].asked & BS_READ))
+      return 1;
   walkpending(p->st, seek, &k);
   return k.found;
 }
@@ -477,14 +480,36 @@ static void wakeplace (void *ud, bs_reg *r) {
     w->call(w->ud, r->poller->engine.fd);
 }
 
-void bs_wakepollers (const bs_socket *s, void (*call)(void *ud, int fd), void *ud) {
+void bs_wakepollers (bs_reg *list, void (*call)(void *ud, int fd), void *ud) {
   walk w;
   waker wakes = {call, ud};
-  if (s->regs == NULL)
-    return;
-  beginwalk(&w, s->st, wakeplace, &wakes);
-  comebyall(&w, s->regs);
+  beginwalk(&w, list->poller->st, wakeplace, &wakes);
+  comebyall(&w, list);
   endwalk(&w);
+}
+
+static void lookat (void *ud, bs_reg *r) {
+  if (*(const unsigned char *)ud &&
+      r->asks) /* another library's, whom nobody asks before the next wait */
+    r->held = 1;
+  if (r->poller->engine.fd >= 0)
+    bs_lookagain(r->poller->st, r->poller->engine.fd);
+}
+
+/* If bytes are at hand in this place, nobody who waits for the poller has heard of it. */
+static void lookagain (lua_State *L, bs_poller *p, int i, const bs_source *from) {
+  bs_state *st = p->st;
+  if ((st->loop == NULL && !st->waiter) || !(p->regs[i].asked & BS_READ) || !bs_holds(from))
+    return;
+  walk w;
+  unsigned char held = from->held;
+  beginwalk(&w, st, lookat, &held);
+  come(&w, &p->regs[i]);
+  endwalk(&w);
+  bs_reg only = p->regs[i];
+  only.next = NULL;
+  if (st->waiter)
+    bs_wakewaiting(L, st, &only);
 }
 
 /* ---- who is in it ---- */
@@ -516,6 +541,7 @@ static int poller_add (lua_State *L) {
     join(p, i, from.held);
   setfield(L, WHAT(i), lua_isnil(L, 4) ? 2 : 4);
   setfield(L, OBJECT(i), 2);
+  lookagain(L, p, i, &from);
   lua_settop(L, 1);
   return 1;
 }
@@ -561,6 +587,7 @@ static int poller_modify (lua_State *L) {
     setfield(L, WHAT(i), 4);
   if (r->asks)
     r->held = from.held;
+  lookagain(L, p, i, &from);
   lua_settop(L, 1);
   return 1;
 }

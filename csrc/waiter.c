@@ -119,6 +119,29 @@ typedef struct waited {
 #define EARLY                                                                                      \
   0.02 /* seconds: a scheduler whose clock has ticks may say so much before its time that it is over */
 
+/* Pushes a weak table, which is at this key of the registry from now on. */
+static void pushweak (lua_State *L, const void *key, const char *mode) {
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+/* The poller on the top is waited for: when bytes are read ahead in it, it is found by its descriptor. */
+static void notepoller (lua_State *L, const bs_state *st, bs_poller *p) {
+  bs_markpoller(p);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->pollers) == LUA_TNIL) {
+    lua_pop(L, 1);
+    pushweak(L, &st->pollers, "v");
+  }
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, bs_pollerfd(p));
+  lua_pop(L, 1);
+}
+
 /* What has several descriptors waits, or does no more: the object on the top, which it waits for, is in a table by
 ** itself, or in none. */
 static void noteselect (lua_State *L, const bs_state *st, int waits) {
@@ -126,13 +149,7 @@ static void noteselect (lua_State *L, const bs_state *st, int waits) {
     lua_pop(L, 1);
     if (!waits)
       return;
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &st->selecting);
-    lua_createtable(L, 0, 1); /* a coroutine may be forgotten while it waits for a socket */
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
+    pushweak(L, &st->selecting, "k"); /* a coroutine may be forgotten while it waits for a socket */
   }
   lua_pushvalue(L, -2);
   if (waits)
@@ -336,7 +353,7 @@ static int pushobject (lua_State *L, int want) {
       return 0;
     lua_pushvalue(L, SOURCE);
     if (poller != NULL)
-      bs_markpoller(poller);
+      notepoller(L, op->st, poller);
     if (op->sock != NULL) {
       op->sock->flags |= BS_WAITED;
       if (op->kind->concerns != NULL)
@@ -621,9 +638,8 @@ static int wakeselects (lua_State *L) {
   return 0;
 }
 
-/* Those who wait for the object at `arg`, or for several of which it may be one, are told. */
-static void wakeall (lua_State *L, bs_state *st, int arg) {
-  wake(L, st, arg);
+/* Those who wait for several, of which the object at `arg` may be one, are told. */
+static void wakeselecting (lua_State *L, bs_state *st, int arg) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->selecting) != LUA_TNIL) {
     lua_pushnil(L);
     if (lua_next(L, -2)) {
@@ -636,6 +652,11 @@ static void wakeall (lua_State *L, bs_state *st, int arg) {
     }
   }
   lua_pop(L, 1);
+}
+
+static void wakeall (lua_State *L, bs_state *st, int arg) {
+  wake(L, st, arg);
+  wakeselecting(L, st, arg);
 }
 
 void bs_wake (lua_State *L, bs_state *st, int arg) {
@@ -667,10 +688,42 @@ void bs_shut (lua_State *L, bs_socket *s, int sides) {
     looksagain(L, s, 1);
 }
 
+typedef struct found {
+  lua_State *L;
+  int table;
+} found;
+
+/* Pushes the poller with this descriptor that was waited for. */
+static void pushpoller (void *ud, int fd) {
+  const found *f = (const found *)ud;
+  if (!lua_checkstack(f->L, 8))
+    return;
+  if (lua_rawgeti(f->L, f->table, fd) == LUA_TNIL ||
+      bs_pollerfd((const bs_poller *)lua_touserdata(f->L, -1)) != fd)
+    lua_pop(f->L, 1);
+}
+
+void bs_wakewaiting (lua_State *L, bs_state *st, bs_reg *list) {
+  int top = lua_gettop(L);
+  found f = {L, top + 1};
+  if (!lua_checkstack(L, 8))
+    return;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &st->pollers) != LUA_TNIL)
+    bs_wakepollers(list, pushpoller, &f);
+  for (int i = lua_gettop(L); i > f.table; i--)
+    wake(L, st, i);
+  lua_pushboolean(L, 0); /* none of the objects there */
+  wakeselecting(L, st, lua_gettop(L));
+  lua_settop(L, top);
+}
+
 void bs_wakeahead (lua_State *L, int arg) {
   bs_socket *s = (bs_socket *)lua_touserdata(L, arg);
-  if (bs_readable(s))
-    looksagain(L, s, arg);
+  if (!bs_readable(s))
+    return;
+  if (s->regs != NULL)
+    bs_wakewaiting(L, s->st, s->regs);
+  looksagain(L, s, arg);
 }
 
 /* socket.setwaiter(wait [, wake]), socket.setwaiter(nil) */

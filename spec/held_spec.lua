@@ -183,6 +183,112 @@ describe("held bytes", function()
   end
 end)
 
+---------------------------------------------------------------------------------------------------
+-- Bytes that come to be held while somebody waits.
+
+-- How somebody waits for a poller.
+local waiters = {
+  ["p:wait"] = function(p)
+    local iterator, state = assert(p:wait(10))
+    return iterator(state) ~= nil
+  end,
+  select = function(p)
+    local other = net.pair()
+    return assert(socket.select({other, p}, nil, 10))[p] ~= nil
+  end,
+  ["loop.wait"] = function(p) return loop.wait(p, "r", 10) == "r" end,
+  ["p:wait of a poller around it"] = function(p)
+    local q <close> = assert(socket.poller())
+    assert(q:add(p, "r"))
+    local iterator, state = assert(q:wait(10))
+    return iterator(state) == p
+  end,
+}
+
+-- What happens meanwhile; what it does before somebody waits, it gives a function for.
+local events = {
+  ["a read that reads ahead"] = function(p, a, b)
+    assert(p:add(a, "r"))
+    return function()
+      assert(b:send "one\ntwo\n")
+      assert(a:read() == "one")
+    end
+  end,
+  ["p:add of a socket that has read ahead"] = function(p, a, b)
+    assert(b:send "one\ntwo\n")
+    assert(a:read() == "one")
+    return function() assert(p:add(a, "r")) end
+  end,
+  ["p:modify of a socket that has read ahead"] = function(p, a, b)
+    assert(b:send "one\ntwo\n")
+    assert(a:read() == "one")
+    assert(p:add(a, "h"))
+    return function() assert(p:modify(a, "r")) end
+  end,
+  ["p:add of an object whose dirty() is true"] = function(p, a)
+    return function()
+      assert(p:add({fileno = function() return a:fileno() end, dirty = function() return true end}, "r"))
+    end
+  end,
+  ["p:add of a poller with a socket that has read ahead"] = function(p, a, b)
+    assert(b:send "one\ntwo\n")
+    assert(a:read() == "one")
+    local q = net.keep(assert(socket.poller()))
+    assert(q:add(a, "r"))
+    return function() assert(p:add(q, "r")) end
+  end,
+}
+
+describe("who waits for a poller is woken", function()
+  local p, a, b
+
+  before_each(function()
+    p = net.keep(assert(socket.poller()))
+    a, b = net.pair()
+  end)
+  after_each(function()
+    socket.setwaiter(nil)
+    net.close()
+  end)
+
+  local nested = helper.engine() ~= "poll"
+  for _, way in sorted(waiters) do
+    for _, event in sorted(events) do
+      if nested or way == "p:wait" and not event:find "of a poller" then
+        it(("in %s by %s, in tasks"):format(way, event), function()
+          tasks.run(function()
+            local act = events[event](p, a, b)
+            local waiter = loop.spawn(waiters[way], p)
+            tasks.settle()
+            local began = socket.monotime()
+            act()
+            assert.is_true(tasks.join(waiter))
+            assert.is_true(socket.monotime() - began < 5)
+          end)
+        end)
+
+        if way ~= "loop.wait" and nested then
+          it(("in %s by %s, under another scheduler"):format(way, event), function()
+            local waits, woken
+            socket.setwaiter(function(object)
+              waits = object
+              return coroutine.yield()
+            end, function(object) woken = woken or object == waits end)
+            local act, result = events[event](p, a, b), nil
+            local co = coroutine.create(function() result = waiters[way](p) end)
+            assert(coroutine.resume(co))
+            assert(waits)
+            act()
+            assert(coroutine.resume(co, true))
+            assert.is_true(woken)
+            assert.is_true(result)
+          end)
+        end
+      end
+    end
+  end
+end)
+
 describe("an object's dirty()", function()
   local p, s, object, asked
 
@@ -249,7 +355,7 @@ describe("an object's dirty()", function()
       end
     end
     object.dirty = function() return true end
-    for _, events in assert(p:wait(0)) do assert.equal("r", events) end
+    for _, letters in assert(p:wait(0)) do assert.equal("r", letters) end
     assert(p:remove(object))
     helper.collects()
   end)
