@@ -5,6 +5,7 @@ local helper = require "spec.helper"
 local net = require "spec.net"
 local process = require "spec.process"
 local build = require "fault.build"
+local namespace = require "spec.namespace"
 
 after_each(net.close)
 
@@ -127,6 +128,167 @@ describe("socket.connect", function()
     assert.equal(dir .. "/c", s:getsockname().path)
     assert.equal(dir .. "/c", select(2, net.keep(l:accept())).path)
   end)
+
+  it("sets any option of the socket before it connects, and before it binds", function()
+    local options = { SO_RCVBUF = 20000, TCP_MAXSEG = 700, SO_LINGER = 5, TCP_NODELAY = 1, SO_KEEPALIVE = 0 }
+    for _, opts in ipairs {
+      { options = options }, { options = options, nodelay = true, keepalive = 1 }, { options = options, timeout = 5 },
+      { options = options, bind = "127.0.0.1" },
+    } do
+      for _, list in ipairs { { "127.0.0.1", port, opts }, { listener:getsockname(), opts } } do
+        local s = assert(connect(table.unpack(list)))
+        assert.equal(40000, s:getsockopt "SO_RCVBUF")
+        assert.equal(5, s:getsockopt "SO_LINGER")
+        assert.is_true(s:getsockopt "TCP_NODELAY")
+        assert.is_false(s:getsockopt "SO_KEEPALIVE")
+        assert.is_true(s:getsockopt("TCP_INFO").snd_mss <= 700) -- agreed on in the first packet
+        s:setsockopt("SO_LINGER", 0)
+      end
+    end
+    local from = free()
+    local own = assert(listen("127.0.0.1", 0))
+    local s = assert(connect(own:getsockname(), { options = { SO_REUSEADDR = true }, bind = from }))
+    local c = net.keep((assert(own:accept())))
+    s:close()
+    assert.equal("", c:recv())
+    c:close()
+    -- that port lingers now: only who sets the option before bind gets it
+    assert(connect("127.0.0.1", assert(listen("127.0.0.1", 0)):getsockname().port,
+      { options = { SO_REUSEADDR = true }, bind = from }))
+  end)
+
+  it("sends nothing when an option cannot be set, and says which", function()
+    local address = tostring(listener:getsockname())
+    for _, list in ipairs {
+      { "127.0.0.1", port, { options = { SO_RCVBUF = 20000, TCP_CONGESTION = "no-such-one" } } },
+      { listener:getsockname(), { options = { TCP_CONGESTION = "no-such-one" } } },
+    } do
+      local s, message, code = connect(table.unpack(list))
+      assert.same({ nil, "ENOENT" }, { s, code })
+      assert.equal(("connect %s: setsockopt TCP_CONGESTION: %s"):format(address, socket.strerror "ENOENT"), message)
+    end
+    local other = assert(listen("127.0.0.1", 0))
+    local here, there = listener:getsockname(), other:getsockname()
+    local s, message, code = among({ here, there }, { options = { IP_MULTICAST_IF = "nosuch" } })
+    assert.same({ nil, "ENODEV" }, { s, code })
+    local why = "setsockopt IP_MULTICAST_IF: " .. socket.strerror "ENODEV"
+    assert.equal(("connect some.where:80: %s: %s; %s: %s"):format(here, why, there, why), message)
+    for _, l in ipairs { listener, other } do
+      l:settimeout(0)
+      helper.fails("s:accept", "EAGAIN", l:accept())
+    end
+  end)
+
+  it("an option that one family does not have leaves the other", function()
+    needipv6()
+    local six = assert(listen("::1", 0))
+    local s = assert(among({ six:getsockname(), listener:getsockname() }, { options = { IPV6_TCLASS = 8 } }))
+    assert.equal(six:getsockname(), s:getpeername())
+    assert.equal(8, s:getsockopt "IPV6_TCLASS")
+    s = assert(among({ listener:getsockname(), six:getsockname() }, { options = { IPV6_TCLASS = 8 } }))
+    assert.equal(six:getsockname(), s:getpeername())
+  end)
+
+  it("takes 1 and 0 for its switches", function()
+    local s = assert(connect("127.0.0.1", port, { nodelay = 1, keepalive = 0 }))
+    assert.is_true(s:getsockopt "TCP_NODELAY")
+    assert.is_false(s:getsockopt "SO_KEEPALIVE")
+    s = assert(connect("127.0.0.1", port, { nodelay = 0, keepalive = 1 }))
+    assert.is_false(s:getsockopt "TCP_NODELAY")
+    assert.is_true(s:getsockopt "SO_KEEPALIVE")
+  end)
+
+  it("connects sockets of another type", function()
+    local dir = helper.tmpdir()
+    local receivers = {
+      SOCK_DGRAM = { net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0))),
+        net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/d"))) },
+      SOCK_SEQPACKET = { net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_SEQPACKET")):bind(dir .. "/s"))) },
+    }
+    assert(receivers.SOCK_SEQPACKET[1]:listen())
+    for type, list in pairs(receivers) do
+      for _, receiver in ipairs(list) do
+        for _, name in ipairs { type, socket[type] } do
+          local opts = { type = name, timeout = 5, options = { SO_SNDBUF = 20000 } }
+          local s = assert(connect(receiver:getsockname(), opts))
+          assert.equal(socket[type], s:type())
+          assert.equal(receiver:getsockname(), s:getpeername())
+          assert.equal(40000, s:getsockopt "SO_SNDBUF")
+          assert.is_nil(s:gettimeout())
+          assert(s:send "hello")
+          local r = type == "SOCK_SEQPACKET" and net.keep((receiver:accept())) or receiver
+          assert.equal("hello", r:recv())
+        end
+      end
+    end
+    local to = receivers.SOCK_DGRAM[1]:getsockname()
+    local s = assert(connect("localhost", to.port, { type = "SOCK_DGRAM", family = "AF_INET", bind = "127.0.0.1" }))
+    assert.equal(to, s:getpeername())
+    assert.equal("127.0.0.1", s:getsockname().host)
+    helper.fails("socket.connect", "EPROTOTYPE", connect(at(dir .. "/d")))
+  end)
+
+  it("of several addresses connects a datagram socket to the first that it can", function()
+    local receiver = net.keep(assert(assert(socket.socket("AF_INET", "SOCK_DGRAM")):bind("127.0.0.1", 0)))
+    local opts = { type = "SOCK_DGRAM" }
+    local s = assert(net.takes(0, among, { at "/nowhere/x", receiver:getsockname(), refusing() }, opts))
+    assert.equal(receiver:getsockname(), s:getpeername())
+  end)
+
+  it("takes a connection to itself for none", function()
+    for _, host in ipairs { "127.0.0.1", "::1" } do
+      if host == "::1" then needipv6() end
+      local l = assert(listen(host, 0))
+      local own = l:getsockname()
+      l:close()
+      local message = helper.fails("socket.connect", "ECONNREFUSED", connect(own, { bind = own }))
+      assert.equal(("connect %s: Connection refused"):format(own), message)
+      for _, timeout in ipairs { 0.3, 5 } do
+        helper.fails("socket.connect", "ECONNREFUSED", connect(own.host, own.port, { bind = own, timeout = timeout }))
+      end
+      -- by the address for any, too
+      local any = socket.address(own.family, "*", own.port)
+      helper.fails("socket.connect", "ECONNREFUSED", connect(any, { bind = own }))
+      -- one of several does not keep the others from their turn
+      local other = assert(listen(host, 0))
+      local s = assert(among({ own, other:getsockname() }, { options = { SO_REUSEADDR = true }, bind =
+        socket.address(own.family, host, own.port) }))
+      assert.equal(other:getsockname(), s:getpeername())
+      s:setsockopt("SO_LINGER", 0):close()
+      -- and the port is free at once, without SO_REUSEADDR
+      assert(net.keep(assert(socket.socket(own.family))):bind(own))
+      net.close()
+    end
+  end)
+
+  it("takes a connection to itself for none in a task and under a scheduler", function()
+    local own = free()
+    local code
+    require "bsdsocket.loop".run(function() code = select(3, connect(own, { bind = own, timeout = 5 })) end)
+    assert.equal("ECONNREFUSED", code)
+    helper.fails("socket.connect", "ECONNREFUSED", connect(own, { bind = own, type = "SOCK_DGRAM" }))
+  end)
+
+  it("uses up no port number for a bind without one", namespace.inside(function()
+    local file <close> = assert(io.open("/proc/sys/net/ipv4/ip_local_port_range", "w"))
+    file:write "40000 40001"
+    file:close()
+    for host, any in pairs { ["127.0.0.1"] = "AF_INET", ["::1"] = "AF_INET6" } do
+      local kept = {}
+      for peer = 1, 3 do
+        local l = assert(socket.listen(host, 50000 + peer))
+        kept[#kept + 1] = l
+        for i = 1, 2 do -- each of both ports to each of the peers
+          local bind = i == 1 and host or socket.address(any, host, 0)
+          local s = assert(socket.connect(host, 50000 + peer, { bind = bind }))
+          assert(s:getsockopt "IP_BIND_ADDRESS_NO_PORT")
+          assert(s:getsockname().host == host)
+          kept[#kept + 1] = s
+        end
+      end
+      for _, s in ipairs(kept) do s:close() end
+    end
+  end))
 
   it("connects to unix addresses", function()
     local path = helper.tmpdir() .. "/s"
@@ -386,13 +548,21 @@ describe("socket.connect", function()
       5, "x", true, { bogus = 1 }, { 1 }, { timeout = -1 }, { timeout = nan }, { timeout = "x" },
       { family = "AF_BOGUS" }, { family = "SOCK_STREAM" }, { family = 1.5 }, { family = -1 },
       { family = 1 << 31 }, { family = {} },
-      { bind = 5 }, { bind = "a\0b" }, { bind = io.stdout }, { nodelay = 1 }, { keepalive = "yes" }, { mode = "600" },
+      { bind = 5 }, { bind = "a\0b" }, { bind = io.stdout }, { nodelay = 2 }, { nodelay = 0.5 }, { keepalive = "yes" }, { mode = "600" },
       { bind = socket.address("AF_INET6", "::1", 0), family = "AF_INET" }, { [true] = 1 }, { [{}] = 1 },
+      { type = "SOCK_BOGUS" }, { type = "AF_INET" }, { type = {} }, { type = 1.5 }, { options = 5 }, { options = "x" },
+      { options = { 1 } }, { options = { [true] = 1 } }, { options = { SO_BOGUS = true } }, { options = { AF_INET = 1 } },
+      { options = { SO_KEEPALIVE = 2 } }, { options = { SO_KEEPALIVE = {} } }, { options = { SO_RCVBUF = true } },
+      { options = { TCP_INFO = 1 } }, { options = { SO_RCVBUF = 1, SO_SNDBUF = 0.5 } },
     } do
       raises("bad argument #3 to 'connect'", "127.0.0.1", port, opts)
       raises("bad argument #2 to 'connect'", at "/x", opts)
     end
     raises(".*bogus", "127.0.0.1", port, { bogus = 1 })
+    raises(".*%(field 'options': field 'SO_BOGUS': unknown constant 'SO_BOGUS'", "127.0.0.1", port,
+      { options = { SO_BOGUS = 1 } })
+    raises(".*%(field 'options': field 'SO_KEEPALIVE': boolean expected, got string%)", "127.0.0.1", port,
+      { options = { SO_KEEPALIVE = setmetatable({}, { __name = "string" }) } })
     raises(".*AF_BOGUS", "127.0.0.1", port, { family = "AF_BOGUS" })
     raises("bad argument #2 to 'connect'", listener:getsockname(), { bind = at "/x" })
     raises("bad argument #3 to 'connect'", listener:getsockname(), nil, {})
@@ -536,6 +706,50 @@ describe("socket.connect in a network #process", function()
 end)
 
 describe("socket.listen", function()
+  it("sets any option of the socket before it binds", function()
+    local dir = helper.tmpdir()
+    local options = { SO_RCVBUF = 20000, SO_PRIORITY = 3 }
+    for _, list in ipairs {
+      { "127.0.0.1", 0, { options = options } }, { nil, 0, { options = options } }, { "*", 0, { options = options } },
+      { nil, 0, { options = options, family = "AF_INET" } }, { at(dir .. "/s"), { options = options, mode = "600" } },
+      { at("\0spec" .. dir), { options = options } },
+      { socket.address("AF_INET", "127.0.0.1", 0), { options = options, reuseport = 1 } },
+    } do
+      local s = assert(listen(table.unpack(list, 1, 3)))
+      assert.equal(40000, s:getsockopt "SO_RCVBUF")
+      assert.equal(3, s:getsockopt "SO_PRIORITY")
+      assert.is_true(s:getsockopt "SO_ACCEPTCONN")
+    end
+    -- one that only counts before bind
+    local elsewhere = assert(listen(socket.address("AF_INET", "192.0.2.77", 0), { options = { IP_FREEBIND = true } }))
+    assert.equal("192.0.2.77", elsewhere:getsockname().host)
+  end)
+
+  it("leaves nothing behind when an option cannot be set, and says which", function()
+    local path = helper.tmpdir() .. "/s"
+    for address, name in pairs { ["127.0.0.1:0"] = "127.0.0.1", [path] = at(path) } do
+      local opts = { options = { TCP_CONGESTION = "no-such-one" } }
+      local s, message, code
+      if address == path then s, message, code = listen(name, opts) else s, message, code = listen(name, 0, opts) end
+      assert.is_nil(s)
+      assert.equal(("listen %s: setsockopt TCP_CONGESTION: %s"):format(address, socket.strerror(code)), message)
+    end
+    assert.is_nil(io.open(path))
+    helper.fails("socket.connect", "ENOENT", connect(at(path)))
+  end)
+
+  it("takes 1 and 0 for its switches", function()
+    local first = assert(listen("127.0.0.1", 0, { reuseport = 1 }))
+    assert(listen(first:getsockname(), { reuseport = true }))
+    local alone = assert(listen("127.0.0.1", 0, { reuseport = 0 }))
+    assert.is_false(alone:getsockopt "SO_REUSEPORT")
+    helper.fails("socket.listen", "EADDRINUSE", listen(alone:getsockname(), { reuseport = 1 }))
+    needipv6()
+    assert.is_true(assert(listen(nil, 0, { v6only = 1 })):getsockopt "IPV6_V6ONLY")
+    assert.is_false(assert(listen(nil, 0, { v6only = 0 })):getsockopt "IPV6_V6ONLY")
+    assert.is_false(assert(listen(nil, 0, { v6only = false })):getsockopt "IPV6_V6ONLY")
+  end)
+
   it("listens on a host, a service, an address", function()
     for _, target in ipairs {
       { "127.0.0.1", 0 }, { "127.0.0.1", "0" }, { "localhost", 0 }, { "127.0.0.1", 0.0 },
@@ -702,8 +916,9 @@ describe("socket.listen", function()
     raises("bad argument #2 to 'listen'", "127.0.0.1")
     for _, opts in ipairs {
       5, "x", { bogus = 1 }, { timeout = 1 }, { family = "AF_BOGUS" }, { family = 1.5 }, { family = 1 << 31 },
-      { backlog = 1.5 }, { backlog = 1 << 31 }, { backlog = nan }, { backlog = "5" }, { reuseport = 1 },
-      { v6only = 0 }, { mode = "800" }, { mode = "rw" }, { mode = "" }, { mode = -1 }, { mode = 4096 },
+      { backlog = 1.5 }, { backlog = 1 << 31 }, { backlog = nan }, { backlog = "5" }, { reuseport = 2 },
+      { v6only = -1 }, { options = 5 }, { options = { SO_BOGUS = 1 } }, { options = { SO_KEEPALIVE = 2 } },
+      { options = { 1 } }, { type = "SOCK_STREAM" }, { mode = "800" }, { mode = "rw" }, { mode = "" }, { mode = -1 }, { mode = 4096 },
       { mode = 1.5 }, { mode = "10000" },
       { mode = "2000000000000000000000600" }, { mode = "0x1ff" }, { mode = " 600" }, { mode = true },
     } do

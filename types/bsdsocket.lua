@@ -249,9 +249,11 @@ function M.fromfd(fd) end
 ---@class bsdsocket.ConnectOptions
 ---@field family? bsdsocket.Family only addresses of this family
 ---@field timeout? number seconds for all of it, the look-up of the name included; default: for ever
----@field bind? string|bsdsocket.Address the address of this machine to connect from: a host (any port) or an address
----@field nodelay? boolean `TCP_NODELAY` from the first byte on
----@field keepalive? boolean `SO_KEEPALIVE`
+---@field bind? string|bsdsocket.Address the address of this machine to connect from: a host or an address; without a port (a host, port 0) no port number is used up: connections to different peers can share one (`IP_BIND_ADDRESS_NO_PORT`)
+---@field nodelay? boolean|integer `TCP_NODELAY` from the first byte on
+---@field keepalive? boolean|integer `SO_KEEPALIVE`
+---@field type? bsdsocket.Type default `SOCK_STREAM`; a datagram socket is connected to the first address that it can
+---@field options? table<bsdsocket.Option, any> [options](#options) of the socket, `{NAME = value}`: set on each attempt's socket, in the order of their names, before it binds or connects
 ---@field flags? integer|string `AI_*` for looking the host up: `"AI_NUMERICHOST"` asks no resolver
 
 --- Connects to a server: looks the name up, makes a socket and connects it.
@@ -259,12 +261,16 @@ function M.fromfd(fd) end
 --- A name may have many addresses. Each is tried on a socket of its own, IPv6 and IPv4 by turns, the next one a
 --- quarter of a second after the one before or as soon as that has failed; the first connection wins and the others
 --- are closed (RFC 8305, "Happy Eyeballs"). `opts.timeout` bounds all of it; the socket itself comes without a
---- timeout.
+--- timeout. A connection to itself, which TCP makes where nobody listens on a port that the system happens to choose for
+--- the caller, too, is closed and counts as `ECONNREFUSED`.
 ---
 --- ```lua
 --- local s <close> = assert(socket.connect("localhost", 8001, {timeout = 5}))
 --- local u <close> = assert(socket.connect(socket.address("AF_UNIX", "/run/x.sock")))
+--- local d <close> = assert(socket.connect("localhost", 8001, {type = "SOCK_DGRAM", options = {SO_RCVBUF = 65536}}))
 --- ```
+---
+--- Where an option cannot be set nothing is sent, and the message names the option.
 ---
 --- When every address failed, the message tells what each had to say, so it is no constant to compare; the code is
 --- the last one's.
@@ -280,7 +286,8 @@ function M.fromfd(fd) end
 --- * `ENOENT`: there is no such path (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
---- * raises: a port out of range, an unknown field, a timeout that is negative or NaN.
+--- * raises: a port out of range, an unknown field, a timeout that is negative or NaN, a name or a value in `opts.options` that
+---   `s:setsockopt` would raise for.
 ---
 --- Also `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `EAI_AGAIN`, and what `socket.socket`, `s:bind` and
 --- `s:setsockopt` answer: options of TCP fail on other sockets.
@@ -299,9 +306,10 @@ function M.connect(host, port, opts) end
 ---@class bsdsocket.ListenOptions
 ---@field family? bsdsocket.Family only addresses of this family
 ---@field backlog? integer how many connections may wait to be accepted; default `SOMAXCONN`
----@field reuseport? boolean `SO_REUSEPORT`: several sockets listen on one port, and the kernel spreads the connections
----@field v6only? boolean `IPV6_V6ONLY` of an IPv6 socket; the default for every interface is false
+---@field reuseport? boolean|integer `SO_REUSEPORT`: several sockets listen on one port, and the kernel spreads the connections
+---@field v6only? boolean|integer `IPV6_V6ONLY` of an IPv6 socket; the default for every interface is false
 ---@field mode? integer|string permissions of a unix socket file, set before anybody can connect: `384`, or in octal digits `"600"`; abstract names have none
+---@field options? table<bsdsocket.Option, any> [options](#options) of the socket, `{NAME = value}`: set in the order of their names before it binds
 ---@field flags? integer|string `AI_*` for looking the host up, besides `AI_PASSIVE`
 
 --- Makes a listening socket: `socket`, `SO_REUSEADDR`, `bind` and `listen` at once.
@@ -329,7 +337,8 @@ function M.connect(host, port, opts) end
 --- * `ENOENT`: the directory of the path does not exist (`AF_UNIX`).
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
---- * raises: a port out of range, an unknown field, `opts.mode` for an address that is not of `AF_UNIX`.
+--- * raises: a port out of range, an unknown field, a name or a value in `opts.options` that `s:setsockopt` would raise for,
+---   `opts.mode` for an address that is not of `AF_UNIX`.
 ---
 --- Also `EACCES` (a port below 1024, without the privilege), `EAI_AGAIN`.
 ---

@@ -59,10 +59,12 @@ local function set(...)
 end
 
 local constants = set("number", "string")
+local switches = set("boolean", "number")
 
 --- "number or string"
 local function alternatives(types)
   if types == constants then return "integer or name of a constant" end
+  if types == switches then return "boolean" end
   local names = {}
   for name in pairs(types) do names[#names + 1] = name end
   table.sort(names)
@@ -76,20 +78,21 @@ local function checkoptions(opts, n, call, known)
     argcheck(type(name) == "string", n, call, "its fields have names, and no " .. type(name))
     local types = known[name]
     argcheck(types, n, call, not types and core.meant(("unknown field '%s'"):format(name), name, known))
-    fieldcheck(types[isaddress(value) and "address" or type(value)], n, call, name,
-      ("%s expected, got %s"):format(alternatives(types), typename(value)))
+    local fits = types[isaddress(value) and "address" or type(value)]
+    if types == switches and type(value) == "number" then fits = value == 0 or value == 1 end
+    fieldcheck(fits, n, call, name, ("%s expected, got %s"):format(alternatives(types), typename(value)))
   end
   return opts or {}
 end
 
 local connect_options = {
   family = constants, timeout = set("number"), bind = set("string", "address"),
-  nodelay = set("boolean"), keepalive = set("boolean"), flags = constants,
+  nodelay = switches, keepalive = switches, type = constants, options = set("table"), flags = constants,
 }
 
 local listen_options = {
-  family = constants, backlog = set("number"), reuseport = set("boolean"),
-  v6only = set("boolean"), mode = set("number", "string"), flags = constants,
+  family = constants, backlog = set("number"), reuseport = switches, v6only = switches, mode = set("number", "string"),
+  options = set("table"), flags = constants,
 }
 
 --- The arguments (host, port, opts) or (address, opts): target, service or nil, opts, and how the
@@ -138,22 +141,53 @@ local function checkflags(flags, n, call, own)
   return number | own
 end
 
+--- The socket options as an array of {name, value}, in the order of their names. Mistakes raise here, before anything
+--- is looked up or sent: a closed socket looks at its arguments as any other does.
+local function checksocketoptions(options, n, call)
+  local list = {}
+  for name, value in pairs(options or {}) do
+    fieldcheck(type(name) == "string", n, call, "options", "its fields have names, and no " .. type(name))
+    list[#list + 1] = {name = name, value = value}
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  local s = list[1] and core.socket()
+  if not s then return list end
+  s:close()
+  for _, option in ipairs(list) do
+    local ok, message = pcall(s.setsockopt, s, option.name, option.value)
+    local wrong = not ok and type(message) == "string" and message:match "^bad argument #%d to '[^']*' %((.*)%)$"
+    fieldcheck(not wrong, n, call, "options", ("field '%s': %s"):format(option.name, wrong))
+    if not ok then error(message, 0) end
+  end
+  return list
+end
+
+--- Sets them: true, or nil, which one failed, code.
+local function setall(s, list)
+  for _, option in ipairs(list) do
+    local ok, _, code = s:setsockopt(option.name, option.value)
+    if not ok then return nil, option.name, code end
+  end
+  return true
+end
+
 --- The text of a code; one that has no name is a number in digits.
 local function text(code)
   return core.strerror(tonumber(code) or code)
 end
 
---- A failure, with a message that names the call and the address itself.
-local function failure(call, subject, code)
+--- A failure, with a message that names the call and the address itself; `option`: which one could not be set.
+local function failure(call, subject, code, option)
+  if option then return nil, ("%s %s: setsockopt %s: %s"):format(call, subject, option, text(code)), code end
   local hint = isaddress(subject) and core.hintfailure(call, subject, code) or ""
   return nil, ("%s %s%s: %s"):format(call, subject, hint, text(code)), code
 end
 
 --- Addresses to try for a host and a port.
-local function resolve(call, host, port, family, flags, timeout)
+local function resolve(call, host, port, family, kind, flags, timeout)
   if host == "*" or host == "" then host = nil end -- to connect to any is to connect to this machine
   local list, message, code = core.getaddrinfo(host, port,
-    {family = family, type = core.SOCK_STREAM, flags = flags, timeout = timeout})
+    {family = family, type = kind, flags = flags, timeout = timeout})
   if not list then return nil, message:gsub("^getaddrinfo", call), code end
   local addresses = {}
   for i, entry in ipairs(list) do addresses[i] = entry.address end
@@ -176,23 +210,33 @@ local function interleave(addresses)
   return result
 end
 
+--- Binds where the connection is to come from. Without a port it is left to connect to find one: many connections to
+--- different peers can share its number then.
+local function bindfirst(s, bind, left)
+  local port = isaddress(bind) and bind.port or 0
+  if port == 0 and core.IP_BIND_ADDRESS_NO_PORT then s:setsockopt("IP_BIND_ADDRESS_NO_PORT", true) end
+  if isaddress(bind) then return s:bind(bind) end
+  return s:settimeout(left):bind(bind, 0)
+end
+
 --- A fresh socket for an attempt, with the options that are to hold from its first packet. `left`: the seconds that
---- there are for looking up the name of a host to bind to.
+--- there are for looking up the name of a host to bind to. Else nil, the option that failed if it was one, code.
 local function fresh(address, opts, left)
-  local s, message, code = core.socket(address.family, core.SOCK_STREAM)
-  local ok = s
-  if ok and opts.nodelay ~= nil then ok, message, code = s:setsockopt("TCP_NODELAY", opts.nodelay) end
-  if ok and opts.keepalive ~= nil then ok, message, code = s:setsockopt("SO_KEEPALIVE", opts.keepalive) end
-  if ok and opts.bind then
-    if isaddress(opts.bind) then
-      ok, message, code = s:bind(opts.bind)
-    else
-      ok, message, code = s:settimeout(left):bind(opts.bind, 0)
-    end
-  end
+  local s, _, code = core.socket(address.family, opts.type)
+  if not s then return nil, nil, code end
+  local ok, option
+  ok, option, code = setall(s, opts.options)
+  if ok and opts.bind then ok, _, code = bindfirst(s, opts.bind, left) end
   if ok then return s end
-  if s then s:close() end
-  return nil, message, code
+  s:close()
+  return nil, option, code
+end
+
+--- Is it connected to itself? A TCP socket that the system gives the very port that it tries to reach, where nobody
+--- listens, meets its own attempt.
+local function isitself(s)
+  local own = s:getsockname()
+  return own and own.port and own.port ~= 0 and own == s:getpeername()
 end
 
 --- Attempts that are under way: an array of sockets, `address[s]` what each goes to. Those that are left
@@ -219,12 +263,16 @@ local function race(addresses, opts, deadline)
     return deadline and math.max(deadline - core.monotime(), opts.timeout > 0 and 1e-9 or 0)
   end
 
-  local function failed(address, code)
-    failures[#failures + 1] = {address = address, code = code}
+  local function failed(address, code, option)
+    failures[#failures + 1] = {address = address, code = code, option = option}
     stagger = 0 -- no reason to wait with the next one
   end
 
   local function outcome(s, ok, code)
+    if ok and isitself(s) then
+      ok, code = nil, "ECONNREFUSED"
+      s:setsockopt("SO_LINGER", 0) -- or the port would stay taken for a minute
+    end
     if ok then return remove(attempts, s) end
     if code ~= "EINPROGRESS" and code ~= "EAGAIN" then
       failed(attempts.address[s], code)
@@ -244,7 +292,7 @@ local function race(addresses, opts, deadline)
     if started < #addresses and (#attempts == 0 or now >= stagger) then
       started, stagger = started + 1, now + STAGGER
       local address = addresses[started]
-      local s, _, code = fresh(address, opts, left())
+      local s, option, code = fresh(address, opts, left())
       if s then
         attempts[#attempts + 1], attempts.address[s] = s, address
         -- the last one, alone, needs no one to watch it
@@ -253,7 +301,7 @@ local function race(addresses, opts, deadline)
         local ok, _, why = s:connect(address)
         if outcome(s, ok, why) then return s end
       else
-        failed(address, code)
+        failed(address, code, option)
       end
     else
       local wait = started < #addresses and stagger - now or nil
@@ -274,7 +322,12 @@ function socket.connect(host, port, opts)
   host, port, opts, subject = target("connect", connect_options, host, port, opts)
   local n = port and 3 or 2
   local timeout, bind, family = opts.timeout, opts.bind, checkfamily(opts.family, n, "connect", not port and host)
-  local flags = checkflags(opts.flags, n, "connect", 0)
+  local flags, kind = checkflags(opts.flags, n, "connect", 0), core.SOCK_STREAM
+  if opts.type ~= nil then
+    local wrong
+    kind, wrong = core.constant(opts.type, "SOCK_")
+    fieldcheck(kind, n, "connect", "type", wrong)
+  end
   fieldcheck(not timeout or timeout >= 0, n, "connect", "timeout", "must not be negative or NaN")
   if isaddress(bind) then -- only its own family is reached from there
     family = family or bind.family
@@ -283,22 +336,28 @@ function socket.connect(host, port, opts)
   fieldcheck(type(bind) ~= "string" or not bind:find("\0", 1, true), n, "connect", "bind", "string contains zeros")
   fieldcheck(type(bind) ~= "string" or core.hinttarget(bind, nil) == "", n, "connect", "bind",
     "a host alone, or an address object with its port expected")
+  local attempt = {timeout = timeout, bind = bind, type = kind}
+  attempt.options = checksocketoptions(opts.options, n, "connect")
+  for name, option in pairs {nodelay = "TCP_NODELAY", keepalive = "SO_KEEPALIVE"} do
+    if opts[name] ~= nil then table.insert(attempt.options, 1, {name = option, value = opts[name]}) end
+  end
   if timeout == math.huge then timeout = nil end
   local deadline = timeout and core.monotime() + timeout
   local addresses = {host}
   if port then
     local message, code
-    addresses, message, code = resolve("connect", host, port, family, flags, timeout)
+    addresses, message, code = resolve("connect", host, port, family, kind, flags, timeout)
     if not addresses then return nil, message, code end
   end
-  local s, failures, code = race(interleave(addresses), opts, deadline)
+  local s, failures, code = race(interleave(addresses), attempt, deadline)
   if s then return s:settimeout(nil) end
   if #failures == 1 and tostring(failures[1].address) == subject then
-    return failure("connect", failures[1].address, code)
+    return failure("connect", failures[1].address, code, failures[1].option)
   end
   local texts = {}
   for i, f in ipairs(failures) do
-    texts[i] = ("%s%s: %s"):format(f.address, core.hintfailure("connect", f.address, f.code), text(f.code))
+    local why = f.option and ": setsockopt " .. f.option or core.hintfailure("connect", f.address, f.code)
+    texts[i] = ("%s%s: %s"):format(f.address, why, text(f.code))
   end
   if #texts == 0 then return failure("connect", subject, code) end
   return nil, ("connect %s: %s"):format(subject, table.concat(texts, "; ")), code
@@ -320,34 +379,37 @@ local function checkmode(mode, n)
   return number
 end
 
+local function ison(switch) return switch ~= nil and switch ~= false and switch ~= 0 end
+
 --- The path of a unix address in the file system; the abstract and the unnamed ones have none.
 local function pathof(address)
   local path = address.family == core.AF_UNIX and address.path
   return path and path ~= "" and path:byte() ~= 0 and path
 end
 
---- A listening socket on one address.
-local function listenon(address, opts, backlog, mode)
+--- A listening socket on one address. `list`: the socket options.
+local function listenon(address, opts, list, backlog, mode)
   local s, _, code = core.socket(address.family, core.SOCK_STREAM)
   if not s then return failure("listen", address, code) end
-  local ok
-  if pathof(address) then
+  local inet = address.family ~= core.AF_UNIX
+  local own = {}
+  if inet then own[1] = {name = "SO_REUSEADDR", value = true} end
+  if inet and ison(opts.reuseport) then own[2] = {name = "SO_REUSEPORT", value = true} end
+  if address.family == core.AF_INET6 and opts.v6only ~= nil then
+    own[#own + 1] = {name = "IPV6_V6ONLY", value = ison(opts.v6only)}
+  end
+  local ok, option
+  ok, option, code = setall(s, own)
+  if ok then ok, option, code = setall(s, list) end
+  if ok and pathof(address) then
     ok, _, code = core.listenpath(s, address, backlog, mode)
-  else
-    ok = s
-    if address.family ~= core.AF_UNIX then
-      ok, _, code = s:setsockopt("SO_REUSEADDR", true)
-      if ok and opts.reuseport then ok, _, code = s:setsockopt("SO_REUSEPORT", true) end
-      if ok and address.family == core.AF_INET6 and opts.v6only ~= nil then
-        ok, _, code = s:setsockopt("IPV6_V6ONLY", opts.v6only)
-      end
-    end
-    if ok then ok, _, code = s:bind(address) end
+  elseif ok then
+    ok, _, code = s:bind(address)
     if ok then ok, _, code = s:listen(backlog) end
   end
   if ok then return s end
   s:close()
-  return failure("listen", address, code)
+  return failure("listen", address, code, option)
 end
 
 --- What says that a family is not to be had here, though the system knows it.
@@ -364,31 +426,32 @@ function socket.listen(host, port, opts)
   if backlog < 0 then backlog = core.SOMAXCONN end
   fieldcheck(mode == -1 or not port and pathof(host), n, "listen", "mode", "is for paths of AF_UNIX")
   local flags = checkflags(opts.flags, n, "listen", core.AI_PASSIVE)
-  if not port then return listenon(host, opts, backlog, mode) end
+  local list = checksocketoptions(opts.options, n, "listen")
+  if not port then return listenon(host, opts, list, backlog, mode) end
   local addresses, message, code
   if host == nil or host == "*" or host == "" then
     -- every interface: one IPv6 socket takes both families, where there is IPv6
     local v6 = {v6only = opts.v6only or false, reuseport = opts.reuseport}
     if family == nil then
       local s
-      addresses, message, code = resolve("listen", "::", port, core.AF_INET6, flags)
+      addresses, message, code = resolve("listen", "::", port, core.AF_INET6, core.SOCK_STREAM, flags)
       if addresses then
-        s, message, code = listenon(addresses[1], v6, backlog, mode)
+        s, message, code = listenon(addresses[1], v6, list, backlog, mode)
       end
       if s then return s end
-      if opts.v6only or not (unavailable[code] or code == "EAI_ADDRFAMILY" or code == "EAI_FAMILY") then
+      if ison(opts.v6only) or not (unavailable[code] or code == "EAI_ADDRFAMILY" or code == "EAI_FAMILY") then
         return nil, message, code
       end
     end
     host = nil
-    addresses, message, code = resolve("listen", host, port, family or core.AF_INET, flags)
+    addresses, message, code = resolve("listen", host, port, family or core.AF_INET, core.SOCK_STREAM, flags)
   else
-    addresses, message, code = resolve("listen", host, port, family, flags)
+    addresses, message, code = resolve("listen", host, port, family, core.SOCK_STREAM, flags)
   end
   if not addresses then return nil, message, code end
   local s
   for _, address in ipairs(addresses) do -- of a name: the first that is one of ours
-    s, message, code = listenon(address, opts, backlog, mode)
+    s, message, code = listenon(address, opts, list, backlog, mode)
     if s then return s end
     if not unavailable[code] then break end
   end
