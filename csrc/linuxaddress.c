@@ -74,18 +74,11 @@ static int packet_parse (lua_State *L, int arg, const char *call, const bs_famil
                          const bs_socket *s, bs_next next) {
   bs_address form = empty(f->family, sizeof(struct sockaddr_ll));
   struct sockaddr_ll *l = (struct sockaddr_ll *)(void *)&form.u;
-  const char *name = NULL;
-  unsigned index = 0;
-  if (lua_type(L, arg) == LUA_TSTRING) {
-    name = lua_tostring(L, arg);
-    luaL_argcheck(L, strlen(name) == lua_rawlen(L, arg), arg, "string contains zeros");
-  }
-  else if (lua_type(L, arg) == LUA_TNUMBER) {
-    index = checkuint32(L, arg);
-    luaL_argcheck(L, index <= INT_MAX, arg, "out of range");
-  }
-  else
-    return luaL_typeerror(L, arg, "name or number of an interface");
+  unsigned index;
+  int err = 0;
+  const char *wrong = bs_tointerface(L, arg, AF_UNSPEC, &index, NULL, &err);
+  if (wrong != NULL)
+    return luaL_argerror(L, arg, wrong);
   int protocol = bs_checkconstant(L, arg + 1, "ETH_P_\0");
   luaL_argcheck(L, 0 <= protocol && protocol <= 0xffff, arg + 1, "protocol out of range");
   if (!lua_isnoneornil(L, arg + 2)) {
@@ -98,11 +91,8 @@ static int packet_parse (lua_State *L, int arg, const char *call, const bs_famil
     if (LLOFFSET + len > form.len)
       form.len = (socklen_t)(LLOFFSET + len);
   }
-  if (name != NULL) {
-    int err = s != NULL && s->fd < 0 ? EBADF : bs_nametoindex(L, name, &index);
-    if (err != 0)
-      return bs_failtext(L, call, name, err);
-  }
+  if (err != 0)
+    return bs_failtext(L, call, luaL_tolstring(L, arg, NULL), s != NULL && s->fd < 0 ? EBADF : err);
   l->sll_ifindex = (int)index;
   l->sll_protocol = htons((uint16_t)protocol);
   return done(L, arg, &form, next);

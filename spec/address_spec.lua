@@ -343,8 +343,8 @@ describe("socket.address", function()
 
   -- Each row: the family, the number of the wrong argument, what the message says, the arguments.
   local wrong = {
-    { "AF_PACKET", 2, "name or number of an interface expected" },
-    { "AF_PACKET", 2, "name or number", true, 3 }, { "AF_PACKET", 2, "name or number", {}, 3 },
+    { "AF_PACKET", 2, "name, index or address of an interface expected" },
+    { "AF_PACKET", 2, "name, index or address", true, 3 }, { "AF_PACKET", 2, "name, index or address", {}, 3 },
     { "AF_PACKET", 2, "out of range", -1, 3 }, { "AF_PACKET", 2, "out of range", 2147483648, 3 },
     { "AF_PACKET", 2, "out of range", math.mininteger, 3 }, { "AF_PACKET", 2, "integer", 1.5, 3 },
     { "AF_PACKET", 2, "integer", nan, 3 }, { "AF_PACKET", 2, "zeros", "lo\0", 3 },

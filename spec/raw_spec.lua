@@ -159,6 +159,28 @@ describe("a packet socket", function()
       end
     end))
 
+  it("takes for its interface what names one anywhere", inside(function(skip)
+    local left = netlink.pair(skip)
+    local s <close> = assert(socket.socket("AF_PACKET", "SOCK_RAW", 0))
+    local same = socket.address("AF_PACKET", left, "ETH_P_IP")
+    for _, interface in ipairs {
+      "left", left, "10.9.0.1", "fd09::1", "fe80::7%left", "::%left",
+    } do
+      assert.equal(same, socket.address("AF_PACKET", interface, "ETH_P_IP"))
+      assert.equal(s, s:bind(interface, "ETH_P_IP"))
+      assert.equal("left", s:getsockname().ifname)
+    end
+    for _, any in ipairs { "*", 0, "0.0.0.0", "::" } do
+      assert.equal(0, socket.address("AF_PACKET", any, 3).ifindex)
+      assert.equal(s, s:bind(any, 3))
+      assert.equal(0, s:getsockname().ifindex)
+    end
+    assert.equal("ENODEV", (select(3, s:bind("10.9.0.9", 3))))
+    s:close()
+    assert.equal("EBADF", (select(3, s:bind("nosuch", 3))))
+    assert.equal("EBADF", (select(3, s:bind(left, 3))))
+  end))
+
   it("answers ENODEV for an interface that there is not", function()
     if not socket.AF_PACKET then helper.skip "not Linux" end
     local s <close> = socket.socket("AF_PACKET", "SOCK_RAW", 0)
@@ -167,7 +189,7 @@ describe("a packet socket", function()
     local message = helper.fails("s:bind", "ENODEV", s:bind(2147483647, 3))
     assert.equal("bind interface 2147483647 ETH_P_ALL: No such device", message)
     helper.fails("s:sendto", "ENODEV", s:sendto("x", "nosuch", 3))
-    helper.raises("s:bind", "bad argument #1 to 'bind' %(name or number", function() return s:bind() end)
+    helper.raises("s:bind", "bad argument #1 to 'bind' %(name, index or address", function() return s:bind() end)
     helper.raises("s:bind", "bad argument #2 to 'bind' %(", function() return s:bind("lo") end)
   end)
 end)

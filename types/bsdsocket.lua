@@ -840,7 +840,7 @@ function M.ntohl(n) end
 -- or contains a zero raises an error; it is never cut. `socket.address("AF_UNSPEC")` undoes the `connect` of a
 -- datagram socket.
 --
--- An `interface` is a name or a number, 0 for any; `ifname` asks the system each time, and is nil where there is no
+-- An `interface` is a name, a number or, as text, an address: as in [options](#options); `ifname` asks the system each time, and is nil where there is no
 -- such interface. The `protocol` of an `AF_PACKET` address is in host order (`"ETH_P_IP"`), unlike the third argument of
 -- `socket.socket`, which goes to the kernel as it is (`socket.htons(socket.ETH_P_ALL)`). `hwaddr` is a string of bytes, `""` for
 -- none. `hatype` and `pkttype` are told by the kernel with what it received; addresses that are made have 0. A
