@@ -222,7 +222,9 @@ const char *bs_tointerface (lua_State *L, int idx, int family, unsigned *index,
     int whole;
     lua_Integer n = lua_tointegerx(L, idx, &whole);
     *index = (unsigned)n;
-    return whole && 0 <= n && n <= INT_MAX ? NULL : "interface out of range";
+    if (!whole)
+      return "number has no integer representation";
+    return 0 <= n && n <= INT_MAX ? NULL : "interface out of range";
   }
   if (bs_toip(L, idx, AF_INET6, &ip) && (family != AF_INET || ip.zone != 0 || ip.err != 0)) {
     *index = ip.zone;
