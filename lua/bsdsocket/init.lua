@@ -234,9 +234,9 @@ end
 
 --- Is it connected to itself? A TCP socket that the system gives the very port that it tries to reach, where nobody
 --- listens, meets its own attempt.
-local function isitself(s)
-  local own = s:getsockname()
-  return own and own.port and own.port ~= 0 and own == s:getpeername()
+local function isitself(s, address)
+  local own = address.port and s:getsockname()
+  return own and own.port == address.port and own == s:getpeername()
 end
 
 --- Attempts that are under way: an array of sockets, `address[s]` what each goes to. Those that are left
@@ -269,7 +269,7 @@ local function race(addresses, opts, deadline)
   end
 
   local function outcome(s, ok, code)
-    if ok and isitself(s) then
+    if ok and isitself(s, attempts.address[s]) then
       ok, code = nil, "ECONNREFUSED"
       s:setsockopt("SO_LINGER", 0) -- or the port would stay taken for a minute
     end
