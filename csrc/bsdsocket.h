@@ -248,7 +248,9 @@ struct bs_socket {
   unsigned char flags;  /* BS_CONNECTING ... */
   unsigned char wants;  /* BS_READ or BS_WRITE: what the last call waited for */
   unsigned char marks;  /* BS_IN ... */
-  uint32_t target;      /* while BS_CONNECTING: tells the address from others */
+  unsigned char
+    process; /* with BS_SETNONBLOCK, BS_SETRCVTIMEO: which one set that (bs_process), as far as it fits */
+  uint32_t target; /* while BS_CONNECTING: tells the address from others */
 };
 
 /* The userdata at arg if its metatable is the upvalue `meta`, else NULL. Inline, since every call begins so;

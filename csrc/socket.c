@@ -318,6 +318,7 @@ static int socket_dup (lua_State *L) {
   s->flags |= BS_SHARED;
   /* either may be the one that puts back what was found */
   twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
+  twin->process = s->process;
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;

@@ -88,8 +88,10 @@ int bs_setnonblock (bs_socket *s, int on) {
   if (((flags & O_NONBLOCK) != 0) != on) {
     if (fcntl(s->fd, F_SETFL, flags ^ O_NONBLOCK) != 0)
       return -1;
-    if (on)
+    if (on) {
       s->flags |= BS_SETNONBLOCK;
+      s->process = (unsigned char)bs_process(s->st);
+    }
   }
   s->flags =
     (unsigned char)(on ? s->flags | BS_NONBLOCK : s->flags & ~(BS_NONBLOCK | BS_SETNONBLOCK));
@@ -121,10 +123,14 @@ static int waitsinkernel (bs_socket *s, double seconds) {
     return 0;
   s->rcvtimeo = seconds;
   s->flags |= BS_SETRCVTIMEO;
+  s->process = (unsigned char)bs_process(s->st);
   return 1;
 }
 
+/* What another process set before a fork, that one goes on with. */
 void bs_restoreflags (bs_socket *s) {
+  if (s->process != (unsigned char)bs_process(s->st))
+    s->flags = (unsigned char)(s->flags & ~(BS_SETNONBLOCK | BS_SETRCVTIMEO));
   if (s->flags & BS_SETNONBLOCK) { /* a twin may have put it back already */
     int flags = fcntl(s->fd, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK))

@@ -111,6 +111,31 @@ describe("after a fork #process", function()
     end)
   end
 
+  for what, act in pairs {
+    ["closes its copy"] = function(s) assert(s:close()) end,
+    ["gives up its copy"] = function(s) assert(s:detach()) end,
+    ["leaves a block with its copy"] = function(s)
+      local _ <close> = s
+    end,
+    ["ends"] = function() os.exit(7, true) end,
+  } do
+    it("the flags on which the parent relies stay on a description when the child " .. what, function()
+      local own = net.keep(net.listener())
+      local s = net.keep(assert(socket.fromfd((assert(own:detach()))))) -- adopted: others may go on with it
+      assert(s:settimeout(0.001))
+      helper.fails("s:accept", "timeout", s:accept())
+      assert.is_true(net.nonblocking(s:fileno()))
+      local pid = fork.fork()
+      if pid == 0 then
+        local ok, message = pcall(act, s)
+        if not ok then io.stderr:write(tostring(message), "\n") end
+        fork.exit(ok and 7 or 1)
+      end
+      assert.equal(7, fork.wait(pid))
+      assert.is_true(net.nonblocking(s:fileno()))
+    end)
+  end
+
   --- The child says by its status whether all of f held.
   local function child(f)
     local status = fork.call(function()
