@@ -232,6 +232,7 @@ struct bs_state {
 #define BS_IN 1    /* such a call receives from it */
 #define BS_OUT 2   /* such a call sends by it */
 #define BS_LOWAT 4 /* SO_RCVLOWAT is more than one byte */
+#define BS_MERGES 8 /* UDP_GRO is set: several datagrams may come as one */
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -681,6 +682,7 @@ int bs_tofd(lua_State *L, int idx, bs_socket **s, const char **wrong);
 int bs_hasfields(lua_State *L, int arg); /* a table, or something that can be indexed */
 /* Makes `fd` the descriptor of `s`, as the kernel describes it. 0 or -1 with errno, then unchanged. */
 int bs_adopt(bs_socket *s, int fd);
+void bs_notemerging(bs_socket *s); /* asks the kernel whether it does */
 /* If err says that descriptors ran out, collects garbage: true if it is worth another try. */
 int bs_collect(lua_State *L, int err);
 void bs_opensocket(lua_State *L);
@@ -756,6 +758,8 @@ typedef struct bs_control {
   size_t len;
 } bs_control;
 
+#define BS_CONTROLROOM 256 /* for what the kernel may tell beside the size of merged datagrams */
+
 /* The entry that begins at *at of the `len` bytes, and *at moves to the next one; false: there is none. */
 int bs_nextcontrol(void *bytes, size_t len, size_t *at, bs_control *c);
 
@@ -796,6 +800,9 @@ static inline void *bs_unconst (const void *p) {
 }
 
 void bs_dropblock(bs_state *st); /* recvmmsg's room */
+/* Pushes a closed file of Lua's, which is to own a descriptor that is no socket. */
+luaL_Stream *bs_newfile(lua_State *L);
+int bs_openfile(luaL_Stream *p, int fd); /* it does; false when memory is out */
 void bs_opensendmsg(lua_State *L);
 void bs_openrecvmsg(lua_State *L);
 

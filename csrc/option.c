@@ -7,9 +7,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "bsdsocket.h"
 #include "netheaders.h"
@@ -671,7 +673,7 @@ enum {
   SWITCH, INTEGER, UNSIGNED, INTEGER64, RATE, SECONDS, MILLISECONDS, MICROSECONDS, TIME, LINGER,
   NAME, BYTES, CREDENTIALS, INFO, INDEX, INDEX6, NETINDEX4, NETINDEX6, INTERFACE4,
   JOIN4, LEAVE4, JOINSOURCE4, LEAVESOURCE4, BLOCK4, UNBLOCK4, JOIN6, LEAVE6, ANYCAST, FRAMES,
-  ADDRESS, PROGRAM, PROGRAMORFD, DETACH, COMMAND, LIST, BITLIST, MEMINFO, TXTIME, WINDOW, STATISTICS,
+  ADDRESS, DESCRIPTOR, PROGRAM, PROGRAMORFD, DETACH, COMMAND, LIST, BITLIST, MEMINFO, TXTIME, WINDOW, STATISTICS,
   ROLLOVER, GROUP, INITMSG, RTOINFO, ASSOCINFO, SACK, ASSOCVALUE, EVENT, EVENTS, UNKNOWN
 };
 /* clang-format on */
@@ -715,6 +717,7 @@ static const Kind kinds[] = {
   [FRAMES] = {SIZE(packet), checkframes, NULL, 0, 0},
 #endif
   [ADDRESS] = {SIZE(storage), NULL, pushaddress, 0, 0},
+  [DESCRIPTOR] = {SIZE(i), NULL, NULL, 0, 0}, /* ownedoption */
   [PROGRAM] = {MAXPROGRAM, checkprogram, NULL, 0, 1},
   [PROGRAMORFD] = {MAXPROGRAM, checkprogram, NULL, 1, 1},
   [DETACH] = {SIZE(i), checknothing, NULL, 0, 0},
@@ -863,7 +866,30 @@ static int option_setsockopt (lua_State *L) {
   if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0)
     return fail(L, "setsockopt", &t, errno);
   forgettimeout(s, t.level, v.optname);
+#if defined(UDP_GRO)
+  if (t.level == IPPROTO_UDP && v.optname == UDP_GRO)
+    bs_notemerging(s);
+#endif
   lua_settop(L, 1);
+  return 1;
+}
+
+/* A descriptor, of no socket: a file of Lua's, which is there before. So it is no bare number, whatever size is asked
+** for. */
+static int ownedoption (lua_State *L, const bs_socket *s, const Target *t) {
+  int fd;
+  socklen_t len = sizeof(fd);
+  luaL_Stream *file = bs_newfile(L);
+  int r = getsockopt(s->fd, t->level, t->optname, &fd, &len);
+  if (r != 0 && bs_collect(L, errno))
+    r = getsockopt(s->fd, t->level, t->optname, &fd, &len);
+  if (r != 0)
+    return fail(L, "getsockopt", t, errno);
+  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (!bs_openfile(file, fd)) {
+    close(fd);
+    return bs_memory(L);
+  }
   return 1;
 }
 
@@ -883,6 +909,8 @@ static int option_getsockopt (lua_State *L) {
   }
   if (s->fd < 0)
     return bs_fail(L, "getsockopt", EBADF);
+  if (t.kind == &kinds[DESCRIPTOR])
+    return ownedoption(L, s, &t);
   memset(&v, 0, sizeof(v));
   /* Linux counts a program's instructions here, and writes eight times as many bytes: whatever the
   ** size is, there is room for the longest. */

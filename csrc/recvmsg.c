@@ -142,43 +142,6 @@ static int fileclose (lua_State *L) {
   return luaL_fileresult(L, fclose(p->f) == 0, NULL);
 }
 
-/* A closed file of Lua's. */
-static luaL_Stream *newfile (lua_State *L) {
-  luaL_Stream *p = (luaL_Stream *)lua_newuserdatauv(L, sizeof(luaL_Stream), 0);
-  p->f = NULL;
-  p->closef = NULL;
-  luaL_setmetatable(L, LUA_FILEHANDLE);
-  return p;
-}
-
-static const char *accessmode (int fd) {
-  switch (fcntl(fd, F_GETFL) & O_ACCMODE) {
-    case O_RDONLY: return "r";
-    case O_WRONLY: return "w";
-    default: return "r+";
-  }
-}
-
-/* The object is made closed, and then takes the descriptor from the inbox. */
-static void pushdescriptor (lua_State *L, const bs_control *c, size_t i) {
-  int fd = getdescriptor(c, i);
-  struct stat st;
-  if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
-    bs_socket *s = bs_newsocket(L, AF_UNSPEC, 0, 0);
-    if (bs_adopt(s, fd) != 0)
-      return;              /* a closed one: better than another program's */
-    s->flags |= BS_SHARED; /* with who sent it */
-  }
-  else {
-    luaL_Stream *p = newfile(L);
-    p->f = fdopen(fd, accessmode(fd));
-    if (p->f == NULL)
-      bs_memory(L);
-    p->closef = fileclose;
-  }
-  taken(c, i);
-}
-
 static int file_gc (lua_State *L) {
   luaL_Stream *p = (luaL_Stream *)lua_touserdata(L, 1);
   if (p->closef != NULL)
@@ -198,13 +161,54 @@ static void needfiles (lua_State *L) {
   lua_pop(L, 1);
 }
 
+luaL_Stream *bs_newfile (lua_State *L) {
+  needfiles(L);
+  luaL_Stream *p = (luaL_Stream *)lua_newuserdatauv(L, sizeof(luaL_Stream), 0);
+  p->f = NULL;
+  p->closef = NULL;
+  luaL_setmetatable(L, LUA_FILEHANDLE);
+  return p;
+}
+
+static const char *accessmode (int fd) {
+  switch (fcntl(fd, F_GETFL) & O_ACCMODE) {
+    case O_RDONLY: return "r";
+    case O_WRONLY: return "w";
+    default: return "r+";
+  }
+}
+
+int bs_openfile (luaL_Stream *p, int fd) {
+  p->f = fdopen(fd, accessmode(fd));
+  if (p->f == NULL)
+    return 0;
+  p->closef = fileclose;
+  return 1;
+}
+
+/* The object is made closed, and then takes the descriptor from the inbox. */
+static void pushdescriptor (lua_State *L, const bs_control *c, size_t i) {
+  int fd = getdescriptor(c, i);
+  struct stat st;
+  if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+    bs_socket *s = bs_newsocket(L, AF_UNSPEC, 0, 0);
+    if (bs_adopt(s, fd) != 0)
+      return;              /* a closed one: better than another program's */
+    s->flags |= BS_SHARED; /* with who sent it */
+  }
+  else {
+    luaL_Stream *p = bs_newfile(L);
+    if (!bs_openfile(p, fd))
+      bs_memory(L);
+  }
+  taken(c, i);
+}
+
 static void pushfds (lua_State *L, Inbox *box) {
   lua_Integer n = 0;
   bs_control c;
   for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);)
     n += (lua_Integer)ndescriptors(&c);
-  if (n > 0)
-    needfiles(L);
   lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
   n = 0;
   for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);) {
@@ -477,18 +481,17 @@ static const bs_kind recvmsg_kind =
 
 static const char *const recvmsg_options[] = {"control", "flags", NULL};
 
-/* The options at 3: gives the size of the inbox. */
-static size_t checkoptions (lua_State *L, bs_receive *r) {
-  bs_place at = {3, 0, NULL, 0, NULL};
-  lua_Integer size = CONTROLSIZE;
-  if (lua_isnoneornil(L, 3))
-    return CONTROLSIZE;
-  bs_checkfields(L, &at, 3, recvmsg_options);
+/* The options at arg: gives the room for control data, `size` unless they have it. */
+static size_t checkoptions (lua_State *L, int arg, bs_receive *r, lua_Integer size) {
+  bs_place at = {arg, 0, NULL, 0, NULL};
+  if (lua_isnoneornil(L, arg))
+    return (size_t)size;
+  bs_checkfields(L, &at, arg, recvmsg_options);
   at.field = "control";
-  if (lua_getfield(L, 3, "control") != LUA_TNIL)
+  if (lua_getfield(L, arg, "control") != LUA_TNIL)
     size = bs_checkwithin(L, &at, -1, 0, INT_MAX);
   at.field = "flags";
-  if (lua_getfield(L, 3, "flags") != LUA_TNIL)
+  if (lua_getfield(L, arg, "flags") != LUA_TNIL)
     bs_setreceiveflags(r, bs_checknamed(L, &at, -1, "MSG_\0"));
   lua_pop(L, 2);
   return size < MOSTCONTROL ? (size_t)size : MOSTCONTROL;
@@ -502,14 +505,14 @@ static int recvmsg_recvmsg (lua_State *L) {
   bs_initreceive(&m.r, &recvmsg_kind, s);
   m.r.from = 1;
   m.r.n = bs_checkcount(L, 2);
-  m.box = newinbox(L, s, checkoptions(L, &m.r));
+  m.box = newinbox(L, s, checkoptions(L, 3, &m.r, CONTROLSIZE));
   m.flags = m.looked = 0;
   return bs_run(L, &m.r.op);
 }
 
 /* ---- several at once ---- */
 
-/* What a header points to; the bytes follow. */
+/* What a header points to; the bytes follow, and then the room for control data. */
 typedef struct Slot {
   struct iovec piece;
   struct sockaddr_storage address;
@@ -520,6 +523,7 @@ typedef struct Slot {
 ** for the next call. */
 struct bs_block {
   size_t n;
+  size_t control; /* bytes for each */
   unsigned count;
   bs_header headers[];
 };
@@ -540,24 +544,29 @@ typedef struct Aligned {
 
 #define ALIGNMENT offsetof(Aligned, slot)
 
+static size_t aligned (size_t n) {
+  return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 /* From slot to slot. */
-static size_t stride (size_t n) {
-  return sizeof(Slot) + (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+static size_t stride (size_t n, size_t control) {
+  return sizeof(Slot) + aligned(n) + aligned(control);
 }
 
-static size_t blocksize (unsigned count, size_t n) {
-  return offsetof(bs_block, headers) + count * (sizeof(bs_header) + stride(n));
+static size_t blocksize (unsigned count, size_t n, size_t control) {
+  return offsetof(bs_block, headers) + count * (sizeof(bs_header) + stride(n, control));
 }
 
-static bs_block *newblock (const bs_state *st, unsigned count, size_t n) {
-  bs_block *b = (bs_block *)st->alloc(st->allocdata, NULL, 0, blocksize(count, n));
+static bs_block *newblock (const bs_state *st, unsigned count, size_t n, size_t control) {
+  bs_block *b = (bs_block *)st->alloc(st->allocdata, NULL, 0, blocksize(count, n, control));
   if (b == NULL)
     return NULL;
   b->n = n;
+  b->control = control;
   b->count = count;
   memset(b->headers, 0, count * sizeof(bs_header));
   char *place = (char *)(b->headers + count);
-  for (unsigned i = 0; i < count; i++, place += stride(n)) {
+  for (unsigned i = 0; i < count; i++, place += stride(n, control)) {
     struct msghdr *h = &b->headers[i].msg_hdr;
     Slot *slot = (Slot *)(void *)place;
     slot->piece.iov_base = slot + 1;
@@ -565,13 +574,14 @@ static bs_block *newblock (const bs_state *st, unsigned count, size_t n) {
     h->msg_name = &slot->address;
     h->msg_iov = &slot->piece;
     h->msg_iovlen = 1;
+    h->msg_control = control > 0 ? (char *)(slot + 1) + aligned(n) : NULL;
   }
   return b;
 }
 
 static void freeblock (const bs_state *st, bs_block *b) {
   if (b != NULL)
-    st->alloc(st->allocdata, b, blocksize(b->count, b->n), 0);
+    st->alloc(st->allocdata, b, blocksize(b->count, b->n, b->control), 0);
 }
 
 void bs_dropblock (bs_state *st) {
@@ -580,15 +590,17 @@ void bs_dropblock (bs_state *st) {
 }
 
 /* False when memory is out. */
-static int takeblock (Hold *hold, unsigned count, size_t n) {
+static int takeblock (Hold *hold, unsigned count, size_t n, size_t control) {
   bs_state *st = hold->st;
   bs_block *b = st->block;
-  if (b != NULL && b->count == count && b->n == n)
+  if (b != NULL && b->count == count && b->n == n && b->control == control)
     st->block = NULL;
-  else if ((b = newblock(st, count, n)) == NULL)
+  else if ((b = newblock(st, count, n, control)) == NULL)
     return 0;
-  for (unsigned i = 0; i < count; i++)
+  for (unsigned i = 0; i < count; i++) {
     b->headers[i].msg_hdr.msg_namelen = sizeof(struct sockaddr_storage);
+    b->headers[i].msg_hdr.msg_controllen = (socklen_t)control;
+  }
   hold->block = b;
   return 1;
 }
@@ -597,7 +609,7 @@ static void giveback (Hold *hold) {
   bs_state *st = hold->st;
   bs_block *b = hold->block;
   hold->block = NULL;
-  if (b != NULL && blocksize(b->count, b->n) <= BS_MOSTKEPT) {
+  if (b != NULL && blocksize(b->count, b->n, b->control) <= BS_MOSTKEPT) {
     bs_dropblock(st);
     st->block = b;
   }
@@ -613,6 +625,7 @@ static int hold_gc (lua_State *L) {
 typedef struct recvmmsg_op {
   bs_receive r;   /* the first member; n is that of one message */
   Hold *hold;     /* on the stack; without a block the one message is in r */
+  size_t control; /* room for each one's */
   unsigned count; /* so many at most */
   unsigned got;
 } recvmmsg_op;
@@ -637,6 +650,17 @@ static unsigned withoutends (const recvmmsg_op *m, unsigned got) {
   return got;
 }
 
+/* Only recvmsg receives descriptors: others that come along are closed, and the message says that something is gone. */
+static void refusedescriptors (const recvmmsg_op *m, unsigned got) {
+  if (m->control == 0 || !bs_carriesfds(m->r.op.sock))
+    return;
+  for (unsigned i = 0; i < got; i++) {
+    struct msghdr *h = &m->hold->block->headers[i].msg_hdr;
+    if (closedescriptors(h->msg_control, h->msg_controllen))
+      h->msg_flags |= MSG_CTRUNC;
+  }
+}
+
 static int recvmmsg_step (bs_op *o, bs_time patience) {
   recvmmsg_op *m = (recvmmsg_op *)o;
   bs_receive *r = &m->r;
@@ -646,18 +670,21 @@ static int recvmmsg_step (bs_op *o, bs_time patience) {
   }
   if (wantsnothing(r))
     return BS_DONE;
-  if (o->sock->fd < 0 || !takeblock(m->hold, m->count, r->n)) {
+  if (o->sock->fd < 0 || !takeblock(m->hold, m->count, r->n, m->control)) {
     o->error = o->sock->fd < 0 ? EBADF : BS_ENOMEM;
     return BS_DONE;
   }
   unsigned count = r->flags & MSG_PEEK ? 1 : m->count; /* it would show the same one every time */
-  int got =
-    sys_recvmmsg(o->sock->fd, m->hold->block->headers, count, r->flags | bs_dontwait(patience));
+  int flags = r->flags | bs_dontwait(patience);
+  if (m->control > 0 && bs_carriesfds(o->sock))
+    flags |= MSG_CMSG_CLOEXEC;
+  int got = sys_recvmmsg(o->sock->fd, m->hold->block->headers, count, flags);
   if (got < 0) {
     int want = bs_notreceived(r);
     giveback(m->hold);
     return want;
   }
+  refusedescriptors(m, (unsigned)got);
   m->got = withoutends(m, (unsigned)got);
   return BS_DONE;
 }
@@ -672,10 +699,33 @@ static void pushplace (lua_State *L, int idx, lua_Integer i) {
   lua_rawseti(L, idx, i);
 }
 
+/* The field `control` of the message on the top. */
+static void setcontrol (lua_State *L, const recvmmsg_op *m, const struct msghdr *h) {
+  if (m->control == 0)
+    lua_pushnil(L);
+  else
+    pushcontrol(L, h != NULL ? h->msg_control : NULL, h != NULL ? h->msg_controllen : 0);
+  lua_setfield(L, -2, "control");
+  if ((m->r.flags & MSG_ERRQUEUE) && h != NULL)
+    bs_lendnotice(L, m->r.op.sock, h->msg_control, h->msg_controllen);
+}
+
+/* Has the result at idx control data that an earlier call has left there? */
+static int hascontrol (lua_State *L, int idx) {
+  int has = 0;
+  if (lua_rawgeti(L, idx, 1) == LUA_TTABLE) {
+    has = lua_getfield(L, -1, "control") != LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return has;
+}
+
 static void setmessages (lua_State *L, int idx, const recvmmsg_op *m) {
   const bs_op *o = &m->r.op;
   const bs_header *headers = m->hold->block->headers;
   const struct msghdr *before = NULL; /* whose sender is on the top */
+  int control = m->control > 0 || hascontrol(L, idx);
   lua_pushnil(L);
   int sender = lua_gettop(L);
   for (unsigned i = 0; i < m->got; i++) {
@@ -690,6 +740,8 @@ static void setmessages (lua_State *L, int idx, const recvmmsg_op *m) {
     pushplace(L, idx, (lua_Integer)i + 1);
     lua_pushlstring(L, (const char *)h->msg_iov->iov_base, len);
     setmessage(L, sender, h->msg_flags & ~MSG_CMSG_CLOEXEC);
+    if (control)
+      setcontrol(L, m, h);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -722,6 +774,7 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
   if (here) {
     pushplace(L, idx, 1);
     sethere(L, r->cut ? MSG_TRUNC : 0);
+    setcontrol(L, m, NULL);
     lua_pop(L, 1);
   }
   else if (m->hold->block != NULL)
@@ -747,7 +800,7 @@ static Hold *newhold (lua_State *L, bs_state *st) {
   return hold;
 }
 
-/* s:recvmmsg(count, n [, flags [, into]]) */
+/* s:recvmmsg(count, n [, flags or {control=bytes, flags=} [, into]]) */
 static int recvmsg_recvmmsg (lua_State *L) {
   recvmmsg_op m;
   bs_socket *s = bs_checksocket(L, 1);
@@ -760,7 +813,12 @@ static int recvmsg_recvmmsg (lua_State *L) {
     luaL_checktype(L, 5, LUA_TTABLE);
   bs_initreceive(&m.r, &recvmmsg_kind, s);
   m.r.from = 1;
-  bs_setreceiveflags(&m.r, bs_optconstant(L, 4, "MSG_\0", 0));
+  m.control = (s->marks & BS_MERGES) ? BS_CONTROLROOM : 0;
+  if (lua_type(L, 4) == LUA_TTABLE)
+    m.control = checkoptions(L, 4, &m.r, (lua_Integer)m.control);
+  else
+    bs_setreceiveflags(&m.r, bs_optconstant(L, 4, "MSG_\0", 0));
+  luaL_argcheck(L, (lua_Integer)m.control <= MOSTROOM / count - n, 4, "room for more than 256 MiB");
   m.r.n = (size_t)n;
   m.count = (unsigned)count;
   m.got = 0;

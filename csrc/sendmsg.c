@@ -13,15 +13,42 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
+#if defined(MSG_WAITFORONE)
+#include <sys/syscall.h>
+#endif
 
 #include "bsdsocket.h"
 
-/* ==== platform: several messages in one system call ==== */
+/* ==== platform: long control data, and several messages in one system call ==== */
+
+#if defined(SYS_sendmsg)
+
+/* musl's copies control data into an array of its own, and takes no more than 1024 bytes, which 253 descriptors have; what
+** it copies is in the kernel's form already. */
+static ssize_t sys_sendmsg (int fd, const struct msghdr *h, int flags) {
+  ssize_t n = sendmsg(fd, h, flags);
+  if (n < 0 && errno == ENOMEM && h->msg_controllen > 1024)
+    n = (ssize_t)syscall(SYS_sendmsg, fd, h, flags);
+  return n;
+}
+
+#else
+
+#define sys_sendmsg sendmsg
+
+#endif
 
 #if defined(MSG_WAITFORONE)
 
 static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
-  return (int)sendmmsg(fd, h, n, flags);
+  int sent = (int)sendmmsg(fd, h, n, flags);
+  if (sent < 0 && errno == ENOMEM && h->msg_hdr.msg_controllen > 1024) {
+    ssize_t len = sys_sendmsg(fd, &h->msg_hdr, flags);
+    h->msg_len = (unsigned)len;
+    sent = len < 0 ? -1 : 1;
+  }
+  return sent;
 }
 
 #else /* one after the other: as good, but for the time it takes */
@@ -29,7 +56,7 @@ static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
 static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
   unsigned i;
   for (i = 0; i < n; i++) {
-    ssize_t len = sendmsg(fd, &h[i].msg_hdr, flags);
+    ssize_t len = sys_sendmsg(fd, &h[i].msg_hdr, flags);
     if (len < 0)
       break;
     h[i].msg_len = (unsigned)len;
@@ -43,7 +70,7 @@ static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
 
 /* A descriptor that shall go along. Its owner may be closed while the call waits: it is asked each time. */
 typedef struct Passed {
-  const bs_socket *sock;
+  bs_socket *sock;
   const luaL_Stream *file;
   int fd; /* with neither of them */
 } Passed;
@@ -349,8 +376,10 @@ static struct msghdr *readied (sendmsg_op *m, size_t i) {
   for (size_t k = 0; k < x->nfds; k++) {
     const Passed *p = &x->fds[k];
     int fd = p->fd; /* of a closed one -1, and so EBADF by itself */
-    if (p->sock != NULL)
+    if (p->sock != NULL) {
       fd = p->sock->fd;
+      bs_restoreflags(p->sock); /* who gets it finds it as we did */
+    }
     else if (p->file != NULL)
       fd = p->file->closef == NULL ? -1 : fileno(p->file->f);
     memcpy(x->rights + k * sizeof(fd), &fd, sizeof(fd));
@@ -361,7 +390,7 @@ static struct msghdr *readied (sendmsg_op *m, size_t i) {
 static int sendmsg_step (bs_op *o, bs_time patience) {
   sendmsg_op *m = (sendmsg_op *)o;
   int flags = bs_lendflags(m->loan, m->flags | MSG_NOSIGNAL | bs_dontwait(patience));
-  ssize_t n = sendmsg(o->sock->fd, readied(m, 0), flags);
+  ssize_t n = sys_sendmsg(o->sock->fd, readied(m, 0), flags);
   if (n < 0)
     return bs_notsentyet(o, &m->flags);
   bs_lent(m->loan, flags, bs_lendcounts(o->sock, n));
@@ -421,7 +450,7 @@ static void advance (Outgoing *x, bs_header *h, size_t bytes) {
 static int streammessages (sendmsg_op *m, int flags) {
   Outgoing *x = &m->out[m->sent];
   flags = bs_lendflags(m->loan, flags | x->flags);
-  ssize_t n = sendmsg(m->op.sock->fd, readied(m, m->sent), flags);
+  ssize_t n = sys_sendmsg(m->op.sock->fd, readied(m, m->sent), flags);
   if (n < 0) {
     if (m->sent > 0 && !m->begun)
       return BS_DONE;

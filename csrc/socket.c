@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -262,6 +263,17 @@ static int askint (int fd, int name, int *value) {
   return getsockopt(fd, SOL_SOCKET, name, value, &len);
 }
 
+void bs_notemerging (bs_socket *s) {
+  s->marks = (unsigned char)(s->marks & ~BS_MERGES);
+#if defined(UDP_GRO)
+  int on = 0;
+  socklen_t len = sizeof(on);
+  if ((s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_DGRAM &&
+      getsockopt(s->fd, IPPROTO_UDP, UDP_GRO, &on, &len) == 0 && on)
+    s->marks |= BS_MERGES;
+#endif
+}
+
 int bs_adopt (bs_socket *s, int fd) {
   int type, protocol = 0, family = AF_UNSPEC;
   if (askint(fd, SO_TYPE, &type) != 0)
@@ -282,6 +294,7 @@ int bs_adopt (bs_socket *s, int fd) {
   s->type = type;
   s->protocol = protocol;
   s->flags = BS_SHARED; /* who knows who else has it */
+  bs_notemerging(s);
   s->rcvtimeo = -1;
 #if defined(SO_NOSIGPIPE)
   int on = 1;
@@ -319,6 +332,7 @@ static int socket_dup (lua_State *L) {
   /* either may be the one that puts back what was found */
   twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
   twin->process = s->process;
+  twin->marks = s->marks & (BS_LOWAT | BS_MERGES);
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
   twin->rcvtimeo = -1;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -220,8 +221,27 @@ int bs_notreceived (receive_op *r) {
   return BS_DONE;
 }
 
+/* Has the kernel made one of several datagrams (UDP_GRO)? Where each of them began nobody knows any more. */
+static int merged (const bs_socket *s, struct msghdr *msg, size_t got) {
+#if defined(UDP_GRO)
+  bs_control c;
+  for (size_t at = 0;
+       (s->marks & BS_MERGES) && bs_nextcontrol(msg->msg_control, msg->msg_controllen, &at, &c);) {
+    int size;
+    if (c.level == IPPROTO_UDP && c.type == UDP_GRO && c.len == sizeof(size)) {
+      memcpy(&size, c.data, sizeof(size));
+      return size > 0 && got > (size_t)size;
+    }
+  }
+#else
+  (void)s, (void)msg, (void)got;
+#endif
+  return 0;
+}
+
 /* A message with its bounds, and its sender. */
 static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
+  char control[BS_CONTROLROOM];
   struct iovec piece;
   struct msghdr msg;
   piece.iov_base = data;
@@ -230,13 +250,14 @@ static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
   msg.msg_namelen = r->from ? sizeof(r->address) : 0;
   msg.msg_iov = &piece;
   msg.msg_iovlen = 1;
-  msg.msg_control = NULL;
-  msg.msg_controllen = 0;
+  msg.msg_control = control;
+  msg.msg_controllen = (r->op.sock->marks & BS_MERGES) ? sizeof(control) : 0;
   msg.msg_flags = 0;
   ssize_t got = recvmsg(r->op.sock->fd, &msg, flags);
   r->addrlen = msg.msg_namelen;
   if (got >= 0) {
-    r->cut = r->message && (msg.msg_flags & MSG_TRUNC) != 0;
+    r->cut =
+      r->message && ((msg.msg_flags & MSG_TRUNC) != 0 || merged(r->op.sock, &msg, (size_t)got));
     if ((size_t)got > n) /* MSG_TRUNC tells the whole length; what was stored is what counts */
       got = (ssize_t)n;
   }
@@ -247,7 +268,7 @@ static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
 ** than recvmsg. */
 static BS_STRAIGHT int tellslength (const receive_op *r) {
   const bs_socket *s = r->op.sock;
-  if (MSG_ERRQUEUE == 0 || (r->flags & MSG_ERRQUEUE))
+  if (MSG_ERRQUEUE == 0 || (r->flags & MSG_ERRQUEUE) || (s->marks & BS_MERGES))
     return 0;
   return s->family == AF_UNIX ||
          ((s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_DGRAM &&

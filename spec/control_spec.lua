@@ -226,6 +226,129 @@ describe("control data", function()
     assert.equal(1000, (control(m, "IPPROTO_UDP", "UDP_GRO")))
   end)
 
+  --- A receiver with UDP_GRO, and a function that sends it three datagrams of 1000, 1000 and 10 bytes in one burst.
+  local function merging()
+    if not (socket.UDP_SEGMENT and socket.UDP_GRO) then helper.skip "this kernel does not have the option" end
+    local a, b = udp()
+    assert(b:setsockopt("UDP_GRO", true))
+    b:settimeout(5)
+    return b, function()
+      local data = ("x"):rep(1000) .. ("y"):rep(1000) .. ("z"):rep(10)
+      assert.equal(2010, a:sendmsg{data = data, control = {entry("IPPROTO_UDP", "UDP_SEGMENT", 1000)}})
+      return data
+    end, a
+  end
+
+  it("tells of datagrams put together with recvmmsg, too, unasked", function()
+    for _, how in ipairs {"set", "adopted", "doubled"} do
+      local b, burst, a = merging()
+      if how == "adopted" then b = net.keep(assert(socket.fromfd((b:detach())))) end
+      if how == "doubled" then b = net.keep(assert(b:dup())) end
+      b:settimeout(5)
+      local into
+      for _ = 1, 2 do
+        local data = burst()
+        assert(a:send "alone")
+        local list, n = assert(b:recvmmsg(1, 65536, 0, into))
+        assert.equal(1, n)
+        assert.equal(data, list[1].data)
+        assert.equal(1000, (control(list[1], "IPPROTO_UDP", "UDP_GRO")))
+        assert.same({0, false}, {list[1].flags, list[1].truncated})
+        into = assert(b:recvmmsg(1, 65536, 0, list))
+        assert.same({"alone", {}, false}, {into[1].data, into[1].control, into[1].truncated})
+      end
+      assert(b:setsockopt("UDP_GRO", false))
+      assert(a:send "alone")
+      assert.is_nil(b:recvmmsg(1, 10, 0, into)[1].control)
+    end
+  end)
+
+  it("of datagrams put together is a mark that recv, recvfrom and recvinto give, as of a cut", function()
+    local b, burst, a = merging()
+    local buf = socket.buffer(65536)
+    for _ = 1, 2 do
+      local data = burst()
+      net.gives({data, true}, b:recv())
+      burst()
+      net.gives({data, a:getsockname(), true}, b:recvfrom())
+      burst()
+      net.gives({2010, true}, b:recvinto(buf))
+      assert.equal(data, buf:sub(1, 2010))
+      burst()
+      net.gives({data, true}, b:recv(65536, "MSG_PEEK"))
+      net.gives({data:sub(1, 500), true}, b:recv(500))
+      assert(a:send "alone")
+      net.gives({"alone"}, b:recv())
+      assert(a:send "alone")
+      net.gives({"alone", a:getsockname()}, b:recvfrom())
+      assert(a:send "alone")
+      net.gives({"alo", true}, b:recv(3))
+      b:settimeout(nil)
+    end
+    assert(b:setsockopt("IPPROTO_UDP", "UDP_GRO", string.pack("i", 0)))
+    burst()
+    for _, part in ipairs {("x"):rep(1000), ("y"):rep(1000), ("z"):rep(10)} do net.gives({part}, b:recv()) end
+  end)
+
+  it("comes with recvmmsg on request", function()
+    local a, b, from = udp()
+    assert(b:setsockopt("IP_RECVTTL", true))
+    assert(a:setsockopt("IP_TTL", 33))
+    assert(a:sendmmsg{"1", "2", "3"})
+    local list, n = assert(b:recvmmsg(2, 9, {control = 100}))
+    assert.equal(2, n)
+    for i = 1, 2 do
+      assert.same({tostring(i), from, 0, false}, {list[i].data, list[i].address, list[i].flags, list[i].truncated})
+      assert.equal(33, (control(list[i], "IPPROTO_IP", "IP_TTL")))
+    end
+    list = assert(b:recvmmsg(2, 9, {control = 100, flags = "MSG_DONTWAIT"}, list))
+    assert.equal(33, (control(list[1], "IPPROTO_IP", "IP_TTL")))
+    assert(a:send "4")
+    list = assert(b:recvmmsg(2, 9, {}, list)) -- not asked for: and none of earlier
+    assert.same({"4", nil}, {list[1].data, list[1].control})
+    assert.is_true(list[1].flags & socket.MSG_CTRUNC ~= 0)
+    assert(a:send "5")
+    list = assert(b:recvmmsg(2, 9, {control = 5}, list)) -- no room
+    assert.same({"5", {}}, {list[1].data, list[1].control})
+    assert.is_true(list[1].flags & socket.MSG_CTRUNC ~= 0)
+    helper.fails("s:recvmmsg", "EAGAIN", b:recvmmsg(2, 9, {flags = "MSG_DONTWAIT"}))
+  end)
+
+  it("with recvmmsg leaves no descriptor behind: only recvmsg receives them", function()
+    for _, kind in ipairs {"SOCK_DGRAM", "SOCK_SEQPACKET", "SOCK_STREAM"} do
+      local a, b = net.pair(kind)
+      assert(b:setsockopt("SO_PASSCRED", true))
+      if socket.SO_PASSPIDFD then b:setsockopt("SO_PASSPIDFD", true) end
+      local before = descriptors()
+      assert.equal(2, a:sendmmsg{{data = "x", fds = {a, io.stdout, b}}, {data = "y", fds = {a}}})
+      local list, n = assert(b:recvmmsg(2, 1, {control = 200}))
+      assert.equal(2, n)
+      assert.equal(before, descriptors())
+      for i = 1, 2 do
+        assert.is_true(list[i].flags & socket.MSG_CTRUNC ~= 0)
+        assert.is_nil(list[i].fds)
+        assert.equal("table", type(control(list[i], "SOL_SOCKET", "SCM_CREDENTIALS")))
+        for _, c in ipairs(list[i].control) do
+          assert.is_true(c.type ~= socket.SCM_RIGHTS)
+          assert.is_nil(io.type(c.value))
+        end
+      end
+    end
+  end)
+
+  it("with recvmmsg: what is wrong with its options is said", function()
+    local a = udp()
+    for options, message in pairs {
+      [{control = -1}] = "bad argument #3 .*field 'control': out of range",
+      [{control = "x"}] = "bad argument #3 .*field 'control': integer expected, got string",
+      [{flags = "MSG_X"}] = "bad argument #3 .*field 'flags': .*MSG_X",
+      [{room = 1}] = "bad argument #3 .*unknown field 'room'",
+    } do
+      helper.raises("s:recvmmsg", (message:gsub("#3", "#[34]")), a.recvmmsg, a, 1, 1, options)
+    end
+    helper.raises("s:recvmmsg", "room for more than 256 MiB", a.recvmmsg, a, 1024, 1 << 18, {control = 1 << 18})
+  end)
+
   it("gives as a file the descriptor of the process that sent a message", function()
     local a, b = net.pair "SOCK_DGRAM"
     if not b:setsockopt("SOL_SOCKET", 76, 1) then helper.skip "this kernel does not have the option" end -- SO_PASSPIDFD

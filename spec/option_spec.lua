@@ -1,6 +1,7 @@
 -- csrc/option.c: setsockopt and getsockopt. Every row of csrc/options.h has its row here.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
+local process = require "spec.process"
 local namespace = require "spec.namespace"
 local netlink = require "spec.netlink"
 local net = require "spec.net"
@@ -201,8 +202,8 @@ for name in ([[
   IP_UNBLOCK_SOURCE IPV6_JOIN_GROUP IPV6_LEAVE_GROUP IPV6_ADD_MEMBERSHIP IPV6_DROP_MEMBERSHIP IPV6_JOIN_ANYCAST
   IPV6_LEAVE_ANYCAST IPV6_MTU IPV6_RTHDR NETLINK_ADD_MEMBERSHIP NETLINK_DROP_MEMBERSHIP NETLINK_LIST_MEMBERSHIPS
   SO_ATTACH_BPF SO_ATTACH_REUSEPORT_CBPF SO_ATTACH_REUSEPORT_EBPF SO_BPF_EXTENSIONS SO_BSDCOMPAT SO_CNX_ADVICE
-  SO_DETACH_BPF SO_DETACH_FILTER SO_DETACH_REUSEPORT_BPF SO_DEVMEM_DONTNEED SO_MEMINFO SO_PEERGROUPS SO_PEERSEC
-  TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO TCP_AO_REPAIR TCP_CC_INFO TCP_MD5SIG TCP_MD5SIG_EXT TCP_REPAIR_OPTIONS
+  SO_DETACH_BPF SO_DETACH_FILTER SO_DETACH_REUSEPORT_BPF SO_DEVMEM_DONTNEED SO_MEMINFO SO_PEERGROUPS SO_PEERPIDFD
+  SO_PEERSEC TCP_AO_ADD_KEY TCP_AO_DEL_KEY TCP_AO_INFO TCP_AO_REPAIR TCP_CC_INFO TCP_MD5SIG TCP_MD5SIG_EXT TCP_REPAIR_OPTIONS
   TCP_REPAIR_WINDOW IP_IPSEC_POLICY IP_MSFILTER IP_PKTOPTIONS IP_XFRM_POLICY IPV6_2292PKTOPTIONS IPV6_ADDRFORM
   IPV6_FLOWLABEL_MGR IPV6_IPSEC_POLICY IPV6_PATHMTU IPV6_PKTINFO IPV6_XFRM_POLICY PACKET_ADD_MEMBERSHIP
   SO_INQ SO_ORIGINAL_DST IP6T_SO_ORIGINAL_DST
@@ -317,7 +318,6 @@ for reason, names in pairs {
   ]],
   ["an old name that now means another option than it did"] = "IP_PMTUDISC IPV6_RXHOPOPTS IPV6_RXDSTOPTS",
   ["s:getpeername gives it; the kernel wants to know its length before"] = "SO_PEERNAME",
-  ["would give a descriptor that is no socket, which Lua could not close"] = "SO_PEERPIDFD",
   ["is about memory that has to be mapped; its struct has addresses of it"] = "TCP_ZEROCOPY_RECEIVE",
   ["can only be read, for a struct that says which keys"] = "TCP_AO_GET_KEYS",
 } do
@@ -1168,6 +1168,41 @@ describe("of options that are seldom used", function()
       for group in (line:match "^Groups:(.*)" or ""):gmatch "%d+" do groups[#groups + 1] = tonumber(group) end
     end
     assert.same(groups, try(a:getsockopt "SO_PEERGROUPS"))
+  end)
+
+  it("SO_PEERPIDFD gives the peer's process, as a file that somebody owns", function()
+    helper.collects()
+    local a <close>, b = assert(socket.socketpair())
+    local _ <close> = b
+    for _, get in ipairs {
+      function() return a:getsockopt "SO_PEERPIDFD" end,
+      function() return a:getsockopt("SOL_SOCKET", "SO_PEERPIDFD") end,
+      function() return a:getsockopt("SOL_SOCKET", socket.SO_PEERPIDFD) end,
+      function() return a:getsockopt("SOL_SOCKET", socket.SO_PEERPIDFD, 4) end,
+    } do
+      local file = try(get())
+      assert.equal("file", io.type(file))
+      local number = 0 -- whatever a child would inherit
+      for _ in helper.shell("ls -l /proc/self/fd"):gmatch "pidfd" do number = number + 1 end
+      assert.equal(0, number)
+      assert.same({}, (socket.select({file}, nil, 0))) -- it has not ended
+      assert.is_true(file:close())
+      assert.equal("closed file", io.type(file))
+    end
+    assert(try(a:getsockopt "SO_PEERPIDFD")) -- the collector closes this one
+    assert.is_false(pcall(a.setsockopt, a, "SO_PEERPIDFD", 1))
+  end)
+
+  it("SO_PEERPIDFD looks for garbage where no descriptor is left, and leaves none open", function()
+    if not socket.SO_PEERPIDFD then helper.skip "no SO_PEERPIDFD here" end
+    local output = process.confined(20, [[
+      local a, b = socket.socketpair()
+      local _, _, code = a:getsockopt "SO_PEERPIDFD"
+      if code then print "file" os.exit(true) end
+      fill {}
+      print(io.type((a:getsockopt "SO_PEERPIDFD")))
+    ]])
+    assert.equal("file\n", output)
   end)
 
   it("SO_PEERSEC has the peer's security context, where there are any", function()
