@@ -75,24 +75,24 @@ return {
   },
   ["s:sendto"] = {
     "EACCES", "EMSGSIZE", "ECONNREFUSED", "ENOENT", "EISCONN", "EPIPE", "EAI_NONAME", "EAI_SERVICE",
-    "EAGAIN", "timeout", "EBADF", "argument",
+    "EAGAIN", "EINPROGRESS", "timeout", "EBADF", "argument",
   },
   ["s:shutdown"] = {"ENOTCONN", "EINVAL", "EPIPE", "EAGAIN", "timeout", "EBADF", "argument"},
   ["s:recv"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
   },
   ["s:recvinto"] = {
-    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:recvfrom"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
   },
   ["s:sendmsg"] = {
-    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "timeout",
+    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "EINPROGRESS", "timeout",
     "EBADF", "argument",
   },
   ["s:sendmmsg"] = {
-    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "timeout",
+    "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "EINPROGRESS", "timeout",
     "EBADF", "argument",
   },
   ["s:recvmsg"] = {
@@ -151,7 +151,7 @@ return {
   ["p:close"] = {},
 
   ["buf:sub"] = {"argument"},
-  ["buf:set"] = {"argument"},
+  ["buf:set"] = {"EBUSY", "argument"},
 
   ["loop.run"] = {"argument"},
   ["loop.spawn"] = {"argument"},

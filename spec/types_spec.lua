@@ -308,7 +308,7 @@ describe("types/bsdsocket.lua", function()
       PROGRAMORFD = "program", DETACH = "nothing", COMMAND = "nothing", LIST = "list", BITLIST = "list",
       MEMINFO = "record", TXTIME = "record", WINDOW = "record", STATISTICS = "record", ROLLOVER = "record",
       GROUP = "record", INITMSG = "record", RTOINFO = "record", ASSOCINFO = "record", SACK = "record",
-      ASSOCVALUE = "record", EVENT = "record", EVENTS = "record",
+      ASSOCVALUE = "record", EVENT = "record", EVENTS = "record", DESCRIPTOR = "file",
     }
     local levels = {
       SO = "SOL_SOCKET", TCP = "IPPROTO_TCP", UDP = "IPPROTO_UDP", IP = "IPPROTO_IP", IPV6 = "IPPROTO_IPV6",

@@ -1085,6 +1085,18 @@ function Socket:getsockname() end
 function Socket:getpeername() end
 
 -- ## Sending
+--
+-- With the flag `MSG_ZEROCOPY`, on a socket with the option `SO_ZEROCOPY`, the system goes on reading the memory of what was
+-- sent after the call has returned. The strings and buffers stay as they are until it has done with them: until its notice
+-- was read from the error queue (`s:recvmsg(1, {flags = "MSG_ERRQUEUE"})`: `info` to `data` of the `value` are the numbers
+-- of the messages, the first one being 0), or the peer has acknowledged the bytes, or the socket is closed. A program need
+-- not read the notices. A buffer cannot be written to meanwhile: `buf:set` and `recvinto` give `EBUSY`. What was not
+-- acknowledged before `close` or `detach` may still be read by the system, and be overwritten: of data that matters the
+-- end of the peer's answer, or the notice, is to be waited for.
+--
+-- With `MSG_FASTOPEN` a TCP socket that is not connected connects, and the data goes along as soon as the peer permits it:
+-- `s:sendto(data, address, "MSG_FASTOPEN")`. The call waits for the connection where it has to; with a timeout of 0 it gives
+-- `EINPROGRESS`, and nothing was taken: it may be repeated.
 
 --- Sends data on a connected socket, in one system call. It may take only a part, and tells how much: `sendall`
 --- goes on until all is sent. That it is sent does not mean that it has arrived.
@@ -1160,6 +1172,7 @@ function Socket:sendall(data, flags, i, j) end
 --- * `EAI_NONAME`: there is no such host.
 --- * `EAI_SERVICE`: there is no such service.
 --- * `EAGAIN`: with a timeout of 0, there is no room for it, or the name would have to be looked up.
+--- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room, or the name was not found, within the timeout.
 --- * `EBADF`: the socket is closed.
 --- * raises: as `s:bind`; an unknown flag.
@@ -1251,7 +1264,8 @@ function Socket:shutdown(how) end
 --- other sockets one message. `""` is the end of the stream (or a message without bytes).
 ---
 --- A stream keeps no bounds: two `send` may arrive in one `recv`, and one in several. Where messages have bounds, a
---- second value `true` says that this one was longer than `n` and its rest is lost.
+--- second value `true` says that this one was longer than `n` and its rest is lost. With the option `UDP_GRO` it also says
+--- that the system has made one of several datagrams, whose bounds are lost: `recvmsg` and `recvmmsg` tell them.
 ---
 --- With `MSG_PEEK` the data is left where it is; with `MSG_WAITALL` the call goes on until it has `n` bytes of a
 --- stream, its end, or the timeout. `MSG_DONTWAIT` is a timeout of 0 for this call. A huge `n` costs no memory that
@@ -1301,6 +1315,7 @@ function Socket:recv(n, flags) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBUSY`: the buffer is being sent, with `MSG_ZEROCOPY`.
 --- * `EBADF`: the socket is closed.
 --- * raises: a range that is not in the buffer, an unknown flag.
 ---
@@ -1408,17 +1423,24 @@ function Socket:sockatmark() end
 --
 -- `fds` passes descriptors to another process, which gets descriptors of its own for the same open files: sockets, Lua
 -- files, integers, anything with a method `fileno`. At most 253 go with one message, and in a stream they need at least
--- one byte of data to go with. Who sends them keeps them, and may close them at once.
+-- one byte of data to go with. Who sends them keeps them, and may close them at once. A socket is passed on with the flags
+-- with which the library found it: not as non-blocking because it had a timeout.
 --
 -- Only `recvmsg` receives them, as sockets if they are sockets, else as Lua's files; all are close-on-exec. The other
 -- receiving calls leave them behind, closed. None leaks: those for which there is no room (in `control` bytes, or among
--- the descriptors of the process) are closed by the system, which sets `MSG_CTRUNC` in `flags`.
+-- the descriptors of the process, even when garbage was collected) are closed by the system, which sets `MSG_CTRUNC` in
+-- `flags`.
+--
+-- A program that calls `recvmsg` and makes nothing of `fds` keeps whatever a peer likes to send, until the collector comes,
+-- and it does not come soon for a few small objects: thousands of descriptors may be open by then. So such a message is
+-- best held by a variable with `<close>`, which closes all sockets and files that are still in `fds` or in `control`, or
+-- the room for control data is 0. `m.fds` itself can be held so, too. What is to live longer is taken out.
 --
 -- ```lua
 -- local file <close> = assert(io.open("log.txt", "a"))
 -- assert(s:sendmsg{data = "log", fds = {file}})
 -- -- and in the other process
--- local m = assert(s:recvmsg())
+-- local m <close> = assert(s:recvmsg())
 -- m.fds[1]:write("it works\n")
 -- ```
 
@@ -1437,13 +1459,14 @@ function Socket:sockatmark() end
 ---@field data? string raw bytes
 ---@field value? any where the kind is known: see [Messages](#messages)
 
---- A message that was received.
+--- A message that was received. That of `recvmsg` may be a variable with `<close>`, as its `fds` may: sockets and files in
+--- it are closed then.
 ---@class bsdsocket.Received
 ---@field data string
 ---@field address? bsdsocket.Address the sender's; nil where the system tells none, as for TCP
 ---@field truncated boolean the message was longer than asked for, and its rest is lost
 ---@field flags integer `MSG_EOR`, `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_OOB`, `MSG_ERRQUEUE`, or 0
----@field control bsdsocket.Control[] control data, but for descriptors; of `recvmsg` only
+---@field control? bsdsocket.Control[] control data, but for descriptors; of `recvmmsg` where it was asked for, and with `UDP_GRO`
 ---@field fds (bsdsocket.Socket|file*)[] descriptors that came along; of `recvmsg` only
 
 --- Sends a message: the pieces of `data` one after the other, to the address, with control data and descriptors.
@@ -1465,6 +1488,7 @@ function Socket:sockatmark() end
 --- * `EMSGSIZE`: the message is larger than the protocol carries.
 --- * `EINVAL`: there are more than 253 descriptors; the system does not take this control data.
 --- * `EAGAIN`: with a timeout of 0, there is no room for it.
+--- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room within the timeout.
 --- * `EBADF`: the socket is closed; a descriptor to pass is.
 --- * raises: an unknown field, a field of a wrong type, an address of another family, descriptors where none can go.
@@ -1497,6 +1521,7 @@ function Socket:sendmsg(message) end
 --- * `EMSGSIZE`: the first message is larger than the protocol carries.
 --- * `EINVAL`: there are more than 253 descriptors; the system does not take this control data.
 --- * `EAGAIN`: with a timeout of 0, there is no room for the first.
+--- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room within the timeout.
 --- * `EBADF`: the socket is closed; a descriptor to pass is.
 --- * raises: as `s:sendmsg`, of any message, before one is sent; an unknown flag.
@@ -1543,13 +1568,16 @@ function Socket:sendmmsg(messages, flags) end
 ---@return bsdsocket.Code? code
 function Socket:recvmsg(n, options) end
 
---- What `s:recvmsg` may be told.
+--- What `s:recvmsg` and `s:recvmmsg` may be told.
 ---@class bsdsocket.RecvmsgOptions
----@field control? integer bytes of room for control data; default 2048, enough for 253 descriptors and more; 0: it is left behind
+---@field control? integer bytes of room for control data; default of `recvmsg` 2048, enough for 253 descriptors and more; 0: it is left behind
 ---@field flags? integer|string `MSG_*`, combined with `|`; default 0
 
 --- Receives several messages, where the system can in one system call: waits for the first, and takes what else is
---- there. Descriptors and control data are left behind.
+--- there. Descriptors are left behind, closed, and so is control data unless there is room for it: `{control = 100}` in the
+--- place of the flags makes room for 100 bytes of each message, and then each has `control` as that of `recvmsg`. On a
+--- socket with the option `UDP_GRO` there is some without being asked for: where the system has made one message of several
+--- datagrams, their size is in it.
 ---
 --- ```lua
 --- local list, count
@@ -1571,14 +1599,14 @@ function Socket:recvmsg(n, options) end
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
 --- * `EBADF`: the socket is closed.
 --- * raises: a number of messages that is not 1 to 1024, a negative count of bytes, room for more than 256 MiB in
----   all, an unknown flag.
+---   all, an unknown option, an unknown flag.
 ---
 --- See recvmmsg(2).
 ---@param count integer at most so many messages, 1 to 1024
 ---@param n integer at most so many bytes of each
----@param flags? integer|string `MSG_*`, combined with `|`; default 0
+---@param flags? integer|string|bsdsocket.RecvmsgOptions `MSG_*`, combined with `|`; default 0; or a table
 ---@param into? bsdsocket.Received[] an earlier result
----@return bsdsocket.Received[]? messages each with `data`, `address`, `flags` and `truncated`
+---@return bsdsocket.Received[]? messages each with `data`, `address`, `flags` and `truncated`, perhaps `control`
 ---@return integer|string? count how many there are; or the message of a failure
 ---@return bsdsocket.Code? code
 function Socket:recvmmsg(count, n, flags, into) end
@@ -2049,6 +2077,7 @@ function Socket:timeout() end
 -- | address | an address; read only |
 -- | membership | a table `{group=, interface=, source=}`; written only |
 -- | credentials | a table `{pid=, uid=, gid=}`; read only |
+-- | file | a Lua file that owns a new descriptor, close-on-exec; read only |
 -- | info | a table of integers, [TcpInfo](#tcpinfo); read only |
 -- | record | a table of integers, by the names that are there; those that are not written are 0 |
 -- | list | a list of integers; read only |
@@ -2264,6 +2293,7 @@ function Socket:setsockopt(level, name, value) end
 ---| "SO_PEEK_OFF" # integer; where `MSG_PEEK` begins, -1: at the front always
 ---| "SO_PEERCRED" # credentials; who connected (`AF_UNIX`)
 ---| "SO_PEERGROUPS" # list; the groups of who connected (`AF_UNIX`, read only)
+---| "SO_PEERPIDFD" # file; a descriptor of the process that connected, readable when it has ended (`AF_UNIX`, read only)
 ---| "SO_PEERSEC" # bytes; the security context of who connected (read only)
 ---| "SO_PREFER_BUSY_POLL" # boolean; spin rather than be interrupted
 ---| "SO_PRIORITY" # integer; of its packets in the queues
@@ -2749,10 +2779,13 @@ function Buffer:sub(i, j) end
 --- Overwrites the bytes from position `i` on.
 ---
 --- Errors:
+--- * `EBUSY`: the buffer is being sent, with `MSG_ZEROCOPY`: not a byte was changed.
 --- * raises: the data does not fit.
 ---@param i integer from 1
 ---@param data bsdsocket.Data
----@return bsdsocket.Buffer buf
+---@return bsdsocket.Buffer? buf
+---@return string? message
+---@return bsdsocket.Code? code
 function Buffer:set(i, data) end
 
 --- `#buf`: its size in bytes.
