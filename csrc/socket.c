@@ -96,7 +96,8 @@ static int letgo (lua_State *L, bs_socket *s) {
   bs_leavepollers(s);
   if (s->st->loop != NULL)
     bs_leaveloop(s->st, fd);
-  bs_endloans(L, s);
+  if (s->st->lenders != NULL)
+    bs_endloans(L, s);
   bs_dropheld(s);
   bs_dropface(s);
   s->fd = -1;

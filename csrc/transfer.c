@@ -240,7 +240,7 @@ static int merged (const bs_socket *s, struct msghdr *msg, size_t got) {
 }
 
 /* A message with its bounds, and its sender. */
-static ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
+static BS_ASIDE ssize_t receivemessage (receive_op *r, char *data, size_t n, int flags) {
   char control[BS_CONTROLROOM];
   struct iovec piece;
   struct msghdr msg;
