@@ -229,9 +229,9 @@ struct bs_state {
 
 /* bits of bs_socket.marks. While a task's call is suspended, or another scheduler's, no other may begin to receive; who
 ** wants to send waits in a queue until its turn has come. */
-#define BS_IN 1    /* such a call receives from it */
-#define BS_OUT 2   /* such a call sends by it */
-#define BS_LOWAT 4 /* SO_RCVLOWAT is more than one byte */
+#define BS_IN 1     /* such a call receives from it */
+#define BS_OUT 2    /* such a call sends by it */
+#define BS_LOWAT 4  /* SO_RCVLOWAT is more than one byte */
 #define BS_MERGES 8 /* UDP_GRO is set: several datagrams may come as one */
 
 struct bs_socket {

@@ -102,7 +102,7 @@ static int letgo (lua_State *L, bs_socket *s) {
   bs_dropface(s);
   s->fd = -1;
   s->flags = 0;
-  s->marks = (unsigned char)(s->marks & ~BS_LOWAT);
+  s->marks = (unsigned char)(s->marks & ~(BS_LOWAT | BS_MERGES));
   return fd;
 }
 
