@@ -799,6 +799,34 @@ static inline void *bs_unconst (const void *p) {
   return cast.out;
 }
 
+/* The counts and lengths of messages have other types on each system, wide enough for all that is given here. What
+** assigns them, or calls what takes them, stands between these two. */
+#if defined(__GNUC__)
+#define BS_ANYWIDTH                                                                                \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wconversion\"")                \
+    _Pragma("GCC diagnostic ignored \"-Wsign-conversion\"")
+#define BS_ANYWIDTHEND _Pragma("GCC diagnostic pop")
+#else
+#define BS_ANYWIDTH
+#define BS_ANYWIDTHEND
+#endif
+
+BS_ANYWIDTH
+static inline void bs_setpieces (struct msghdr *h, struct iovec *pieces, size_t n) {
+  h->msg_iov = pieces;
+  h->msg_iovlen = n < IOV_MAX ? n : IOV_MAX;
+}
+
+static inline void bs_setcontrol (struct msghdr *h, void *control, size_t len) {
+  h->msg_control = control;
+  h->msg_controllen = len;
+}
+
+static inline void bs_setlength (struct cmsghdr *c, size_t len) {
+  c->cmsg_len = CMSG_LEN(len);
+}
+BS_ANYWIDTHEND
+
 void bs_dropblock(bs_state *st); /* recvmmsg's room */
 /* Pushes a closed file of Lua's, which is to own a descriptor that is no socket. */
 luaL_Stream *bs_newfile(lua_State *L);

@@ -377,12 +377,15 @@ static void pushinfo (lua_State *L, lua_Integer ifindex, const bs_address *a) {
 #endif
 
 #if defined(IP_PKTINFO)
-static void info_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+BS_ANYWIDTH /* of the index */
+  static void
+  info_check (lua_State *L, bs_place *at, int idx, Datum *d) {
   struct in_addr ip;
   memset(&d->info, 0, sizeof(d->info));
   d->info.ipi_ifindex = (int)checkinfo(L, at, idx, AF_INET, &ip, sizeof(ip));
   d->info.ipi_spec_dst = ip; /* what the packet is sent from */
 }
+BS_ANYWIDTHEND
 
 static int info_push (lua_State *L, const unsigned char *data, size_t len) {
   struct in_pktinfo info;

@@ -1,11 +1,12 @@
 /*
-** error.c: how a failure of the world is told: nil, message, code. The only caller of strerror and
+** error.c: how a failure of the world is told: nil, message, code. The only caller of strerror_r and
 ** gai_strerror; the names of the codes are rows of constant.c.
 */
 #include "prefix.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bsdsocket.h"
@@ -40,9 +41,24 @@ static void pushcode (lua_State *L, const char *name, int err) {
     lua_pushfstring(L, "%d", err);
 }
 
-static const char *errtext (int err) {
-  return err == BS_ETIMEOUT ? TIMEDOUT : strerror(err);
+/* ==== platform: strerror_r, of which there are two; strerror has one room for all threads ==== */
+
+#define ERRTEXT 256 /* room for any text */
+
+static const char *errtext (int err, char text[ERRTEXT]) {
+  if (err == BS_ETIMEOUT)
+    return TIMEDOUT;
+#if defined(__GLIBC__) /* gives the text, which need not be in the room */
+  return strerror_r(err, text, ERRTEXT);
+#else /* POSIX's gives 0, or an errno and perhaps a text */
+  text[0] = '\0';
+  if (strerror_r(err, text, ERRTEXT) != 0 && text[0] == '\0')
+    snprintf(text, ERRTEXT, "Unknown error %d", err);
+  return text;
+#endif
 }
+
+/* ==== nil, message, code ==== */
 
 static int fail (lua_State *L, const char *call, const char *subject, const char *text,
                  const char *name, int err) {
@@ -58,7 +74,9 @@ static int fail (lua_State *L, const char *call, const char *subject, const char
 int bs_failtext (lua_State *L, const char *call, const char *subject, int err) {
   if (err == BS_ENOMEM)
     return bs_memory(L);
-  return fail(L, call, subject, errtext(err), err == BS_ETIMEOUT ? TIMEOUT : bs_errname(err), err);
+  char text[ERRTEXT];
+  return fail(L, call, subject, errtext(err, text), err == BS_ETIMEOUT ? TIMEOUT : bs_errname(err),
+              err);
 }
 
 int bs_fail (lua_State *L, const char *call, int err) {
@@ -156,7 +174,8 @@ static int error_strerror (lua_State *L) {
       return 1;
     }
   }
-  lua_pushstring(L, strerror((int)code));
+  char text[ERRTEXT];
+  lua_pushstring(L, errtext((int)code, text));
   return 1;
 }
 

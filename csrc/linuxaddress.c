@@ -15,6 +15,11 @@
 #include "bsdsocket.h"
 #include "netheaders.h"
 
+#if (defined(AF_PACKET) && defined(PACKET_HOST)) ||                                                \
+  (defined(AF_NETLINK) && defined(NETLINK_ROUTE)) ||                                               \
+  (defined(AF_VSOCK) && defined(VMADDR_CID_ANY)) ||                                                \
+  (defined(AF_TIPC) && defined(TIPC_SERVICE_ADDR))
+
 /* ---- arguments ---- */
 
 #define MAX32 0xffffffff
@@ -39,6 +44,8 @@ static bs_address empty (int family, size_t len) {
   form.len = (socklen_t)len;
   return form;
 }
+
+#endif
 
 /* ---- AF_PACKET: interface, protocol [, hwaddr] ---- */
 

@@ -19,13 +19,17 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <netinet/icmp6.h>
 #include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
 #ifdef __has_include
+#if __has_include(<netinet/icmp6.h>)
+#include <netinet/icmp6.h>
+#endif
+#if __has_include(<netinet/ip6.h>)
+#include <netinet/ip6.h>
+#endif
 #if __has_include(<linux/in.h>)
 #include <linux/in.h>
 #endif

@@ -25,6 +25,12 @@
 #define INSTRUCTION 8     /* the bytes of one, in a filter's program */
 #define MAXPROGRAM (4096 * INSTRUCTION)
 
+#if defined(__NetBSD__)
+typedef struct ip_mreq Join4;
+#else
+typedef struct ip_mreqn Join4;
+#endif
+
 /* An option's value in C. */
 typedef struct Value {
   socklen_t len;
@@ -39,7 +45,7 @@ typedef struct Value {
     uint64_t u64;
     struct linger linger;
     struct timeval time;
-    struct ip_mreqn join4;
+    Join4 join4;
     struct ipv6_mreq join6;
 #ifdef MCAST_JOIN_SOURCE_GROUP
     struct group_source_req source;
@@ -497,10 +503,47 @@ static unsigned checkinterface (lua_State *L, int idx, int arg, const char *fiel
   return index;
 }
 
+/* ==== platform: ip_mreqn, by which an interface is known by its index or its address. NetBSD has none: there
+** an address 0.x.y.z stands for the interface of that index. ==== */
+
+#if defined(__NetBSD__)
+
+static struct in_addr indexoraddress (struct in_addr ip, unsigned index) {
+  if (index != 0)
+    ip.s_addr = htonl(index);
+  return ip;
+}
+
+static void setinterface4 (Value *v, struct in_addr ip, unsigned index) {
+  ip = indexoraddress(ip, index);
+  memcpy(v->u.bytes, &ip, sizeof(ip));
+  v->len = sizeof(ip);
+}
+
+static void setmember4 (Value *v, struct in_addr group, struct in_addr ip, unsigned index) {
+  v->u.join4.imr_multiaddr = group;
+  v->u.join4.imr_interface = indexoraddress(ip, index);
+}
+
+#else
+
+static void setmember4 (Value *v, struct in_addr group, struct in_addr ip, unsigned index) {
+  v->u.join4.imr_multiaddr = group;
+  v->u.join4.imr_address = ip;
+  v->u.join4.imr_ifindex = (int)index;
+}
+
+static void setinterface4 (Value *v, struct in_addr ip, unsigned index) {
+  static const struct in_addr none = {0};
+  setmember4(v, none, ip, index);
+}
+
+#endif
+
 static void checkinterface4 (lua_State *L, int arg, const Kind *k, Value *v) {
   struct in_addr ip = {0};
-  v->u.join4.imr_ifindex = (int)checkinterface(L, arg, arg, NULL, k->detail, &ip, v);
-  v->u.join4.imr_address = ip;
+  unsigned index = checkinterface(L, arg, arg, NULL, k->detail, &ip, v);
+  setinterface4(v, ip, index);
 }
 
 static void pushinterface4 (lua_State *L, const Kind *k, const Value *v) {
@@ -608,9 +651,7 @@ static void checkmembership (lua_State *L, int arg, int family, const Kind *k, V
   }
 #endif
   if (family == AF_INET) {
-    v->u.join4.imr_ifindex = (int)m.index;
-    v->u.join4.imr_address = m.ip;
-    v->u.join4.imr_multiaddr = m.group.u.in;
+    setmember4(v, m.group.u.in, m.ip, m.index);
   }
   else {
     v->u.join6.ipv6mr_interface = m.index;
@@ -829,6 +870,21 @@ static void forgettimeout (bs_socket *s, int level, int optname) {
   }
 }
 
+/* Of IPv4's multicast options OpenBSD takes two as a byte, and that alone; all others take that, too. */
+static int setbyte (const bs_socket *s, const Target *t, const Value *v) {
+#if defined(IP_MULTICAST_TTL) && defined(IP_MULTICAST_LOOP)
+  int one = t->level == IPPROTO_IP && v->len == sizeof(v->u.i) &&
+            (v->optname == IP_MULTICAST_TTL || v->optname == IP_MULTICAST_LOOP);
+  if (errno == EINVAL && one && 0 <= v->u.i && v->u.i <= UCHAR_MAX) {
+    unsigned char byte = (unsigned char)v->u.i;
+    return setsockopt(s->fd, t->level, v->optname, &byte, sizeof(byte)) == 0;
+  }
+#else
+  (void)s, (void)t, (void)v;
+#endif
+  return 0;
+}
+
 /* s:setsockopt(level, name, value), s:setsockopt(NAME, value): s */
 static int option_setsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
@@ -863,7 +919,7 @@ static int option_setsockopt (lua_State *L) {
     return bs_fail(L, "setsockopt", EBADF);
   if (v.err != 0)
     return fail(L, "setsockopt", &t, v.err);
-  if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0)
+  if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0 && !setbyte(s, &t, &v))
     return fail(L, "setsockopt", &t, errno);
   forgettimeout(s, t.level, v.optname);
 #if defined(UDP_GRO)

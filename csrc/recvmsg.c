@@ -40,9 +40,11 @@
 
 #if defined(MSG_WAITFORONE)
 
+BS_ANYWIDTH
 static int sys_recvmmsg (int fd, bs_header *h, unsigned n, int flags) {
-  return (int)recvmmsg(fd, h, n, flags | MSG_WAITFORONE, NULL);
+  return recvmmsg(fd, h, n, flags | MSG_WAITFORONE, NULL);
 }
+BS_ANYWIDTHEND
 
 #else /* one after the other: as good, but for the time it takes */
 
@@ -421,8 +423,7 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
   msg.msg_namelen = sizeof(r->address);
   msg.msg_iov = &piece;
   msg.msg_iovlen = 1;
-  msg.msg_control = m->box->size > 0 ? m->box->control : NULL;
-  msg.msg_controllen = m->box->size;
+  bs_setcontrol(&msg, m->box->size > 0 ? m->box->control : NULL, m->box->size);
   if (bs_carriesfds(o->sock)) /* some others take the flag for a mistake */
     flags |= MSG_CMSG_CLOEXEC;
   ssize_t got = recvmsg(o->sock->fd, &msg, flags);

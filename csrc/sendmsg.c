@@ -41,6 +41,7 @@ static ssize_t sys_sendmsg (int fd, const struct msghdr *h, int flags) {
 
 #if defined(MSG_WAITFORONE)
 
+BS_ANYWIDTH
 static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
   int sent = (int)sendmmsg(fd, h, n, flags);
   if (sent < 0 && errno == ENOMEM && h->msg_hdr.msg_controllen > 1024) {
@@ -50,6 +51,7 @@ static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
   }
   return sent;
 }
+BS_ANYWIDTHEND
 
 #else /* one after the other: as good, but for the time it takes */
 
@@ -205,7 +207,7 @@ static char *addcontrol (lua_State *L, Builder *b, int level, int type, const vo
     b->size = size;
   }
   struct cmsghdr *c = (struct cmsghdr *)(void *)(b->control + b->len);
-  c->cmsg_len = CMSG_LEN(len);
+  bs_setlength(c, len);
   c->cmsg_level = level;
   c->cmsg_type = type;
   if (data != NULL)
@@ -336,8 +338,7 @@ static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
     h->msg_hdr.msg_name = bs_unconst(&x->to->u);
     h->msg_hdr.msg_namelen = x->to->len;
   }
-  h->msg_hdr.msg_control = b->control;
-  h->msg_hdr.msg_controllen = b->len;
+  bs_setcontrol(&h->msg_hdr, b->control, b->len);
 }
 
 /* Pushes the batch and its table of anchors. Later there are at most so many slots more on the stack. */
@@ -371,8 +372,7 @@ static void lend (lua_State *L, sendmsg_op *op, int flags) {
 static struct msghdr *readied (sendmsg_op *m, size_t i) {
   struct msghdr *h = &m->headers[i].msg_hdr;
   const Outgoing *x = &m->out[i];
-  h->msg_iov = x->pieces;
-  h->msg_iovlen = x->npieces < IOV_MAX ? x->npieces : IOV_MAX;
+  bs_setpieces(h, x->pieces, x->npieces);
   for (size_t k = 0; k < x->nfds; k++) {
     const Passed *p = &x->fds[k];
     int fd = p->fd; /* of a closed one -1, and so EBADF by itself */

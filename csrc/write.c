@@ -152,7 +152,7 @@ static int write_step (bs_op *o, bs_time patience) {
   struct iovec *pieces = w->pieces != NULL ? w->pieces : w->few;
   bs_socket *s = o->sock;
   struct msghdr msg;
-  size_t unflushed = 0;
+  size_t unflushed = 0, count = (size_t)(w->n - w->at);
   if (w->buffers) { /* once: what has begun to be sent goes on */
     int is = s->fd >= 0 ? buffered(w) : 0;
     w->buffers = 0;
@@ -162,17 +162,15 @@ static int write_step (bs_op *o, bs_time patience) {
     }
   }
   memset(&msg, 0, sizeof(msg));
-  msg.msg_iov = pieces + w->at;
-  msg.msg_iovlen = (size_t)(w->n - w->at);
+  struct iovec *first = pieces + w->at;
   if (s->flags & BS_UNFLUSHED) {
     unflushed = s->face->end - s->face->start;
-    msg.msg_iov--;
-    msg.msg_iov->iov_base = s->face->data + s->face->start;
-    msg.msg_iov->iov_len = unflushed;
-    msg.msg_iovlen++;
+    first--;
+    first->iov_base = s->face->data + s->face->start;
+    first->iov_len = unflushed;
+    count++;
   }
-  if (msg.msg_iovlen > IOV_MAX)
-    msg.msg_iovlen = IOV_MAX;
+  bs_setpieces(&msg, first, count);
   ssize_t sent = sendmsg(s->fd, &msg, MSG_NOSIGNAL | bs_dontwait(patience));
   if (sent < 0)
     return bs_notsent(o);
