@@ -370,8 +370,7 @@ static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
   memset(&msg, 0, sizeof(msg));
   msg.msg_iov = &piece;
   msg.msg_iovlen = 1;
-  msg.msg_control = m->box->control;
-  msg.msg_controllen = m->box->size;
+  bs_setcontrol(&msg, m->box->control, m->box->size);
   ssize_t got =
     recvmsg(o->sock->fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); /* here all know it */
   *want = BS_READ;
