@@ -165,6 +165,7 @@ struct bs_chunk {
   size_t searched
     [BS_SEARCHED];     /* of its first formats: from here on, after `start`, each has yet to look */
   unsigned char scant; /* these bytes were too few for it: no reason to call the socket readable */
+  size_t peeked;         /* SO_PEEK_OFF, counted from `start`: beyond `end` the kernel's own counts */
   int cut;             /* a message whose rest the kernel threw away */
   socklen_t addrlen;   /* of address; 0: none */
   struct sockaddr_storage address;
@@ -233,6 +234,8 @@ struct bs_state {
 #define BS_OUT 2    /* such a call sends by it */
 #define BS_LOWAT 4  /* SO_RCVLOWAT is more than one byte */
 #define BS_MERGES 8 /* UDP_GRO is set: several datagrams may come as one */
+#define BS_PEEKS 16 /* SO_PEEK_OFF is set */
+#define BS_OPTIONMARKS (BS_LOWAT | BS_MERGES | BS_PEEKS)
 
 struct bs_socket {
   int fd; /* -1 when closed: every system call on it then gives EBADF by itself */
@@ -852,8 +855,17 @@ static inline int bs_readable (const bs_socket *s) {
 
 void bs_readahead(bs_socket *s); /* loop.c */
 
+/* To be asked before bytes are read ahead: where the kernel's next MSG_PEEK would begin, under SO_PEEK_OFF. */
+int bs_askpeekoff(const bs_socket *s);
+static inline int bs_peekoff (const bs_socket *s) {
+  return s->marks & BS_PEEKS ? bs_askpeekoff(s) : 0;
+}
+
 /* `n` bytes more have come to the end of `c`, which are for `s`: whoever waits for it elsewhere is to look again. */
-static inline void bs_came (bs_socket *s, bs_chunk *c, size_t n) {
+static inline void bs_came (bs_socket *s, bs_chunk *c, size_t n, int peeked) {
+  size_t had = c->end - c->start;
+  if (peeked > 0 && c->peeked >= had)
+    c->peeked = had + (size_t)peeked;
   c->owner = s;
   c->end += n;
   c->scant = 0;
@@ -875,6 +887,7 @@ static inline void bs_consume (bs_socket *s, size_t n) {
   if (c != NULL && n < c->end - c->start) {
     c->start += n;
     c->sought = 0;
+    c->peeked = c->peeked > n ? c->peeked - n : 0;
   }
   else
     bs_dropheld(s);
@@ -1088,7 +1101,11 @@ int bs_flushwaits(
 /* Before a descriptor is closed or given up: wakes who waits for it. */
 void bs_leaveloop(bs_state *st, int fd);
 /* The kernel has just given it: whoever waits for this number waits for one that was closed behind our back. */
-void bs_newdescriptor(bs_state *st, int fd);
+void bs_leaveold(bs_state *st, int fd);
+static inline void bs_newdescriptor (bs_state *st, int fd) {
+  if (!BS_LIKELY(st->loop == NULL))
+    bs_leaveold(st, fd);
+}
 /* What waits at this descriptor without receiving or sending looks again. */
 void bs_lookagain(bs_state *st, int fd);
 /* `s` was shut down: those who use the sides are woken, senders with EPIPE. */

@@ -20,6 +20,18 @@ void bs_eachpending (const bs_state *st, void (*call)(void *ud, bs_socket *s), v
     call(ud, c->owner);
 }
 
+int bs_askpeekoff (const bs_socket *s) {
+  int at = 0;
+#if defined(SO_PEEK_OFF)
+  socklen_t len = sizeof(at);
+  if (getsockopt(s->fd, SOL_SOCKET, SO_PEEK_OFF, &at, &len) != 0)
+    at = 0;
+#else
+  (void)s;
+#endif
+  return at;
+}
+
 static bs_chunk *newchunk (bs_state *st, size_t size) {
   if (size > SIZE_MAX / 2)
     return NULL;
@@ -89,6 +101,7 @@ static void move (const bs_chunk *c, bs_chunk *to) {
   to->sought = c->sought;
   memmove(to->searched, c->searched, sizeof(c->searched));
   to->scant = c->scant;
+  to->peeked = c->peeked;
   to->cut = c->cut;
   to->addrlen = c->addrlen;
   memmove(&to->address, &c->address, c->addrlen);
@@ -139,6 +152,7 @@ bs_chunk *bs_roomafter (bs_socket *s, size_t more) {
       c->end = 0;
       c->sought = 0;
       c->scant = 0;
+      c->peeked = 0;
       c->cut = 0;
       c->addrlen = 0;
     }

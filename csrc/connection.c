@@ -254,8 +254,7 @@ static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   op->conn->fd = fd;
-  if (!BS_LIKELY(o->st->loop == NULL))
-    bs_newdescriptor(o->st, fd);
+  bs_newdescriptor(o->st, fd);
   op->conn->marks = o->sock->marks & BS_LOWAT;
   if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;

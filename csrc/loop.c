@@ -384,8 +384,8 @@ void bs_leaveloop (bs_state *st, int fd) {
   }
 }
 
-void bs_newdescriptor (bs_state *st, int fd) {
-  if (st->loop != NULL && st->loop->running)
+void bs_leaveold (bs_state *st, int fd) {
+  if (st->loop->running)
     leaveplace(st->loop, fd);
 }
 

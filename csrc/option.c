@@ -885,6 +885,32 @@ static int setbyte (const bs_socket *s, const Target *t, const Value *v) {
   return 0;
 }
 
+static void setmark (bs_socket *s, int mark, int on) {
+  s->marks = (unsigned char)(on ? s->marks | mark : s->marks & ~mark);
+}
+
+/* What the library has to do itself for bytes that it waits for, or has read ahead. */
+static void notereceiving (bs_socket *s, int level, int name, const void *data, socklen_t len) {
+  int n;
+  if (level != SOL_SOCKET || len < sizeof(n))
+    return;
+  memcpy(&n, data, sizeof(n));
+  if (name == SO_RCVLOWAT)
+    setmark(s, BS_LOWAT, n > 1);
+#if defined(SO_PEEK_OFF)
+  if (name == SO_PEEK_OFF) {
+    bs_chunk *c = bs_chunkof(s);
+    size_t ahead = c != NULL ? c->end - c->start : 0, at = n > 0 ? (size_t)n : 0;
+    setmark(s, BS_PEEKS, n >= 0);
+    if (ahead == 0)
+      return;
+    c->peeked = at;
+    n = n < 0 ? n : at > ahead ? (int)(at - ahead) : 0;
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_PEEK_OFF, &n, sizeof(n));
+  }
+#endif
+}
+
 /* s:setsockopt(level, name, value), s:setsockopt(NAME, value): s */
 static int option_setsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
@@ -922,6 +948,7 @@ static int option_setsockopt (lua_State *L) {
   if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0 && !setbyte(s, &t, &v))
     return fail(L, "setsockopt", &t, errno);
   forgettimeout(s, t.level, v.optname);
+  notereceiving(s, t.level, v.optname, data, v.len);
 #if defined(UDP_GRO)
   if (t.level == IPPROTO_UDP && v.optname == UDP_GRO)
     bs_notemerging(s);

@@ -405,6 +405,7 @@ static int read_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   size_t room = c->size - c->end;
+  int peeked = bs_peekoff(s);
   ssize_t got =
     recv(s->fd, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NEVER : patience));
   if (got < 0) {
@@ -421,7 +422,7 @@ static int read_step (bs_op *o, bs_time patience) {
   else if (got == 0)
     r->ended = 1;
   else
-    bs_came(s, c, (size_t)got);
+    bs_came(s, c, (size_t)got, peeked);
   if (o->error != 0)
     return BS_DONE;
   found = match(r);

@@ -163,6 +163,7 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
       return -1;
     }
     size_t room = c->size - c->end;
+    int peeked = bs_peekoff(from);
     if (from->flags & BS_UNFLUSHED) /* what it is to answer has to go out before it is waited for */
       dontwait = MSG_DONTWAIT;
     ssize_t got = recv(from->fd, c->data + c->end, n < room ? n : room, dontwait);
@@ -170,7 +171,7 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
       return NOTHINGYET;
     if (got <= 0)
       return got;
-    bs_came(from, c, (size_t)got);
+    bs_came(from, c, (size_t)got, peeked);
   }
   size_t ahead = c->end - c->start;
   ssize_t sent =

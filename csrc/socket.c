@@ -102,7 +102,7 @@ static int letgo (lua_State *L, bs_socket *s) {
   bs_dropface(s);
   s->fd = -1;
   s->flags = 0;
-  s->marks = (unsigned char)(s->marks & ~(BS_LOWAT | BS_MERGES));
+  s->marks = (unsigned char)(s->marks & ~BS_OPTIONMARKS);
   return fd;
 }
 
@@ -276,7 +276,7 @@ void bs_notemerging (bs_socket *s) {
 }
 
 int bs_adopt (bs_socket *s, int fd) {
-  int type, protocol = 0, family = AF_UNSPEC;
+  int type, protocol = 0, family = AF_UNSPEC, lowat;
   if (askint(fd, SO_TYPE, &type) != 0)
     return -1;
 #if defined(SO_PROTOCOL)
@@ -296,6 +296,8 @@ int bs_adopt (bs_socket *s, int fd) {
   s->protocol = protocol;
   s->flags = BS_SHARED; /* who knows who else has it */
   bs_notemerging(s);
+  if (askint(fd, SO_RCVLOWAT, &lowat) == 0 && lowat > 1)
+    s->marks |= BS_LOWAT;
   s->rcvtimeo = -1;
 #if defined(SO_NOSIGPIPE)
   int on = 1;
@@ -333,9 +335,9 @@ static int socket_dup (lua_State *L) {
   /* either may be the one that puts back what was found */
   twin->flags = (unsigned char)(s->flags & ~(BS_UNFLUSHED | BS_WAITED));
   twin->process = s->process;
-  twin->marks = s->marks & (BS_LOWAT | BS_MERGES);
   twin->foundrcvtimeo = s->foundrcvtimeo;
   twin->target = s->target;
+  twin->marks = s->marks & BS_OPTIONMARKS;
   twin->rcvtimeo = -1;
   memcpy(twin->timeout, s->timeout, sizeof(s->timeout));
   return 1;

@@ -358,6 +358,7 @@ static BS_STRAIGHT void mark (const receive_op *r) {
     c->end = r->got;
     c->sought = 0;
     c->scant = 0;
+    c->peeked = 0;
     c->cut = r->cut;
     c->addrlen = r->addrlen;
     if (BS_LIKELY(r->addrlen == sizeof(struct sockaddr_in)))
@@ -507,42 +508,67 @@ static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
   return 1 + pushcut(L, r);
 }
 
-/* MSG_WAITALL on a stream: the bytes gather in the socket's own chunk, where an error or Ctrl-C
-** leaves them. A timeout gives what there is, as POSIX has it. */
-static int waitall_step (bs_op *o, bs_time patience) {
+/* ---- not just what is there ---- */
+
+typedef struct gather_op {
+  bs_receive r; /* the first member */
+  size_t least; /* so many bytes have to be there */
+} gather_op;
+
+/* MSG_WAITALL on a stream, and what SO_RCVLOWAT asks for: the bytes gather in the socket's own chunk, where an error or
+** Ctrl-C leaves them. A timeout gives what there is, as POSIX has it. */
+static int gather_step (bs_op *o, bs_time patience) {
   receive_op *r = (receive_op *)o;
   bs_socket *s = o->sock;
   bs_chunk *c = bs_chunkof(s);
-  size_t have = c != NULL ? c->end - c->start : 0;
-  if (have >= r->n) {
-    r->chunk = c;
+  size_t have = c != NULL ? c->end - c->start : 0, least = ((gather_op *)o)->least;
+  if (have >= least)
     return BS_DONE;
-  }
   if (s->fd < 0) { /* no room for it, as above */
     o->error = EBADF;
     return BS_DONE;
   }
   size_t most = r->n - have < MOSTATONCE ? r->n - have : MOSTATONCE;
   c = bs_roomafter(s, most);
-  r->chunk = c;
   if (c == NULL) {
     o->error = BS_ENOMEM;
     return BS_DONE;
   }
+  int peeked = bs_peekoff(s);
   ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
   if (got < 0)
     return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
-  bs_came(s, c, (size_t)got);
-  return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
+  bs_came(s, c, (size_t)got, peeked);
+  return have + (size_t)got < least ? BS_AGAIN : BS_DONE;
 }
 
-static int waitall_finish (lua_State *L, bs_op *o) {
+/* Pushes r->got bytes of the chunk, the first ones but `skip`, and the sender if it is wanted. */
+static int pushpart (lua_State *L, receive_op *r, const bs_chunk *c, size_t skip) {
+  const char *data = c != NULL ? c->data + c->start + skip : "";
+  if (c != NULL)
+    heldsender(r, c);
+  if (r->into != NULL) {
+    memcpy(r->into, data, r->got);
+    lua_pushinteger(L, (lua_Integer)r->got);
+  }
+  else
+    lua_pushlstring(L, data, r->got);
+  if (r->from)
+    bs_pushsender(L, r->op.st, &r->address, r->addrlen, r->op.sock->family);
+  return 1 + r->from;
+}
+
+static int gather_finish (lua_State *L, bs_op *o) {
   receive_op *r = (receive_op *)o;
+  int late = o->error == EAGAIN || o->error == BS_ETIMEOUT, err = o->error;
+  if (late) { /* what has come by now is still in time */
+    (void)gather_step(o, BS_NEVER);
+    o->error = err;
+  }
   bs_chunk *c = bs_chunkof(o->sock);
   size_t have = c != NULL ? c->end - c->start : 0;
-  int late = o->error == EAGAIN || o->error == BS_ETIMEOUT;
   if (r->into != NULL && bs_islent(o->st, r->into))
     o->error = EBUSY;
   else if (late && have > 0)
@@ -551,20 +577,53 @@ static int waitall_finish (lua_State *L, bs_op *o) {
     return notinto(L, r);
   r->chunk = c;
   r->got = have < r->n ? have : r->n;
-  if (c != NULL)
-    heldsender(r, c);
-  if (r->into != NULL) {
-    if (c != NULL)
-      memcpy(r->into, c->data + c->start, r->got);
-    lua_pushinteger(L, (lua_Integer)r->got);
-  }
-  else
-    lua_pushlstring(L, c != NULL ? c->data + c->start : "", r->got);
-  if (r->from)
-    bs_pushsender(L, o->st, &r->address, r->addrlen, o->sock->family);
+  int n = pushpart(L, r, c, 0);
   if (c != NULL)
     handedover(r, have);
-  return 1 + r->from;
+  if (o->st->waiter)
+    bs_wakeahead(L, 1);
+  return n;
+}
+
+/* Peeking under SO_PEEK_OFF, where some of the bytes were read ahead: first they, and then the kernel's. */
+static int peek_step (bs_op *o, bs_time patience) {
+  receive_op *r = (receive_op *)o;
+  const bs_chunk *c = bs_chunkof(o->sock);
+  size_t have = c != NULL ? c->end - c->start : 0, n = r->n;
+  if (c != NULL && c->peeked < have) {
+    r->chunk = bs_chunkof(o->sock);
+    r->got = have - c->peeked < n ? have - c->peeked : n;
+    return BS_DONE;
+  }
+  int want = bs_makeroom(r, &n, r->flags);
+  if (r->chunk == NULL)
+    return want;
+  ssize_t got = recv(o->sock->fd, r->chunk->data, n, r->flags | bs_dontwait(patience));
+  if (got < 0)
+    return bs_notreceived(r);
+  r->got = (size_t)got;
+  return BS_DONE;
+}
+
+static int peek_finish (lua_State *L, bs_op *o) {
+  receive_op *r = (receive_op *)o;
+  bs_chunk *c = r->chunk;
+  if (o->error != 0)
+    return notinto(L, r);
+  if (c == NULL || c->owner != o->sock)
+    return pushpart(L, r, c, 0);
+  size_t skip = c->peeked;
+  c->peeked += r->got;
+  return pushpart(L, r, c, skip);
+}
+
+static int gatherchunk_finish (lua_State *L, bs_op *o) {
+  if (o->error != 0 && (bs_chunkof(o->sock) == NULL || o->error != BS_ETIMEOUT))
+    return bs_raiseop(L, o);
+  if (bs_chunkof(o->sock) != NULL)
+    return gather_finish(L, o);
+  lua_pushnil(L);
+  return 1;
 }
 
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
@@ -578,12 +637,20 @@ static const bs_kind recvfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, recvfrom_step, recvfrom_finish);
 static const bs_kind recvinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVETRAITS, recvinto_step, recvinto_finish);
-static const bs_kind waitall_kind =
-  BS_KIND("recv", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
-static const bs_kind waitallfrom_kind =
-  BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
-static const bs_kind waitallinto_kind =
-  BS_KIND("recvinto", receive_op, BS_RECEIVETRAITS, waitall_step, waitall_finish);
+static const bs_kind gather_kind =
+  BS_KIND("recv", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+static const bs_kind gatherfrom_kind =
+  BS_KIND("recvfrom", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+static const bs_kind gatherinto_kind =
+  BS_KIND("recvinto", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+static const bs_kind peek_kind =
+  BS_KIND("recv", NOADDRESS, BS_RECEIVETRAITS, peek_step, peek_finish);
+static const bs_kind peekfrom_kind =
+  BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, peek_step, peek_finish);
+static const bs_kind peekinto_kind =
+  BS_KIND("recvinto", NOADDRESS, BS_RECEIVETRAITS, peek_step, peek_finish);
+static const bs_kind gatherchunk_kind =
+  BS_KIND("chunks", gather_op, BS_RECEIVETRAITS, gather_step, gatherchunk_finish);
 
 static BS_STRAIGHT void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
@@ -619,12 +686,39 @@ void bs_setreceiveflags (bs_receive *r, int flags) {
   r->flags = flags;
 }
 
-/* Flags at arg; MSG_WAITALL on a stream is another operation. */
-static void checkreceiveflags (lua_State *L, int arg, receive_op *r, const bs_kind *waitall) {
-  bs_setreceiveflags(r, bs_optconstant(L, arg, "MSG_\0", 0));
-  if (!r->message && (r->flags & MSG_WAITALL) && consumes(r))
-    r->op.kind = waitall;
+/* Has it to wait for more than one byte? For how many. A call that does not wait takes what is there, as in the kernel. */
+static BS_ASIDE size_t leastof (const receive_op *r) {
+  int lowat = 1;
+  socklen_t len = sizeof(lowat);
+  const bs_socket *s = r->op.sock;
+  if (r->message || !consumes(r))
+    return 0;
+  if (r->flags & MSG_WAITALL)
+    return r->n;
+  if (!(s->marks & BS_LOWAT) || r->op.timeout == 0 ||
+      getsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len) != 0 || lowat < 2)
+    return 0;
+  return (size_t)lowat < r->n ? (size_t)lowat : r->n;
 }
+
+/* A receive that is not as simple as most. `kind` is the one that gathers, `peek` the one that peeks. */
+static BS_ASIDE int runaside (lua_State *L, receive_op *r, const bs_kind *kind,
+                              const bs_kind *peek) {
+  gather_op g;
+  const bs_socket *s = r->op.sock;
+  if ((r->flags & MSG_PEEK) && (s->marks & BS_PEEKS) && !r->message && bs_pending(s)) {
+    r->op.kind = peek;
+    return bs_run(L, &r->op);
+  }
+  g.least = leastof(r);
+  if (g.least == 0)
+    return bs_run(L, &r->op);
+  memcpy(&g.r, r, offsetof(bs_receive, address));
+  g.r.op.kind = kind;
+  return bs_run(L, &g.r.op);
+}
+
+#define issimple(r, top, most) BS_LIKELY((top) <= (most) && !((r)->op.sock->marks & BS_LOWAT))
 
 /* The answer to a request for no bytes: at once, but not from a closed socket. */
 static int nothing (lua_State *L, const receive_op *r, int text) {
@@ -645,10 +739,11 @@ static int transfer_recv (lua_State *L) {
   if (top > 1)
     r.n = bs_checkcount(L, 2);
   if (top > 2)
-    checkreceiveflags(L, 3, &r, &waitall_kind);
+    bs_setreceiveflags(&r, bs_optconstant(L, 3, "MSG_\0", 0));
   if (r.n == 0)
     return nothing(L, &r, 1);
-  return r.op.kind == &recv_kind ? bs_runinline(L, &r.op, &recv_kind) : bs_run(L, &r.op);
+  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recv_kind)
+                              : runaside(L, &r, &gather_kind, &peek_kind);
 }
 
 /* The socket and n of the loop are its only upvalues. */
@@ -658,7 +753,8 @@ static int chunks_next (lua_State *L) {
   r.n = (size_t)lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(1)); /* where calls of sockets have it */
-  return bs_runinline(L, &r.op, &chunks_kind);
+  return issimple(&r, 0, 0) ? bs_runinline(L, &r.op, &chunks_kind)
+                            : runaside(L, &r, &gatherchunk_kind, &chunks_kind);
 }
 
 /* for data in s:chunks([n]) do */
@@ -681,10 +777,11 @@ static int transfer_recvfrom (lua_State *L) {
   if (top > 1)
     r.n = bs_checkcount(L, 2);
   if (top > 2)
-    checkreceiveflags(L, 3, &r, &waitallfrom_kind);
+    bs_setreceiveflags(&r, bs_optconstant(L, 3, "MSG_\0", 0));
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
-  return r.op.kind == &recvfrom_kind ? bs_runinline(L, &r.op, &recvfrom_kind) : bs_run(L, &r.op);
+  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recvfrom_kind)
+                              : runaside(L, &r, &gatherfrom_kind, &peekfrom_kind);
 }
 
 /* s:recvinto(buffer [, n [, i [, flags]]]) */
@@ -699,10 +796,10 @@ static int transfer_recvinto (lua_State *L) {
   r.n = (size_t)n;
   r.into = b->data + (i - 1);
   if (lua_gettop(L) > 4)
-    checkreceiveflags(L, 5, &r, &waitallinto_kind);
+    bs_setreceiveflags(&r, bs_optconstant(L, 5, "MSG_\0", 0));
   if (n == 0)
     return nothing(L, &r, 0);
-  return bs_run(L, &r.op);
+  return runaside(L, &r, &gatherinto_kind, &peekinto_kind);
 }
 
 /* s:sockatmark(). The function of that name is this ioctl with `at` left as it was, which valgrind
