@@ -165,7 +165,7 @@ struct bs_chunk {
   size_t searched
     [BS_SEARCHED];     /* of its first formats: from here on, after `start`, each has yet to look */
   unsigned char scant; /* these bytes were too few for it: no reason to call the socket readable */
-  size_t peeked;         /* SO_PEEK_OFF, counted from `start`: beyond `end` the kernel's own counts */
+  size_t peeked;       /* SO_PEEK_OFF, counted from `start`: beyond `end` the kernel's own counts */
   int cut;             /* a message whose rest the kernel threw away */
   socklen_t addrlen;   /* of address; 0: none */
   struct sockaddr_storage address;
