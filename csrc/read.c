@@ -548,7 +548,7 @@ static int wholelines_next (lua_State *L) {
 static int formats_next (lua_State *L) {
   int n = (int)lua_tointeger(L, LOOPFORMATS);
   lua_settop(L, 0);
-  luaL_checkstack(L, n + 1, "too many formats");
+  luaL_checkstack(L, n + LUA_MINSTACK, "too many formats");
   lua_pushvalue(L, LOOPSOCKET);
   for (int i = 1; i <= n; i++)
     lua_pushvalue(L, LOOPFORMAT(i));
