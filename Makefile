@@ -56,14 +56,14 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	LUA_CPATH_$(U_V)="$(abspath $(BUILD))/?.so;$${LUA_CPATH_$(U_V)-$${LUA_CPATH-;}}" && \
 	export LUA_PATH_$(U_V) LUA_CPATH_$(U_V)
 
-.PHONY: all deps demo examples test test-vm test-scale lint format asan valgrind coverage docs bench-instr install \
-	uninstall clean help deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
+.PHONY: all deps demo examples test test-vm test-scale lint format asan hard valgrind coverage docs bench-instr install \
+	uninstall clean help deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
 	deps-test-vm deps-test-scale bench bench-plot bench-calls bench-many bench-deps FORCE
 
 all: $(SHARED) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
-ifneq ($(filter deps deps-% test-vm test-scale lint asan valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
+ifneq ($(filter deps deps-% test-vm test-scale lint asan hard valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
 $(OBJECTS) $(BUILD)/flags: | deps
 endif
 
@@ -99,11 +99,12 @@ $(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/prefix.h $(BU
 deps: ## install what demo and test need: Lua, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
-deps-lint deps-asan deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
+deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
 deps-asan: ## install what asan needs: the sanitizers' libraries
+deps-hard: ## install what hard needs: the sanitizers' libraries, and the source of Lua
 deps-valgrind: ## install what valgrind needs
 deps-coverage: ## install what coverage needs: gcov
 deps-bench-instr: ## install what bench-instr needs: valgrind
@@ -135,6 +136,9 @@ format: ## lay out the C files as lint wants them, by clang-format 14
 
 asan: deps-asan ## run the specs with the address and undefined-behaviour sanitizers
 	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/asan.sh
+
+hard: deps-hard ## run specs in a Lua that checks how its API is used, moves its stack at each call and collects at each allocation
+	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/hard.sh
 
 valgrind: deps-valgrind ## run the specs under valgrind (without those tagged #slow or #process)
 	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/valgrind.sh

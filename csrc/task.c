@@ -29,7 +29,9 @@ void bs_pushtasks (lua_State *L, const bs_state *st) {
 LUA_API int(lua_closethread)(lua_State *L, lua_State *from) __attribute__((weak));
 
 static int closethread (lua_State *co, lua_State *from) {
-  return lua_closethread != NULL ? lua_closethread(co, from) : lua_resetthread(co);
+  typedef int (*reset)(lua_State * co, lua_State * from); /* in 5.4.5; others pass over `from` */
+  reset resets = (reset)(void (*)(void))lua_resetthread;
+  return lua_closethread != NULL ? lua_closethread(co, from) : resets(co, from);
 }
 
 #else

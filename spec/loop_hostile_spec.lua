@@ -26,6 +26,15 @@ describe("a loop in which everything happens #process", function()
   end
 end)
 
+-- Here a mistake shows by luck; `make hard` has it run where each shows.
+describe("the Lua stack #process", function()
+  it("has room for all that calls put there, wherever it ends", function()
+    local output, status = helper.shell("MALLOC_PERTURB_=165 " .. helper.command("fault/stack.lua", 40))
+    assert.equal("unharmed\n", output)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("a coroutine that waits in a task", function()
   local a, b, co
 

@@ -384,7 +384,7 @@ describe("loop.spawn", function()
     end)
   end)
 
-  it("makes tasks whose recursion overflows alone", function()
+  it("makes tasks whose recursion overflows alone #deep", function()
     collectgarbage() -- each finalizer of other specs' garbage would move the deep stack about
     tasks.run(function()
       local function deep() return 1 + deep() end

@@ -520,7 +520,7 @@ describe("when memory is out for", function()
         end)
       end
 
-      it("is not opened, and leaks nothing", function()
+      it("is not opened, and leaks nothing #parser", function()
         local alloc = build "alloc" or helper.skip "no C compiler is here"
         local k = 1
         repeat

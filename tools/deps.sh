@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
-#   tools/deps.sh lint    what that target needs besides; likewise asan, valgrind, coverage, bench,
+#   tools/deps.sh lint    what that target needs besides; likewise asan, hard, valgrind, coverage, bench,
 #                         bench-instr, bench-calls, test-vm, test-scale
 # Where nothing is missing it touches nothing and asks no network.
 
@@ -10,7 +10,7 @@ target=${1:-test}
 case $target in test) goals='make demo and make test' ;; *) goals="make $target" ;; esac
 
 # One row for each thing: the targets that need it, its name, how to see that it is here, and its packages
-# for each manager. A package `rock:x` comes from luarocks; a thing `?x` is good to have, no more.
+# for each manager. A package `rock:x` comes from luarocks, of `src:x` the source is unpacked in build-hard; a thing `?x` is good to have, no more.
 rows() {
   cat <<'EOF_ROWS'
 test|a C compiler|has_compiler|gcc libc6-dev|gcc musl-dev linux-headers|gcc|gcc|
@@ -29,7 +29,9 @@ lint|luacheck|command -v luacheck|lua-check|luarocks5.4 rock:luacheck|rock:luach
 lint|gcc|command -v gcc|gcc|gcc|gcc|gcc|
 lint|clang|command -v clang|clang|clang|clang|clang|llvm
 lint|?clang-format 14|has_clang_format|clang-format-14|clang14-extra-tools||clang14|clang-format@14
-asan|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
+asan hard|the sanitizers of gcc|has_sanitizers|gcc||libasan libubsan gcc|gcc|
+hard|dpkg-source|command -v dpkg-source|dpkg-dev||||
+hard|the source of Lua 5.4|has_source|src:lua5.4||||
 valgrind bench-instr|valgrind|command -v valgrind|valgrind|valgrind|valgrind|valgrind|
 test bench|?LuaSocket|has_module socket|lua-socket|lua5.4-socket|lua-socket|lua-socket|rock:luasocket
 bench|?luaposix|has_posix|lua-posix lua5.3|lua5.4-posix|lua-posix|rock:luaposix|rock:luaposix
@@ -91,6 +93,11 @@ has_sanitizers() {
   case $(${CC:-cc} -print-file-name=libasan.so) in */*) ;; *) return 1 ;; esac
 }
 
+# LUA_SOURCE may be given: the directory of lapi.c.
+has_source() {
+  ls ${LUA_SOURCE:-build-hard/source/*/src}/lapi.c
+}
+
 # What is not on everybody's path.
 has_admin() (
   PATH=$PATH:/usr/sbin:/sbin
@@ -132,6 +139,28 @@ install_rock() {
   esac
 }
 
+# The machine's lists may have no deb-src in them, and are not ours to change: these are a directory's own. The
+# mirrors are those that its packages come from.
+install_source() (
+  dir=$PWD/build-hard/source
+  rm -rf "$dir" && mkdir -p "$dir/lists/partial" "$dir/parts" "$dir/cache" || exit
+  # shellcheck disable=SC2016 # what apt-get expands
+  apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)' 'Created-By: Packages' |
+    sort -u | while IFS='|' read -r origin uri release component signed; do
+      case $origin in Debian | Ubuntu) ;; *) continue ;; esac
+      case $signed in /*) signed="[signed-by=$signed] " ;; *) signed= ;; esac
+      echo "deb-src $signed$uri $release $component"
+    done >"$dir/list"
+  from() {
+    apt-get -qq -o Dir::Etc::sourcelist="$dir/list" -o Dir::Etc::sourceparts="$dir/parts" \
+      -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" -o APT::Sandbox::User="$(id -un)" "$@"
+  }
+  cd "$dir" && from update && from --only-source source "$1" >/dev/null
+  status=$?
+  rm -rf lists cache parts
+  exit "$status"
+)
+
 # Several targets at once, under make -j, take turns: the managers allow one at a time.
 if command -v flock >/dev/null; then
   exec 9<tools/deps.sh
@@ -171,10 +200,11 @@ EOF_LOOK
 }
 
 install() {
-  rocks='' others=''
+  rocks='' others='' sources=''
   for package; do
     case "$package $others " in
     rock:*) rocks="$rocks ${package#rock:}" ;;
+    src:*) sources="$sources ${package#src:}" ;;
     "$package "*" $package "*) ;; # already among them
     *) others="$others $package" ;;
     esac
@@ -187,6 +217,10 @@ install() {
   for rock in $rocks; do
     echo "deps: luarocks installs $rock"
     install_rock "$rock" || return
+  done
+  for source in $sources; do
+    echo "deps: apt-get unpacks the source of $source"
+    install_source "$source" || return
   done
 }
 
