@@ -1,5 +1,5 @@
--- Chains: what ends one thing ends the next, thousands of times, each inside the other. Where the C stack would not do it
--- is an error or one after the other, and never the end of the process: so each runs in a Lua of its own.
+-- Chains: what ends one thing ends the next, thousands of times, each inside the other. Where the C stack would not do
+-- it is an error or one after the other, and never the end of the process: so each runs in a Lua of its own.
 local tasks = require "spec.tasks"
 
 local frame = [[
