@@ -1,5 +1,5 @@
 -- The Lua stack: calls of every kind where few slots are left, and where errors come from deep in their arguments. What
--- goes beyond them mostly shows nothing; under the Lua of `make hard`, whose stack moves with each call and whose API is
+-- goes beyond them mostly shows nothing; under the Lua of `make hard`, whose stack moves at each call and whose API is
 -- checked, it ends the program, and with MALLOC_PERTURB_ set a value of the wrong type may come out. `stack.lua 40` has
 -- 0 to 40 more values on the stack.
 local socket, loop = require "bsdsocket", require "bsdsocket.loop"
