@@ -42,7 +42,8 @@
 #define BS_STATE_ADDRESSES 4 /* the objects of `interned` */
 #define BS_STATE_ENTRIES 5   /* and its block */
 #define BS_STATE_LENDERS 6   /* those of lend.c, by the address of their socket; nil: none yet */
-#define BS_STATE_NUV 6
+#define BS_STATE_SPARE 7     /* a closed socket that detach has made for fromfd, or nil */
+#define BS_STATE_NUV 7
 
 /* The straight way of a call that is made millions of times: what is on it, what is off it and would only make it
 ** longer, and what is hardly ever done. After a system call each jump to another line of the instruction cache costs
@@ -227,6 +228,7 @@ struct bs_state {
 #define BS_SETRCVTIMEO 16u /* this object set SO_RCVTIMEO; `foundrcvtimeo` is what it was */
 #define BS_UNFLUSHED 32u   /* write() left bytes in `face` */
 #define BS_WAITED 64u      /* another scheduler has waited for it */
+#define BS_LINGERS 128u    /* somebody has set SO_LINGER: to close it may last */
 
 /* bits of bs_socket.marks. While a task's call is suspended, or another scheduler's, no other may begin to receive; who
 ** wants to send waits in a queue until its turn has come. */
@@ -344,6 +346,8 @@ typedef struct bs_kind {
 #define BS_OUTPUT 128u /* sends or connects: the timeout of that direction is its own */
 #define BS_TAKES 256u  /* receives or accepts: only one at a time on a socket */
 #define BS_TURN 512u   /* sends: one after the other on a socket */
+#define BS_LASTS                                                                                   \
+  1024u /* its step is made in a helper thread of its own, though nobody waits for it any more */
 
 /* Of sending calls. Systems with SO_NOSIGPIPE and without SOCK_CLOEXEC (macOS) look at O_NONBLOCK alone when
 ** they send, not at MSG_DONTWAIT. */
@@ -410,7 +414,15 @@ bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
 int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
 double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative, NaN: raises */
 int bs_setnonblock(bs_socket *s, int on);      /* 0 or -1 with errno; remembers */
-void bs_restoreflags(bs_socket *s);            /* O_NONBLOCK and SO_RCVTIMEO as they were found */
+/* Before a try that must not wait: sets it where the kind needs that. False: it cannot be set, and so the
+** call would wait; op->error says why. */
+static BS_STRAIGHT int bs_mustnotwait (bs_op *op) {
+  if (!(op->kind->traits & BS_NEEDSFLAG) || bs_setnonblock(op->sock, 1) == 0)
+    return 1;
+  op->error = errno;
+  return 0;
+}
+void bs_restoreflags(bs_socket *s); /* O_NONBLOCK and SO_RCVTIMEO as they were found */
 int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* For a driver of its own: one try that does not wait. *collected: was garbage collected for it once? */
@@ -469,7 +481,8 @@ int bs_checkhookof(lua_State *L, lua_State *co);
 
 /* What bs_run is made of. Inline where `kind` is a constant and a call is made millions of times. */
 BS_SELDOM void bs_checkmainhook(lua_State *L, const bs_state *st, bs_hooks *known);
-bs_time bs_firstpatience(bs_op *op); /* of a call with a timeout */
+bs_time
+bs_firstpatience(bs_op *op); /* of a call with a timeout; sets op->error where it cannot be kept */
 BS_SELDOM void bs_drive(lua_State *L, bs_op *op, int want,
                         bs_hooks *known); /* after the first step */
 
@@ -485,8 +498,11 @@ static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kin
     if ((kind->traits & BS_RECEIVES) && op->timeout * BS_KERNELSHARE == s->rcvtimeo &&
         op->timeout > 0 && !(s->flags & (BS_NONBLOCK | BS_SHARED)))
       op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
-    else
+    else {
       patience = bs_firstpatience(op);
+      if (!BS_LIKELY(op->error == 0))
+        return kind->finish(L, op);
+    }
   }
   int want = kind->step(op, patience);
   if (want != BS_DONE || op->error > 0)
@@ -500,6 +516,11 @@ static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kin
 ** userdata, which anchors the job; the collector abandons it. NULL, and nothing pushed: no thread, no memory or no
 ** descriptor is to be had, and the step can only be made here. */
 bs_job *bs_startjob(lua_State *L, const bs_op *op);
+/* The same in two: pushes the userdata, a job that is over; and begins it, true if a thread has it. */
+bs_job *bs_newjob(lua_State *L);
+int bs_beginjob(bs_job *job, const bs_op *op);
+/* Of a kind with BS_LASTS: begins it, and nobody waits. False: no thread has it. */
+int bs_leavejob(const bs_op *op);
 int bs_jobfd(const bs_job *job); /* readable once the step has ended; -1: the job is over */
 /* If the step has ended (by BS_DONE): copies the operation back, and the job is over. What the step left there is for
 ** finish or drop then. */
@@ -1110,6 +1131,8 @@ static inline void bs_newdescriptor (bs_state *st, int fd) {
 void bs_lookagain(bs_state *st, int fd);
 /* `s` was shut down: those who use the sides are woken, senders with EPIPE. */
 void bs_shutloop(bs_socket *s, int sides);
+/* May a call in L wait without stopping tasks, or are there none? */
+int bs_maywait(lua_State *L, const bs_state *st);
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 

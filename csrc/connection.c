@@ -173,8 +173,8 @@ static int connect_finish (lua_State *L, bs_op *o) {
   bs_socket *s = o->sock;
   if (o->error != 0)
     return bs_failop(L, o, ((connect_op *)o)->to);
-  /* its receives may now wait in the kernel, but for a task, which never does */
-  if ((s->flags & BS_SETNONBLOCK) && s->st->aside == 0)
+  /* its receives may now wait in the kernel, but for a task, which never does; and who shares it goes on with it */
+  if ((s->flags & BS_SETNONBLOCK) && (s->st->aside == 0 || (s->flags & BS_SHARED)))
     (void)bs_setnonblock(s, 0);
   return self(L);
 }
@@ -256,6 +256,7 @@ static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
   op->conn->fd = fd;
   bs_newdescriptor(o->st, fd);
   op->conn->marks = o->sock->marks & BS_LOWAT;
+  op->conn->flags = (unsigned char)(o->sock->flags & BS_LINGERS); /* Linux passes it on */
   if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;
     op->conn->flags |= BS_SETRCVTIMEO;

@@ -502,8 +502,8 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
   const bs_kind *kind = op->kind;
   waits = waits && op->timeout != 0;
   int want = waits && isempty(loop, op) ? BS_READ : BS_AGAIN;
-  if (kind->traits & BS_NEEDSFLAG)
-    (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
+  if (!bs_mustnotwait(op))
+    return BS_DONE;
   while (want == BS_AGAIN) {
     op->drained = 0;
     want = bs_try(L, op, collected);
@@ -743,6 +743,15 @@ static BS_ASIDE int runbusy (lua_State *L, bs_task *t, bs_op *op) {
 
 int bs_loopruns (const bs_state *st) {
   return st->loop != NULL && st->loop->running;
+}
+
+int bs_maywait (lua_State *L, const bs_state *st) {
+  const bs_loop *loop = st->loop;
+  if (st->closing > 0)
+    return 0;
+  if (loop != NULL && loop->running)
+    return bs_taskof(L, loop) != NULL;
+  return !st->waiter || lua_isyieldable(L);
 }
 
 int bs_runintask (lua_State *L, bs_op *op) {

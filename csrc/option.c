@@ -855,8 +855,8 @@ static int fail (lua_State *L, const char *call, const Target *t, int err) {
   return bs_failtext(L, call, name, err);
 }
 
-/* The driver of receiving calls remembers what it set: no longer true. */
-static void forgettimeout (bs_socket *s, int level, int optname) {
+/* The driver of receiving calls remembers what it set: no longer true. And close has to know whether it may last. */
+static void noteoption (bs_socket *s, int level, int optname) {
   int same = optname == SO_RCVTIMEO;
 #ifdef SO_RCVTIMEO_OLD /* another form of it, or itself; so is the next */
   same |= optname == SO_RCVTIMEO_OLD;
@@ -868,6 +868,12 @@ static void forgettimeout (bs_socket *s, int level, int optname) {
     s->rcvtimeo = -1;
     s->flags = (unsigned char)(s->flags & ~BS_SETRCVTIMEO);
   }
+  int linger = optname == SO_LINGER;
+#ifdef SO_LINGER_SEC
+  linger |= optname == SO_LINGER_SEC;
+#endif
+  if (level == SOL_SOCKET && linger)
+    s->flags |= BS_LINGERS;
 }
 
 /* Of IPv4's multicast options OpenBSD takes two as a byte, and that alone; all others take that, too. */
@@ -947,7 +953,7 @@ static int option_setsockopt (lua_State *L) {
     return fail(L, "setsockopt", &t, v.err);
   if (setsockopt(s->fd, t.level, v.optname, data, v.len) != 0 && !setbyte(s, &t, &v))
     return fail(L, "setsockopt", &t, errno);
-  forgettimeout(s, t.level, v.optname);
+  noteoption(s, t.level, v.optname);
   notereceiving(s, t.level, v.optname, data, v.len);
 #if defined(UDP_GRO)
   if (t.level == IPPROTO_UDP && v.optname == UDP_GRO)

@@ -116,8 +116,8 @@ static ssize_t bycopy (sendfile_op *op, size_t n, int dontwait) {
 
 /* The kernel's own ways have no MSG_DONTWAIT. */
 static ssize_t inkernel (sendfile_op *op, size_t n, int dontwait) {
-  if (dontwait)
-    (void)bs_setnonblock(op->to, 1); /* if that failed, the call itself will say why */
+  if (dontwait && bs_setnonblock(op->to, 1) != 0)
+    return -1;
   return sys_sendfile(op->to->fd, source(op), op->from == NULL ? op->at : -1, n, dontwait);
 }
 

@@ -106,13 +106,113 @@ static int letgo (lua_State *L, bs_socket *s) {
   return fd;
 }
 
-/* EINTR or not: the descriptor is gone. */
+/* ---- closed ---- */
+
+/* May close(2) wait for the peer? The kernel is asked only where somebody may have set SO_LINGER. */
+static int lingers (const bs_socket *s) {
+  struct linger l;
+  socklen_t len = sizeof(l);
+  return (s->flags & (BS_LINGERS | BS_SHARED)) && s->family != AF_UNIX &&
+         getsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger > 0;
+}
+
+/* Such a close in a helper thread: the descriptor may be another process's, too, so that neither may it be shut down
+** before, nor the option be changed. */
+typedef struct closing {
+  bs_op op;
+  int fd;
+} closing;
+
+static int closing_step (bs_op *o, bs_time patience) {
+  (void)patience;
+  close(((const closing *)o)->fd);
+  return BS_DONE;
+}
+
+static const bs_kind closing_kind = BS_KIND("close", closing, BS_LASTS, closing_step, NULL);
+
+/* No thread is to be had: what is on its way arrives all the same, but nobody will know. */
+static void closenow (int fd) {
+  struct linger none;
+  memset(&none, 0, sizeof(none));
+  (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+  close(fd);
+}
+
+static BS_SELDOM void releaseother (lua_State *L, bs_socket *s) {
+  closing c;
+  int lasts = lingers(s);
+  bs_initop(&c.op, &closing_kind, s->st, NULL);
+  if (s->flags & BS_SHARED)
+    bs_restoreflags(s);
+  c.fd = letgo(L, s);
+  if (c.fd < 0)
+    return;
+  if (!lasts)
+    close(c.fd);
+  else if (!bs_leavejob(&c.op))
+    closenow(c.fd);
+}
+
+/* EINTR or not: the descriptor is gone. Waits for nobody. */
 static void release (lua_State *L, bs_socket *s) {
   if (s->fd < 0)
     return;
+  if (s->flags & (BS_LINGERS | BS_SHARED)) {
+    releaseother(L, s);
+    return;
+  }
   int fd = letgo(L, s);
   if (fd >= 0)
     close(fd);
+}
+
+/* Who closes such a socket by hand waits for that thread. */
+typedef struct lingering {
+  bs_op op;
+  bs_job *job; /* on the stack */
+} lingering;
+
+static int lingering_step (bs_op *o, bs_time patience) {
+  (void)patience;
+  o->fd = bs_jobfd(((const lingering *)o)->job);
+  int ready = o->fd < 0 ? 1 : bs_readyfd(o->fd, BS_READ);
+  return ready > 0 ? BS_DONE : ready == 0 ? BS_READ : BS_AGAIN;
+}
+
+/* However it ended: the close goes on. */
+static int lingering_finish (lua_State *L, bs_op *o) {
+  bs_job *job = ((lingering *)o)->job;
+  closing c;
+  bs_initop(&c.op, &closing_kind, o->st, NULL); /* room for what it was */
+  bs_leaveloop(o->st, bs_jobfd(job));
+  if (!bs_endjob(job, &c.op))
+    bs_abandon(job);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static const bs_kind lingering_kind =
+  BS_KIND("close", lingering, BS_OUTPUT, lingering_step, lingering_finish);
+
+static int linger (lua_State *L, bs_socket *s) {
+  lingering w;
+  closing c;
+  bs_initop(&c.op, &closing_kind, s->st, NULL);
+  bs_initop(&w.op, &lingering_kind, s->st, NULL);
+  w.op.timeout = s->timeout[1];
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  w.job = bs_newjob(L); /* if memory is out, before anything is done */
+  lua_toclose(L, -1);
+  if (s->flags & BS_SHARED)
+    bs_restoreflags(s);
+  c.fd = letgo(L, s);
+  if (c.fd >= 0 && bs_beginjob(w.job, &c.op))
+    return bs_run(L, &w.op);
+  if (c.fd >= 0)
+    closenow(c.fd);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 int bs_collect (lua_State *L, int err) {
@@ -312,10 +412,27 @@ static int checkdescriptor (lua_State *L, int arg) {
   return (int)fd;
 }
 
+/* Of socket.fromfd(s:detach()): between the two nobody has the descriptor but a number. So that memory cannot run out
+** there, detach makes the object before it lets go. */
+static void makespare (lua_State *L) {
+  bs_newsocket(L, AF_UNSPEC, 0, 0);
+  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_SPARE);
+}
+
+static bs_socket *pushspare (lua_State *L) {
+  if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_SPARE) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return bs_newsocket(L, AF_UNSPEC, 0, 0);
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, BS_UP_STATE, BS_STATE_SPARE);
+  return (bs_socket *)lua_touserdata(L, -1);
+}
+
 /* socket.fromfd(fd) */
 static int socket_fromfd (lua_State *L) {
   int fd = checkdescriptor(L, 1);
-  bs_socket *s = bs_newsocket(L, AF_UNSPEC, 0, 0);
+  bs_socket *s = pushspare(L);
   if (bs_adopt(s, fd) != 0)
     return bs_fail(L, "fromfd", errno);
   return 1;
@@ -347,10 +464,13 @@ static int socket_dup (lua_State *L) {
 
 /* What failed is what was left to flush: it is closed all the same. */
 static int close_finish (lua_State *L, bs_op *o) {
-  int err = o->sock->fd >= 0 ? o->error : 0;     /* closed meanwhile: as good */
-  if (err == EAGAIN && o->sock->timeout[1] != 0) /* it had no turn */
+  bs_socket *s = o->sock;
+  int err = s->fd >= 0 ? o->error : 0;     /* closed meanwhile: as good */
+  if (err == EAGAIN && s->timeout[1] != 0) /* it had no turn */
     err = EBUSY;
-  release(L, o->sock);
+  if (err == 0 && (s->flags & (BS_LINGERS | BS_SHARED)) && lingers(s) && bs_maywait(L, s->st))
+    return linger(L, s);
+  release(L, s);
   o->error = err;
   if (err != 0)
     return bs_failop(L, o, NULL);
@@ -400,7 +520,7 @@ static int closed (lua_State *L, int status, lua_KContext ctx) {
 
 static int socket_leave (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
-  if (!(s->flags & BS_UNFLUSHED) || s->st->closing > 0)
+  if (!(s->flags & (BS_UNFLUSHED | BS_LINGERS | BS_SHARED)) || s->st->closing > 0)
     return socket_gc(L);
   lua_settop(L, 1);
   bs_pushfunction(L, socket_close, 0);
@@ -419,6 +539,7 @@ static int detach_finish (lua_State *L, bs_op *o) {
     lua_pushlstring(L, c->data + c->start, c->end - c->start);
   else
     lua_pushliteral(L, "");
+  makespare(L);
   if (s->fd < 0) /* the collector, run by the push, may run anything */
     return bs_fail(L, "detach", EBADF);
   bs_restoreflags(s);
@@ -463,6 +584,20 @@ static int socket_pollfd (lua_State *L) {
   return 1;
 }
 
+/* What setfd(-1) leaves has another owner already, who has set its flags as it wants them: whatever is wrong, the
+** descriptor goes first. */
+static int giveaway (lua_State *L, bs_socket *s) {
+  int ahead = bs_pending(s), unflushed = s->flags & BS_UNFLUSHED;
+  letgo(L, s);
+  if (ahead || unflushed)
+    return luaL_error(L,
+                      "setfd: bytes that were %s are lost with the descriptor; %s them before, or "
+                      "detach",
+                      ahead ? "read ahead" : "not flushed", ahead ? "read" : "flush");
+  lua_settop(L, 1);
+  return 1;
+}
+
 /* s:setfd(n): LuaSec takes a descriptor by getfd and setfd(-1). The old one is not closed. */
 static int socket_setfd (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
@@ -470,26 +605,26 @@ static int socket_setfd (lua_State *L) {
   lua_settop(L, 1);
   if (fd == s->fd)
     return 1;
+  if (fd < 0)
+    return giveaway(L, s);
   if (bs_pending(s) || (s->flags & BS_UNFLUSHED))
     return luaL_error(L, "setfd: bytes that were %s would be lost; %s them first, or detach",
                       bs_pending(s) ? "read ahead" : "not flushed",
                       bs_pending(s) ? "read" : "flush");
   bs_socket fresh = *s;
-  if (fd >= 0 && bs_adopt(&fresh, fd) != 0)
+  if (bs_adopt(&fresh, fd) != 0)
     return bs_fail(L, "setfd", errno);
   if (s->fd >= 0) {
     bs_restoreflags(s);
     letgo(L, s);
   }
-  if (fd >= 0) {
-    fresh.marks = s->marks;
-    fresh.held = NULL;
-    fresh.face = NULL;
-    fresh.regs = NULL;
-    *s = fresh;
-    lua_pushvalue(L, BS_UP_SOCKET); /* if a finalizer brought it back, it wants one again */
-    lua_setmetatable(L, 1);
-  }
+  fresh.marks = s->marks;
+  fresh.held = NULL;
+  fresh.face = NULL;
+  fresh.regs = NULL;
+  *s = fresh;
+  lua_pushvalue(L, BS_UP_SOCKET); /* if a finalizer brought it back, it wants one again */
+  lua_setmetatable(L, 1);
   return 1;
 }
 
@@ -527,8 +662,11 @@ static int socket_setinheritable (lua_State *L) {
     flags = fcntl(s->fd, F_SETFD, on ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC);
   if (flags < 0)
     return bs_fail(L, "setinheritable", errno);
-  if (on) /* from now on with programs that do as they like with the flags */
+  if (
+    on) { /* from now on with programs that do as they like with the flags, and want to find them as they were */
+    bs_restoreflags(s);
     s->flags |= BS_SHARED;
+  }
   lua_settop(L, 1);
   return 1;
 }

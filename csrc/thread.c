@@ -1,6 +1,6 @@
 /*
-** thread.c: helper threads, which step operations that block in the C library, where there is no descriptor
-** to wait for: look-ups. Who waits for such a step, and how long, is the driver's business (wait.c).
+** thread.c: helper threads, which step operations that block in the C library or the kernel, where there is no
+** descriptor to wait for: look-ups, and the close of a socket with SO_LINGER. Who waits for such a step, and how long, is the driver's business (wait.c).
 **
 ** A *job* is one operation on its way: a userdata, and a request that it shares with a thread. The request
 ** has a copy of the operation, in malloc'ed memory. No thread touches a Lua state: a step reads and writes
@@ -52,7 +52,7 @@ typedef struct request {
   bs_op *op;
   int fd, tell; /* readable once it has ended; where to write then: perhaps the same */
   enum state state;
-  int abandoned; /* while running */
+  int abandoned; /* while running, and with BS_LASTS while queued */
 } request;
 
 struct bs_pool {
@@ -62,6 +62,7 @@ struct bs_pool {
   pid_t pid;
   int users;
   int threads, idle, queued;
+  int lasting; /* of all that have not ended, those with BS_LASTS: each has a thread beyond MOST */
   int closed;
 };
 
@@ -176,13 +177,23 @@ static request *newrequest (const bs_op *op) {
   return r;
 }
 
+/* Is its step to be made whatever becomes of who began it? It stands before all others then. */
+static int lasts (const request *r) {
+  return (r->op->kind->traits & BS_LASTS) != 0;
+}
+
 static void enqueue (bs_pool *p, request *r) {
+  request **at = lasts(r) ? &p->first : p->last;
   r->state = QUEUED;
-  r->next = NULL;
-  r->link = p->last;
-  *p->last = r;
-  p->last = &r->next;
+  r->next = *at;
+  r->link = at;
+  *at = r;
+  if (r->next != NULL)
+    r->next->link = &r->next;
+  else
+    p->last = &r->next;
   p->queued++;
+  p->lasting += lasts(r);
 }
 
 static void unqueue (bs_pool *p, request *r) {
@@ -229,6 +240,7 @@ static void serve (bs_pool *p, request *r) {
   while (r->op->kind->step(r->op, BS_FOREVER) == BS_AGAIN) {
   }
   pthread_mutex_lock(&p->lock);
+  p->lasting -= lasts(r);
   if (r->abandoned)
     droprequest(r);
   else {
@@ -331,10 +343,11 @@ static int submit (bs_pool *p, request *r) {
   int err = 0;
   pthread_mutex_lock(&p->lock);
   enqueue(p, r);
-  if (p->queued > p->idle && p->threads < MOST)
+  if (p->queued > p->idle && p->threads < MOST + p->lasting)
     err = addthread(p);
-  if (err != 0 && p->threads == 0) {
+  if (err != 0 && (p->threads == 0 || lasts(r))) {
     unqueue(p, r);
+    p->lasting -= lasts(r);
     pthread_mutex_unlock(&p->lock);
     errno = err;
     return 0;
@@ -346,7 +359,7 @@ static int submit (bs_pool *p, request *r) {
   return 1;
 }
 
-static int start (bs_job *job, const bs_op *op) {
+int bs_beginjob (bs_job *job, const bs_op *op) {
   bs_pool *p = getpool(op->st);
   request *r = p != NULL ? newrequest(op) : NULL;
   if (r == NULL)
@@ -364,11 +377,24 @@ static int start (bs_job *job, const bs_op *op) {
   return 1;
 }
 
-bs_job *bs_startjob (lua_State *L, const bs_op *op) {
+bs_job *bs_newjob (lua_State *L) {
   bs_job *job = (bs_job *)lua_newuserdatauv(L, sizeof(bs_job), 0);
   job->request = NULL;
   luaL_setmetatable(L, JOB);
-  if (start(job, op) || (bs_collect(L, errno) && start(job, op)))
+  return job;
+}
+
+int bs_leavejob (const bs_op *op) {
+  bs_job job;
+  if (!bs_beginjob(&job, op))
+    return 0;
+  bs_abandon(&job);
+  return 1;
+}
+
+bs_job *bs_startjob (lua_State *L, const bs_op *op) {
+  bs_job *job = bs_newjob(L);
+  if (bs_beginjob(job, op) || (bs_collect(L, errno) && bs_beginjob(job, op)))
     return job;
   lua_pop(L, 1);
   return NULL;
@@ -414,7 +440,7 @@ void bs_abandon (bs_job *job) {
   bs_pool *p = job->pool;
   pthread_mutex_lock(&p->lock);
   closetell(r);
-  if (r->state == RUNNING)
+  if (r->state == RUNNING || (r->state == QUEUED && lasts(r)))
     r->abandoned = 1;
   else {
     if (r->state == QUEUED)

@@ -239,7 +239,7 @@ BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
     return time == BS_NEVER && op->timeout > 0 ? 1 : time;
   }
   if (traits & BS_NEEDSFLAG)
-    (void)bs_setnonblock(op->sock, 1); /* if that failed, the call itself will say why */
+    (void)bs_mustnotwait(op);
   else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
            !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) &&
            waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * BS_KERNELSHARE : 1e9)) {
@@ -442,8 +442,10 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     if (op->error != 0)
       return;
     bs_checkhooks(L, op->st, known);
-    if (op->timeout >= 0 && (op->kind->traits & BS_NEEDSFLAG) && (op->sock->flags & BS_SHARED))
-      (void)bs_setnonblock(op->sock, 1); /* who shares it may have changed that meanwhile */
+    /* who shares it may have changed that meanwhile */
+    if (op->timeout >= 0 && op->sock != NULL && (op->sock->flags & BS_SHARED) &&
+        !bs_mustnotwait(op))
+      return;
     want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : bs_tryonce(op, patience);
   }
 }
@@ -490,9 +492,14 @@ BS_ASIDE int bs_runaside (lua_State *L, bs_op *op) {
   bs_hooks known = bs_knownhooks(L, op->st);
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
-  int want = op->kind->traits & BS_BLOCKS
-               ? stepblocking(L, op, &known)
-               : bs_tryonce(op, op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op));
+  int want = BS_DONE;
+  if (op->kind->traits & BS_BLOCKS)
+    want = stepblocking(L, op, &known);
+  else {
+    bs_time patience = op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op);
+    if (op->error == 0)
+      want = bs_tryonce(op, patience);
+  }
   if (want != BS_DONE || op->error > 0)
     bs_drive(L, op, want, &known);
   return op->kind->finish(L, op);

@@ -34,12 +34,13 @@ static int pushnever (lua_State *L, bs_state *st) {
     return 1;
   if (lua_touserdata(L, BS_UP_STATE) != st) /* an iterator, that has not what the object needs */
     return 0;
-  int fd = bs_syssocket(AF_UNIX, SOCK_DGRAM, 0);
-  if (fd < 0)
-    return 0;
-  lua_pop(L, 1);
   bs_socket *s = bs_newsocket(L, AF_UNIX, SOCK_DGRAM, 0);
-  s->fd = fd;
+  s->fd = bs_syssocket(AF_UNIX, SOCK_DGRAM, 0);
+  if (s->fd < 0) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_replace(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &st->never);
   return 1;
@@ -311,8 +312,8 @@ static int finish (lua_State *L, int at) {
 /* Tries until it has ended or must wait. *parts: so many more have been done of it. */
 static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *parts) {
   int want;
-  if (op->kind->traits & BS_NEEDSFLAG)
-    (void)bs_setnonblock(op->sock, 1);
+  if (!bs_mustnotwait(op))
+    return BS_DONE;
   for (;;) {
     want = bs_try(L, op, collected);
     if (want != BS_AGAIN || (op->kind->traits & BS_TIMED))

@@ -480,21 +480,28 @@ local function invalid(name)
   return failure("listen_fds", ("%s=%s"):format(name, os.getenv(name)), "EINVAL")
 end
 
---- The descriptors as sockets, which own them only if all can be had; else nil and the failure. Only the first who
---- asks finds them inheritable; to others there are none.
-local function adopt(n)
-  local sockets = {}
-  local function giveback(...)
-    for _, each in ipairs(sockets) do each:detach() end
-    return ...
-  end
-  for fd = FIRST, FIRST + n - 1 do
+--- The descriptors as sockets, which own them only if all can be had, by number and by name; else nil and the failure.
+--- Only the first who asks finds them inheritable; to others there are none.
+local function adopt(n, names)
+  local sockets, kept = {}, false
+  local _ <close> = setmetatable({}, {__close = function() -- memory may have run out: this needs none
+    for i = 1, kept and 0 or #sockets do
+      if sockets[i] then sockets[i]:setfd(-1) end
+    end
+  end})
+  for i = 1, n do
+    sockets[i] = false -- the room for it: a socket without would be left to the collector, which closes it
+    local fd = FIRST + i - 1
     local s, _, code = core.fromfd(fd)
-    if not s then return giveback(failure("listen_fds", "descriptor " .. fd, code)) end
-    sockets[#sockets + 1] = s
-    if not s:getinheritable() then return giveback {} end
+    if not s then return failure("listen_fds", "descriptor " .. fd, code) end
+    sockets[i] = s
+    if not s:getinheritable() then return {} end
+  end
+  for i, name in ipairs(names) do
+    sockets[name] = sockets[name] or sockets[i]
   end
   for _, each in ipairs(sockets) do each:setinheritable(false) end
+  kept = true
   return sockets
 end
 
@@ -510,11 +517,8 @@ function socket.listen_fds()
     names = parts(names)
     if #names ~= n then return invalid "LISTEN_FDNAMES" end
   end
-  local sockets, message, code = adopt(n)
+  local sockets, message, code = adopt(n, names or {})
   if not sockets then return nil, message, code end
-  for i, name in ipairs(names or {}) do
-    sockets[name] = sockets[name] or sockets[i]
-  end
   taken = true
   return sockets
 end
