@@ -109,7 +109,7 @@ static int letgo (lua_State *L, bs_socket *s) {
 /* ---- closed ---- */
 
 /* May close(2) wait for the peer? The kernel is asked only where somebody may have set SO_LINGER. */
-static int lingers (const bs_socket *s) {
+static BS_SELDOM int lingers (const bs_socket *s) {
   struct linger l;
   socklen_t len = sizeof(l);
   return (s->flags & (BS_LINGERS | BS_SHARED)) && s->family != AF_UNIX &&
@@ -195,7 +195,7 @@ static int lingering_finish (lua_State *L, bs_op *o) {
 static const bs_kind lingering_kind =
   BS_KIND("close", lingering, BS_OUTPUT, lingering_step, lingering_finish);
 
-static int linger (lua_State *L, bs_socket *s) {
+static BS_SELDOM int linger (lua_State *L, bs_socket *s) {
   lingering w;
   closing c;
   bs_initop(&c.op, &closing_kind, s->st, NULL);
