@@ -93,13 +93,16 @@ static int letgo (lua_State *L, bs_socket *s) {
   if (s->flags & BS_WAITED)
     bs_wake(L, s->st, 1);
   int fd = s->fd;
-  bs_leavepollers(s);
+  if (s->regs != NULL)
+    bs_leavepollers(s);
   if (s->st->loop != NULL)
     bs_leaveloop(s->st, fd);
   if (s->st->lenders != NULL)
     bs_endloans(L, s);
-  bs_dropheld(s);
-  bs_dropface(s);
+  if (bs_pending(s))
+    bs_dropheld(s);
+  if (s->face != NULL)
+    bs_dropface(s);
   s->fd = -1;
   s->flags = 0;
   s->marks = (unsigned char)(s->marks & ~BS_OPTIONMARKS);
@@ -336,7 +339,8 @@ static int socket_socket (lua_State *L) {
     int err = errno;
     return bs_failtext(L, "socket", pushwhat(L, &m, err), err);
   }
-  bs_newdescriptor(s->st, s->fd);
+  if (s->st->loop != NULL)
+    bs_newdescriptor(s->st, s->fd);
   return 1;
 }
 
@@ -485,6 +489,11 @@ static const bs_kind close_kind =
 static int socket_close (lua_State *L) {
   bs_op op;
   bs_socket *s = bs_self(L);
+  if (BS_LIKELY(!(s->flags & (BS_UNFLUSHED | BS_LINGERS | BS_SHARED)))) {
+    release(L, s);
+    lua_pushboolean(L, 1);
+    return 1;
+  }
   bs_initop(&op, &close_kind, s->st, s);
   if (!(s->flags & BS_UNFLUSHED))
     return close_finish(L, &op);
