@@ -111,12 +111,16 @@ static int letgo (lua_State *L, bs_socket *s) {
 
 /* ---- closed ---- */
 
-/* May close(2) wait for the peer? The kernel is asked only where somebody may have set SO_LINGER. */
-static BS_SELDOM int lingers (const bs_socket *s) {
+/* May close(2) wait for the peer? */
+static int haslinger (int fd) {
   struct linger l;
   socklen_t len = sizeof(l);
-  return (s->flags & (BS_LINGERS | BS_SHARED)) && s->family != AF_UNIX &&
-         getsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger > 0;
+  return getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff && l.l_linger > 0;
+}
+
+/* The kernel is asked only where somebody may have set it. */
+static BS_SELDOM int lingers (const bs_socket *s) {
+  return (s->flags & (BS_LINGERS | BS_SHARED)) && s->family != AF_UNIX && haslinger(s->fd);
 }
 
 /* Such a close in a helper thread: the descriptor may be another process's, too, so that neither may it be shut down
@@ -398,7 +402,7 @@ int bs_adopt (bs_socket *s, int fd) {
   s->family = family;
   s->type = type;
   s->protocol = protocol;
-  s->flags = BS_SHARED; /* who knows who else has it */
+  s->flags = haslinger(fd) ? BS_SHARED | BS_LINGERS : BS_SHARED; /* who knows who else has it */
   bs_notemerging(s);
   if (askint(fd, SO_RCVLOWAT, &lowat) == 0 && lowat > 1)
     s->marks |= BS_LOWAT;
