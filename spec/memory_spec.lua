@@ -74,6 +74,46 @@ local scripts = {
     try(nil, function() local s <close> = socket.socket() return tostring(s) end)
     try(nil, function() local l <close> = socket.listen("127.0.0.1", 0) return tostring(l), l:getsockname() end)
   ]] },
+  { "what opens something besides", [[
+    -- of whoever has only the number between the two
+    try(pair, function(t)
+      local c <close> = socket.fromfd(t.a:detach())
+      return c:fileno()
+    end)
+    try(function()
+      local t = pair()
+      t.b:send "hello"
+      t.a:recv(1, "MSG_PEEK")
+      t.a:read(1)
+      return t
+    end, function(t) return socket.fromfd(t.a:detach()):close() end)
+    -- a scheduler, the first and another one, and none
+    local function wait() end
+    try(nil, function() socket.setwaiter(wait) end, function() socket.setwaiter(nil) end)
+    try(function() socket.setwaiter(wait) return {} end, function() socket.setwaiter(wait, wait) end,
+      function() socket.setwaiter(nil) end)
+    try(function() socket.setwaiter(wait) return {} end, function() socket.setwaiter(nil) end,
+      function() socket.setwaiter(nil) end)
+    try(function() return { p = socket.poller() } end, function(t) return t.p:close(), socket.poller() end)
+    -- a close that lasts
+    try(function()
+      local l <close> = assert(socket.listen("127.0.0.1", 0))
+      local c = assert(socket.connect(l:getsockname()))
+      return { c = c:setsockopt("SO_LINGER", 5), s = assert(l:accept()) }
+    end, function(t) return t.c:close() end)
+    -- a pipe that is sent
+    try(function()
+      local t = pair()
+      t.data = io.popen "echo hello"
+      return t
+    end, function(t) return t.a:sendfile(t.data) end)
+    -- a descriptor that is passed on
+    try(function()
+      local t = pair()
+      assert(t.a:sendmsg { data = "x", fds = { t.b } })
+      return t
+    end, function(t) return t.b:recvmsg() end)
+  ]] },
   { "what cannot be made", [[
     try(nil, function() return socket.socket(250, "SOCK_STREAM") end)
     try(nil, function() return socket.socketpair("AF_INET") end)

@@ -111,6 +111,42 @@
 --
 -- Every call on a closed socket answers `nil, message, "EBADF"`, but for those that say otherwise; it never touches
 -- a stranger's descriptor that has got the same number.
+--
+-- With `SO_LINGER` the system's own close waits until the peer has everything, or the time is over. A helper thread does
+-- so here. Whoever calls `s:close()` waits for it, at most for the socket's timeout for sending, and so does `<close>`; in
+-- a task all others run meanwhile. Where a task cannot be suspended, after a cancel, and when the collector closes, nobody
+-- waits. The bytes are delivered in each case. (Where the option was set behind the library's back, by another library
+-- with the number of the descriptor, it is not known of.)
+
+-- ## Owners
+--
+-- A descriptor has one owner, who closes it: the socket object. `detach` gives it up to whoever takes the number, and
+-- `fromfd` makes an object the owner; `socket.fromfd(s:detach())` loses nothing even where memory runs out. `fileno` and
+-- `getfd` lend the number. `setfd(-1)` is for a library that has taken the number by `getfd` and is the owner already, as
+-- LuaSec is: it lets go whatever else is the case. `dup` makes a second descriptor, with an owner of its own.
+--
+-- What is behind a descriptor may be shared: by `dup`, by a process that has inherited it (`setinheritable`, or a fork),
+-- by one that has got it in a message. `O_NONBLOCK` and `SO_RCVTIMEO` belong to what is shared. The library sets them
+-- where a call must not wait, or no longer than its timeout, and puts them back as it found them where others go on: at
+-- `detach`, at the close of a socket that was adopted, duplicated, passed on or made inheritable, by whatever closes it,
+-- and at `setinheritable(true)`. `setfd(-1)` alone leaves them, as the new owner has set its own. Where `O_NONBLOCK` cannot
+-- be set, since a security module forbids it, calls that must not wait fail with that error (`EACCES`) instead of waiting.
+--
+-- A child that was forked (by luaposix, say) has copies of all descriptors, and objects for them. What a child does
+-- with its copy of a socket is on the same connection: both may send, and whoever receives a byte has it. Closing a copy, or
+-- ending, changes nothing for the parent:
+--
+-- | what | in the child |
+-- |---|---|
+-- | sockets | shared; the connection ends when the last copy is closed, or by `shutdown` for all |
+-- | what is read ahead, in both | whoever reads it has it: it was copied |
+-- | what is not flushed | the parent's to send |
+-- | pollers | refused (`EBADF`) but for `close`; make new ones |
+-- | a loop that runs | refused: the child's next wait is an error; end the child's work, and begin a new one in a script of its own |
+-- | look-ups in helper threads | the parent's; new ones work |
+--
+-- A server of several processes that share a listener forks first, or gives each worker the listener by
+-- [`listen_fds`](#socketlisten_fds) or a message, and makes pollers and loops in each worker.
 
 -- ## Types
 --
@@ -1903,7 +1939,7 @@ function Socket:getblocking() end
 ---
 --- What `setvbuf` has held back is flushed first, within the timeout. If that fails the failure is returned, and the
 --- socket is closed all the same. `local s <close>` does the same without a word; the collector tries once and
---- never waits.
+--- never waits. With `SO_LINGER` it waits for the peer, too, and never stops other tasks: see [Closing](#closing).
 ---
 --- Errors:
 --- * `EAGAIN`: with a timeout of 0, there was no room for what was held back.
@@ -1966,7 +2002,9 @@ function Socket:type() end
 ---@return integer protocol
 function Socket:protocol() end
 
---- Says whether programs that are started inherit the descriptor. New sockets are not inherited.
+--- Says whether programs that are started inherit the descriptor. New sockets are not inherited. With true its
+--- `O_NONBLOCK` and `SO_RCVTIMEO` are put back as they were found, as programs expect; but a call that waits in
+--- `accept` or `sendfile` under a timeout or in a task sets `O_NONBLOCK` anew, until the socket is closed.
 ---
 --- Errors:
 --- * `EBADF`: the socket is closed.
@@ -2016,13 +2054,16 @@ function Socket:__gc() end
 ---@return integer fd
 function Socket:getfd() end
 
---- Takes another descriptor, or with -1 none. The one before is *not* closed; LuaSec takes it over in this way.
+--- Takes another descriptor, or with -1 none. The one before is *not* closed; LuaSec takes it over in this way. With
+--- -1 the socket lets go in any case, and the descriptor's flags are left as they are; if there were bytes that had been
+--- read ahead or were not flushed, it raises after that, since they are lost. With another descriptor it raises before,
+--- and nothing has changed; else the flags of the old one are put back.
 ---
 --- Errors:
 --- * `ENOTSOCK`: the new descriptor is not a socket. Nothing has changed then.
 --- * `EBADF`: there is no such descriptor. Nothing has changed then.
---- * raises: a number that is no descriptor; bytes that were read ahead (`detach` gives them) or are not flushed would
----   be lost.
+--- * raises: a number that is no descriptor; bytes that were read ahead (`detach` gives them) or are not flushed are
+---   lost, or would be.
 ---
 --- As LuaSocket's `setfd`.
 ---@param fd integer
