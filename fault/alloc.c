@@ -106,6 +106,14 @@ static int traceback (lua_State *L) {
   return 1;
 }
 
+static lua_State *newstate (Heap *h) {
+#if LUA_VERSION_NUM > 504
+  return lua_newstate(allocate, h, 0);
+#else
+  return lua_newstate(allocate, h);
+#endif
+}
+
 /* alloc.run(path, cpath, script, ...): runs the script in a new state, with `fault` and `used` as globals and the
 ** strings `...` as arguments, and closes it. Gives nil or the script's error, then the bytes and the blocks
 ** that were not given back, and whether one came back with a wrong size. */
@@ -113,7 +121,7 @@ static int run (lua_State *L) {
   Heap h;
   memset(&h, 0, sizeof(h));
   int n = lua_gettop(L), status;
-  lua_State *S = lua_newstate(allocate, &h);
+  lua_State *S = newstate(&h);
   if (S == NULL)
     return luaL_error(L, "no memory for a state");
   luaL_openlibs(S);
@@ -150,7 +158,7 @@ static int run (lua_State *L) {
 static int openmodule (lua_State *L) {
   Heap h;
   memset(&h, 0, sizeof(h));
-  lua_State *S = lua_newstate(allocate, &h);
+  lua_State *S = newstate(&h);
   if (S == NULL)
     return luaL_error(L, "no memory for a state");
   luaL_openlibs(S);

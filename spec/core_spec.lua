@@ -173,7 +173,7 @@ describe("many Lua states in two threads #process", function()
     local flags <close> = io.open(build .. "/flags") or assert(io.open(dir .. "/host.c"))
     local sanitize = (flags:read "a" or ""):match "%-fsanitize=%S+" or ""
     local built
-    for _, library in ipairs { "lua5.4", "lua54", "lua-5.4", "lua" } do
+    for _, library in ipairs(helper.libraries) do
       local _, status = helper.shell(("cd %s && ${CC:-cc} %s -pthread -Wl,-E -I\"$(sh tools/find.sh include)\" "
         .. "-o %s/host %s/host.c -l%s -lm -ldl"):format(helper.quote(helper.root), sanitize, dir, dir, library))
       built = status == 0

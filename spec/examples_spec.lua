@@ -298,7 +298,7 @@ describe("the examples #process", function()
     local lua = helper.lua("-e", "print(arg[0])"):match "%C+"
     -- and others' traffic may be more than a packet socket has room for
     local output, status = helper.shell(namespace.ifany(
-      ("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4; exec %s %s")
+      ("cd %s && unset LUA_PATH LUA_PATH_5_4 LUA_PATH_5_5 LUA_CPATH LUA_CPATH_5_4 LUA_CPATH_5_5; exec %s %s")
         :format(dir, helper.quote(lua), "examples/run.lua")))
     assert.equal(0, status, output)
     assert.match("5 rounds, and every answer came back right\n", output)

@@ -10,10 +10,17 @@
 --   helper.read(name)                  what a file holds
 --   helper.save(name, ...)             makes a file that holds these strings
 --   helper.saved(...)                  the name of one that is gone after the test
---   helper.command(...)                a shell command that runs Lua 5.4 on this checkout, for io.popen
+--   helper.command(...)                a shell command that runs this Lua on this checkout, for io.popen
 --   helper.lua(...)                    runs it to its end: its output (stdout and stderr) and its status
 --   helper.shell(command)              the same for any shell command
---   helper.installed(share, lib, ...)  runs Lua 5.4 with these directories alone on its paths, away from here
+--   helper.installed(share, lib, ...)  runs this Lua with these directories alone on its paths, away from here
+--   helper.version                     of the Lua that runs: "5.4"
+--   helper.libraries                   the names that Lua's C library may have here
+--   helper.noerror                     what Lua makes of the error value nil
+--   helper.list(...)                   a list as long as this, with holes where there is nil
+--   helper.collector(name, value)      sets "pause" or "stepmul" of the collector; gives what it was
+--   helper.eager(), helper.lazy()      the collector goes a whole cycle with each bit of memory; as it was
+--   helper.EAGER                       the first as code, for other processes
 --   helper.exported(file)              the names that are seen from outside of a shared object, in a list
 --   helper.macros(source)              iterates over the names of the macros that C source has, as the compiler sees it
 --   helper.quote(text)                 text as one word of a shell command
@@ -45,11 +52,50 @@ end
 local quote = helper.quote
 local root = capture "pwd -P":gsub("\n$", "")
 local build = os.getenv "BSDSOCKET_BUILD" or "build"
+helper.version = _VERSION:match "%d+%.%d+"
+local LUA_PATH = "LUA_PATH_" .. helper.version:gsub("%.", "_")
+local LUA_CPATH = "LUA_CPATH_" .. helper.version:gsub("%.", "_")
+
+-- The names that Lua's C library may have.
+helper.libraries = { "lua" .. helper.version, "lua" .. helper.version:gsub("%.", ""), "lua-" .. helper.version, "lua" }
+
+-- Where `error(nil)` is caught.
+helper.noerror = helper.version ~= "5.4" and "<no error object>" or nil
+
+-- To 5.5 a constructor's list ends at the first nil that is followed by others; so its length is said.
+function helper.list(...)
+  local n = select("#", ...)
+  return setmetatable({ ... }, { __len = function() return n end })
+end
+
+-- Lua 5.5 has one option for all of its parameters.
+function helper.collector(name, value)
+  if helper.version == "5.4" then return collectgarbage("set" .. name, value) end
+  return collectgarbage("param", name, value)
+end
+
+-- The collector goes a whole cycle with each bit of memory; helper.lazy: as it was.
+helper.EAGER = [[
+  if _VERSION == "Lua 5.4" then
+    collectgarbage("incremental", 1, 1000, 30)
+    collectgarbage("setpause", 0)
+  else
+    collectgarbage "incremental"
+    for name, value in pairs { pause = 0, stepmul = 0, stepsize = 1 } do collectgarbage("param", name, value) end
+  end
+]]
+helper.eager = load(helper.EAGER)
+
+function helper.lazy()
+  if helper.version == "5.4" then return collectgarbage("incremental", 1000, 100, 13) end
+  for name, value in pairs { pause = 1000, stepmul = 200, stepsize = 9600 } do collectgarbage("param", name, value) end
+end
+
 local interpreter = os.getenv "LUA"
 if not interpreter or interpreter == "" then
   local first = 0
   while arg and arg[first - 1] do first = first - 1 end
-  interpreter = arg and arg[first] or "lua5.4"
+  interpreter = arg and arg[first] or "lua" .. helper.version
 end
 -- A relative one is to work from other directories too.
 if interpreter:find "^[^/]+/" then interpreter = root .. "/" .. interpreter end
@@ -62,7 +108,7 @@ pcall(require, "bsdsocket")
 
 -- Garbage of one test is not to close, by chance, what the test left open.
 collectgarbage()
-collectgarbage("setpause", 1000)
+helper.collector("pause", 1000)
 
 ---------------------------------------------------------------------------------------------------
 -- Descriptors
@@ -239,9 +285,9 @@ function helper.command(...)
   local words = {
     "BSDSOCKET_BUILD=" .. quote(build),
     "LUA=" .. quote(interpreter),
-    "LUA_PATH_5_4=" .. quote(("R/lua/?.lua;R/lua/?/init.lua;R/?.lua;"):gsub("R", function() return root end)
+    LUA_PATH .. "=" .. quote(("R/lua/?.lua;R/lua/?/init.lua;R/?.lua;"):gsub("R", function() return root end)
       .. package.path),
-    "LUA_CPATH_5_4=" .. quote((build:find "^/" and build or root .. "/" .. build) .. "/?.so;" .. package.cpath),
+    LUA_CPATH .. "=" .. quote((build:find "^/" and build or root .. "/" .. build) .. "/?.so;" .. package.cpath),
     quote(interpreter),
   }
   for i = 1, select("#", ...) do
@@ -272,8 +318,8 @@ end
 
 function helper.installed(share, lib, ...)
   local words = {
-    "cd / && LUA_PATH_5_4=" .. quote(share .. "/?.lua;" .. share .. "/?/init.lua"),
-    "LUA_CPATH_5_4=" .. quote(lib .. "/?.so"),
+    "cd / && " .. LUA_PATH .. "=" .. quote(share .. "/?.lua;" .. share .. "/?/init.lua"),
+    LUA_CPATH .. "=" .. quote(lib .. "/?.so"),
     quote(interpreter),
   }
   for i = 1, select("#", ...) do

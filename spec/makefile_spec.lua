@@ -181,13 +181,14 @@ describe("the Makefile #process #slow", function()
 
   it("installs under DESTDIR and PREFIX what works there, and uninstalls all of it", function()
     local dir, dest = copy(), helper.tmpdir()
-    local where = " DESTDIR=" .. dest .. " PREFIX=/opt/lua CFLAGS=-O0"
+    local where = (" DESTDIR=%s PREFIX=/opt/lua CFLAGS=-O0 LUA_V=%s"):format(dest, helper.version)
     local output, status = make(dir, "install" .. where)
     assert.equal(0, status, output)
-    local share, lib = dest .. "/opt/lua/share/lua/5.4", dest .. "/opt/lua/lib/lua/5.4"
+    local version = helper.version
+    local share, lib = dest .. "/opt/lua/share/lua/" .. version, dest .. "/opt/lua/lib/lua/" .. version
 
-    local expected = helper.shell("cd lua && find . -name '*.lua' | sed 's,^\\.,share/lua/5.4,' ; "
-      .. "echo lib/lua/5.4/bsdsocket/core.so")
+    local expected = helper.shell("cd lua && find . -name '*.lua' | sed 's,^\\.,share/lua/" .. version .. ",' ; "
+      .. "echo lib/lua/" .. version .. "/bsdsocket/core.so")
     local found = helper.shell("cd " .. dest .. "/opt/lua && find . -type f | sed 's,^\\./,,'")
     local function sorted(text)
       local list = {}

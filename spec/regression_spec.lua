@@ -36,8 +36,9 @@ describe("Ctrl-C #process", function()
         setmetatable({}, { __gc = function() io.popen("kill -INT " .. pid):close() end })
         local junk = {}
         for j = 1, i do junk[j] = {} end
-        collectgarbage("setpause", 1)
-        collectgarbage("setstepmul", 1000)
+        local set = _VERSION == "Lua 5.4" and { "setpause", "setstepmul" } or { "param", "param" }
+        collectgarbage(set[1], set[1] == "param" and "pause" or 1, 1)
+        collectgarbage(set[2], set[2] == "param" and "stepmul" or 1000, 1000)
         collectgarbage "restart"
         l:accept()
       end

@@ -39,19 +39,21 @@ describe("the rockspec", function()
     -- Lua of `make asan`, beside which luarocks would look for the headers.
     local function luarocks(words)
       local path = os.getenv "PATH":gsub("^[^:]*/build[^/:]*/bin:", "")
-      return helper.shell(("cd %s && PATH=%s %s --lua-version 5.4 --only-server=http://127.0.0.1:9 %s")
-        :format(dir, helper.quote(path), program, words))
+      return helper.shell(("cd %s && PATH=%s %s --lua-version %s --only-server=http://127.0.0.1:9 %s")
+        :format(dir, helper.quote(path), program, helper.version, words))
     end
 
     local function works(tree)
-      local output, status = helper.installed(tree .. "/share/lua/5.4", tree .. "/lib/lua/5.4", "-e",
+      local share, lib = tree .. "/share/lua/" .. helper.version, tree .. "/lib/lua/" .. helper.version
+      local output, status = helper.installed(share, lib, "-e",
         "local socket = require 'bsdsocket' print(socket._VERSION) assert(socket.socket()):close()")
       assert.equal(0, status, output)
       assert.match("^bsdsocket %d+%.%d+%.%d+\n$", output)
     end
 
     local function prepare()
-      program = helper.shell "command -v luarocks-5.4 || command -v luarocks":match "%S+"
+      local find = "command -v luarocks-" .. helper.version .. " || command -v luarocks"
+      program = helper.shell(find):match "%S+"
       if not program then helper.skip "luarocks is not here" end
       dir = helper.tmpdir()
       local output, status = helper.shell("cp -R bsdsocket-scm-1.rockspec csrc lua " .. dir .. "/ && rm -f "
@@ -65,7 +67,8 @@ describe("the rockspec", function()
       assert.equal(0, status, output)
       works(dir .. "/tree")
       -- luarocks compiles with flags of its own
-      assert.same({ "luaopen_bsdsocket_core" }, helper.exported(dir .. "/tree/lib/lua/5.4/bsdsocket/core.so"))
+      local file = ("%s/tree/lib/lua/%s/bsdsocket/core.so"):format(dir, helper.version)
+      assert.same({ "luaopen_bsdsocket_core" }, helper.exported(file))
     end)
 
     it("is packed by `luarocks make --pack-binary-rock`, and installed from the pack", function()

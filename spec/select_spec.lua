@@ -337,7 +337,8 @@ describe("select", function()
     end)
 
     it("a hole in a list", function()
-      raises("bad argument #1", { a, nil, b }, nil, 0)
+      local list = { a, nil, b } -- (to Lua 5.5 it ends before the hole)
+      if #list == 3 then raises("bad argument #1", list, nil, 0) end
     end)
 
     it("an object whose fileno gives nonsense, or raises", function()

@@ -341,8 +341,7 @@ describe("read", function()
   -- Calls f, and `act` as a finalizer of what f makes first: for that the collector runs as far as it goes.
   local function finalizing(act, f)
     local acted = false
-    local multiplier = collectgarbage("setstepmul", 1000)
-    collectgarbage("incremental", 0, 0, 63)
+    helper.eager()
     collectgarbage()
     collectgarbage "stop"
     setmetatable({}, {__gc = function()
@@ -352,7 +351,7 @@ describe("read", function()
     collectgarbage "restart"
     local results = table.pack(pcall(f))
     assert.is_true(acted)
-    collectgarbage("incremental", 0, multiplier, 13)
+    helper.lazy()
     return table.unpack(results, 1, results.n)
   end
 

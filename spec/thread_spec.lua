@@ -321,7 +321,7 @@ describe("helper threads #process", function()
       }
     ]])
     local built
-    for _, library in ipairs { "lua5.4", "lua54", "lua-5.4", "lua" } do
+    for _, library in ipairs(helper.libraries) do
       local _, status = helper.shell(("${CC:-cc} -Wl,-E -I\"$(sh tools/find.sh include)\" -o %s/host %s/host.c -l%s "
         .. "-lm -ldl"):format(dir, dir, library))
       built = status == 0

@@ -261,8 +261,8 @@ describe("types/bsdsocket.lua", function()
     for _, e in ipairs(entries) do
       if e.type then defined[e.type] = true end
     end
-    for name in source:gmatch "[^%w_](bsdsocket%.[%u][%w_%.]*)" do
-      name = name:gsub("%.+$", "")
+    for found in source:gmatch "[^%w_](bsdsocket%.[%u][%w_%.]*)" do
+      local name = found:gsub("%.+$", "")
       assert(defined[name], name)
     end
   end)
