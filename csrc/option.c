@@ -901,8 +901,13 @@ static void notereceiving (bs_socket *s, int level, int name, const void *data, 
   if (level != SOL_SOCKET || len < sizeof(n))
     return;
   memcpy(&n, data, sizeof(n));
-  if (name == SO_RCVLOWAT)
+  if (name == SO_RCVLOWAT) {
     setmark(s, BS_LOWAT, n > 1);
+    /* the kernel would give what there is after seven eighths of the timeout */
+    struct timeval none = {0, 0};
+    if (s->rcvtimeo > 0 && setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0)
+      s->rcvtimeo = 0;
+  }
 #if defined(SO_PEEK_OFF)
   if (name == SO_PEEK_OFF) {
     bs_chunk *c = bs_chunkof(s);

@@ -312,6 +312,12 @@ static BS_STRAIGHT void setmessage (lua_State *L, int sender, int flags) {
   lua_setfield(L, -2, "truncated");
 }
 
+/* And it takes nothing from who receives. */
+static void notenothing (bs_receive *r) {
+  if (r->n == 0 && !r->message)
+    r->op.beside = 1;
+}
+
 /* For no bytes of a stream nobody waits; but there may be an error without any. */
 static int wantsnothing (bs_receive *r) {
   if (r->n > 0 || r->message || (r->flags & MSG_ERRQUEUE))
@@ -507,6 +513,7 @@ static int recvmsg_recvmsg (lua_State *L) {
   m.r.n = bs_checkcount(L, 2);
   m.box = newinbox(L, s, checkoptions(L, 3, &m.r, CONTROLSIZE));
   m.flags = m.looked = 0;
+  notenothing(&m.r);
   return bs_run(L, &m.r.op);
 }
 
@@ -820,6 +827,7 @@ static int recvmsg_recvmmsg (lua_State *L) {
     bs_setreceiveflags(&m.r, bs_optconstant(L, 4, "MSG_\0", 0));
   luaL_argcheck(L, (lua_Integer)m.control <= MOSTROOM / count - n, 4, "room for more than 256 MiB");
   m.r.n = (size_t)n;
+  notenothing(&m.r);
   m.count = (unsigned)count;
   m.got = 0;
   m.hold = newhold(L, s->st);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -510,19 +511,14 @@ static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
 
 /* ---- not just what is there ---- */
 
-typedef struct gather_op {
-  bs_receive r; /* the first member */
-  size_t least; /* so many bytes have to be there */
-} gather_op;
-
-/* MSG_WAITALL on a stream, and what SO_RCVLOWAT asks for: the bytes gather in the socket's own chunk, where an error or
-** Ctrl-C leaves them. A timeout gives what there is, as POSIX has it. */
+/* MSG_WAITALL on a stream: the bytes gather in the socket's own chunk, where an error or Ctrl-C leaves them. A timeout
+** gives what there is, as POSIX has it. */
 static int gather_step (bs_op *o, bs_time patience) {
   receive_op *r = (receive_op *)o;
   bs_socket *s = o->sock;
   bs_chunk *c = bs_chunkof(s);
-  size_t have = c != NULL ? c->end - c->start : 0, least = ((gather_op *)o)->least;
-  if (have >= least)
+  size_t have = c != NULL ? c->end - c->start : 0;
+  if (have >= r->n)
     return BS_DONE;
   if (s->fd < 0) { /* no room for it, as above */
     o->error = EBADF;
@@ -541,7 +537,7 @@ static int gather_step (bs_op *o, bs_time patience) {
   if (got == 0)
     return BS_DONE;
   bs_came(s, c, (size_t)got, peeked);
-  return have + (size_t)got < least ? BS_AGAIN : BS_DONE;
+  return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
 }
 
 /* Pushes r->got bytes of the chunk, the first ones but `skip`, and the sender if it is wanted. */
@@ -562,13 +558,9 @@ static int pushpart (lua_State *L, receive_op *r, const bs_chunk *c, size_t skip
 
 static int gather_finish (lua_State *L, bs_op *o) {
   receive_op *r = (receive_op *)o;
-  int late = o->error == EAGAIN || o->error == BS_ETIMEOUT, err = o->error;
-  if (late) { /* what has come by now is still in time */
-    (void)gather_step(o, BS_NEVER);
-    o->error = err;
-  }
   bs_chunk *c = bs_chunkof(o->sock);
   size_t have = c != NULL ? c->end - c->start : 0;
+  int late = o->error == EAGAIN || o->error == BS_ETIMEOUT;
   if (r->into != NULL && bs_islent(o->st, r->into))
     o->error = EBUSY;
   else if (late && have > 0)
@@ -617,13 +609,44 @@ static int peek_finish (lua_State *L, bs_op *o) {
   return pushpart(L, r, c, skip);
 }
 
-static int gatherchunk_finish (lua_State *L, bs_op *o) {
-  if (o->error != 0 && (bs_chunkof(o->sock) == NULL || o->error != BS_ETIMEOUT))
-    return bs_raiseop(L, o);
-  if (bs_chunkof(o->sock) != NULL)
-    return gather_finish(L, o);
-  lua_pushnil(L);
-  return 1;
+/* SO_RCVLOWAT: where the call itself has to wait, and not the kernel, it does not begin before there are so many bytes. */
+typedef struct lowat_op {
+  bs_receive r; /* the first member */
+  const bs_kind *plain;
+  int least;
+} lowat_op;
+
+/* Are there? Or will there be no more? (Linux' poll knows the option of TCP, and not of unix sockets.) */
+static int areenough (const lowat_op *w) {
+  int fd = w->r.op.sock->fd, n = 0;
+  struct pollfd p;
+  p.fd = fd;
+  p.events = POLLIN;
+#if defined(POLLRDHUP)
+  p.events |= POLLRDHUP;
+#endif
+  p.revents = 0;
+  if (poll(&p, 1, 0) == 0)
+    return 0;
+  return (p.revents & ~POLLIN) != 0 || ioctl(fd, FIONREAD, &n) != 0 || n >= w->least || n == 0;
+}
+
+static int lowat_step (bs_op *o, bs_time patience) {
+  const lowat_op *w = (const lowat_op *)o;
+  if (patience == BS_NEVER && !bs_pending(o->sock) && o->sock->fd >= 0 && !areenough(w))
+    return BS_READ;
+  return w->plain->step(o, patience);
+}
+
+/* A timeout gives what there is. */
+static int lowat_finish (lua_State *L, bs_op *o) {
+  const bs_kind *plain = ((const lowat_op *)o)->plain;
+  if (o->error == BS_ETIMEOUT) {
+    o->error = 0;
+    if (plain->step(o, BS_NEVER) != BS_DONE)
+      o->error = BS_ETIMEOUT;
+  }
+  return plain->finish(L, o);
 }
 
 /* No room for a sender's address: thousands of tasks may have a copy of such an operation. */
@@ -638,19 +661,35 @@ static const bs_kind recvfrom_kind =
 static const bs_kind recvinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVETRAITS, recvinto_step, recvinto_finish);
 static const bs_kind gather_kind =
-  BS_KIND("recv", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+  BS_KIND("recv", receive_op, BS_RECEIVETRAITS, gather_step, gather_finish);
 static const bs_kind gatherfrom_kind =
-  BS_KIND("recvfrom", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+  BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, gather_step, gather_finish);
 static const bs_kind gatherinto_kind =
-  BS_KIND("recvinto", gather_op, BS_RECEIVETRAITS, gather_step, gather_finish);
+  BS_KIND("recvinto", receive_op, BS_RECEIVETRAITS, gather_step, gather_finish);
 static const bs_kind peek_kind =
   BS_KIND("recv", NOADDRESS, BS_RECEIVETRAITS, peek_step, peek_finish);
 static const bs_kind peekfrom_kind =
   BS_KIND("recvfrom", receive_op, BS_RECEIVETRAITS, peek_step, peek_finish);
 static const bs_kind peekinto_kind =
   BS_KIND("recvinto", NOADDRESS, BS_RECEIVETRAITS, peek_step, peek_finish);
-static const bs_kind gatherchunk_kind =
-  BS_KIND("chunks", gather_op, BS_RECEIVETRAITS, gather_step, gatherchunk_finish);
+static const bs_kind lowat_kind =
+  BS_KIND("recv", lowat_op, BS_RECEIVETRAITS, lowat_step, lowat_finish);
+static const bs_kind lowatfrom_kind =
+  BS_KIND("recvfrom", lowat_op, BS_RECEIVETRAITS, lowat_step, lowat_finish);
+static const bs_kind lowatinto_kind =
+  BS_KIND("recvinto", lowat_op, BS_RECEIVETRAITS, lowat_step, lowat_finish);
+static const bs_kind lowatchunk_kind =
+  BS_KIND("chunks", lowat_op, BS_RECEIVETRAITS, lowat_step, lowat_finish);
+
+/* What becomes of a receive that is not as simple as most. */
+static const struct rarely {
+  const bs_kind *plain, *waitall, *lowat, *peek;
+} rarely[] = {
+  {&recv_kind, &gather_kind, &lowat_kind, &peek_kind},
+  {&recvfrom_kind, &gatherfrom_kind, &lowatfrom_kind, &peekfrom_kind},
+  {&recvinto_kind, &gatherinto_kind, &lowatinto_kind, &peekinto_kind},
+  {&chunks_kind, NULL, &lowatchunk_kind, NULL}, /* has no flags */
+};
 
 static BS_STRAIGHT void initreceive (bs_receive *r, const bs_kind *kind, bs_socket *s) {
   bs_initop(&r->op, kind, s->st, s);
@@ -686,36 +725,35 @@ void bs_setreceiveflags (bs_receive *r, int flags) {
   r->flags = flags;
 }
 
-/* Has it to wait for more than one byte? For how many. A call that does not wait takes what is there, as in the kernel. */
-static BS_ASIDE size_t leastof (const receive_op *r) {
+/* SO_RCVLOWAT, where the call has to keep to it. One that must not wait takes what is there, as in the kernel. */
+static int leastof (const receive_op *r) {
   int lowat = 1;
   socklen_t len = sizeof(lowat);
   const bs_socket *s = r->op.sock;
-  if (r->message || !consumes(r))
-    return 0;
-  if (r->flags & MSG_WAITALL)
-    return r->n;
   if (!(s->marks & BS_LOWAT) || r->op.timeout == 0 ||
-      getsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len) != 0 || lowat < 2)
-    return 0;
-  return (size_t)lowat < r->n ? (size_t)lowat : r->n;
+      getsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len) != 0)
+    return 1;
+  return r->n < (size_t)lowat ? (int)r->n : lowat;
 }
 
-/* A receive that is not as simple as most. `kind` is the one that gathers, `peek` the one that peeks. */
-static BS_ASIDE int runaside (lua_State *L, receive_op *r, const bs_kind *kind,
-                              const bs_kind *peek) {
-  gather_op g;
+static BS_ASIDE int runaside (lua_State *L, receive_op *r) {
   const bs_socket *s = r->op.sock;
-  if ((r->flags & MSG_PEEK) && (s->marks & BS_PEEKS) && !r->message && bs_pending(s)) {
-    r->op.kind = peek;
-    return bs_run(L, &r->op);
+  const struct rarely *k = rarely;
+  lowat_op w;
+  while (k->plain != r->op.kind)
+    k++;
+  if (!r->message && (r->flags & MSG_PEEK) && (s->marks & BS_PEEKS) && bs_pending(s))
+    r->op.kind = k->peek;
+  else if (!r->message && (r->flags & MSG_WAITALL) && consumes(r))
+    r->op.kind = k->waitall;
+  else if (!r->message && consumes(r) && (w.least = leastof(r)) > 1) {
+    memcpy(&w.r, r, offsetof(bs_receive, address));
+    w.plain = k->plain;
+    w.r.op.kind = k->lowat;
+    w.r.op.flagged = 1; /* what the loop remembers says nothing of it */
+    return bs_run(L, &w.r.op);
   }
-  g.least = leastof(r);
-  if (g.least == 0)
-    return bs_run(L, &r->op);
-  memcpy(&g.r, r, offsetof(bs_receive, address));
-  g.r.op.kind = kind;
-  return bs_run(L, &g.r.op);
+  return bs_run(L, &r->op);
 }
 
 #define issimple(r, top, most) BS_LIKELY((top) <= (most) && !((r)->op.sock->marks & BS_LOWAT))
@@ -742,8 +780,7 @@ static int transfer_recv (lua_State *L) {
     bs_setreceiveflags(&r, bs_optconstant(L, 3, "MSG_\0", 0));
   if (r.n == 0)
     return nothing(L, &r, 1);
-  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recv_kind)
-                              : runaside(L, &r, &gather_kind, &peek_kind);
+  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recv_kind) : runaside(L, &r);
 }
 
 /* The socket and n of the loop are its only upvalues. */
@@ -753,8 +790,7 @@ static int chunks_next (lua_State *L) {
   r.n = (size_t)lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(1)); /* where calls of sockets have it */
-  return issimple(&r, 0, 0) ? bs_runinline(L, &r.op, &chunks_kind)
-                            : runaside(L, &r, &gatherchunk_kind, &chunks_kind);
+  return issimple(&r, 0, 0) ? bs_runinline(L, &r.op, &chunks_kind) : runaside(L, &r);
 }
 
 /* for data in s:chunks([n]) do */
@@ -780,8 +816,7 @@ static int transfer_recvfrom (lua_State *L) {
     bs_setreceiveflags(&r, bs_optconstant(L, 3, "MSG_\0", 0));
   if (r.n == 0 && !r.message)
     return nothing(L, &r, 1);
-  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recvfrom_kind)
-                              : runaside(L, &r, &gatherfrom_kind, &peekfrom_kind);
+  return issimple(&r, top, 2) ? bs_runinline(L, &r.op, &recvfrom_kind) : runaside(L, &r);
 }
 
 /* s:recvinto(buffer [, n [, i [, flags]]]) */
@@ -799,7 +834,7 @@ static int transfer_recvinto (lua_State *L) {
     bs_setreceiveflags(&r, bs_optconstant(L, 5, "MSG_\0", 0));
   if (n == 0)
     return nothing(L, &r, 0);
-  return runaside(L, &r, &gatherinto_kind, &peekinto_kind);
+  return runaside(L, &r);
 }
 
 /* s:sockatmark(). The function of that name is this ioctl with `at` left as it was, which valgrind

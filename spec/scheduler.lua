@@ -23,8 +23,8 @@ return function()
   end
 
   --- The others go on first.
-  function self.pause()
-    list[#list + 1] = {co = coroutine.running(), events = "", till = 0}
+  function self.pause(seconds)
+    list[#list + 1] = {co = coroutine.running(), events = "", till = seconds and socket.monotime() + seconds or 0}
     coroutine.yield()
   end
 
