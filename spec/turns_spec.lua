@@ -62,7 +62,9 @@ for _, driver in ipairs(drivers) do
       local name, make = table.unpack(family)
 
       for _, sender in ipairs(senders) do
-        it(("over %s %s comes after the message that is under way, and before the next"):format(name, sender[1]), function()
+        local function called(text) return text:format(name, sender[1]) end
+
+        it(called("over %s %s comes after the message that is under way, and before the next"), function()
           local a, b = make()
           driver.run(function()
             local first = spawn(a.sendall, a, ("A"):rep(SIZE))
@@ -82,7 +84,7 @@ for _, driver in ipairs(drivers) do
         end)
 
         if not sender.short then
-          it(("over %s what comes while %s is in the middle waits until it has ended"):format(name, sender[1]), function()
+          it(called("over %s what comes while %s is in the middle waits until it has ended"), function()
             local a, b = make()
             driver.run(function()
               local first = spawn(sender[2], a, ("A"):rep(SIZE))
@@ -98,7 +100,7 @@ for _, driver in ipairs(drivers) do
           end)
         end
 
-        it(("over %s the time that %s spends in the queue counts, and it has sent nothing"):format(name, sender[1]), function()
+        it(called("over %s the time that %s spends in the queue counts, and it has sent nothing"), function()
           local a, b = make()
           driver.run(function()
             local first = spawn(a.sendall, a, ("A"):rep(SIZE))
@@ -119,7 +121,7 @@ for _, driver in ipairs(drivers) do
           end)
         end)
 
-        it(("over %s %s that is ended in the queue has sent nothing, and holds up nobody"):format(name, sender[1]), function()
+        it(called("over %s %s that is ended in the queue has sent nothing, and holds up nobody"), function()
           local a, b = make()
           driver.run(function()
             local first = spawn(a.sendall, a, ("A"):rep(SIZE))
@@ -134,7 +136,7 @@ for _, driver in ipairs(drivers) do
           end)
         end)
 
-        it(("over %s %s goes on when who sends is ended in the middle"):format(name, sender[1]), function()
+        it(called("over %s %s goes on when who sends is ended in the middle"), function()
           for _, ending in ipairs { "cancel", "timeout" } do
             local a, b = make()
             driver.run(function()
@@ -168,7 +170,7 @@ for _, driver in ipairs(drivers) do
           end
         end)
 
-        it(("over %s shutdown ends %s in the queue with EPIPE, and who sends"):format(name, sender[1]), function()
+        it(called("over %s shutdown ends %s in the queue with EPIPE, and who sends"), function()
           local a, b = make()
           driver.run(function()
             local first = spawn(a.sendall, a, ("A"):rep(SIZE))
@@ -183,7 +185,7 @@ for _, driver in ipairs(drivers) do
           end)
         end)
 
-        it(("over %s close ends %s in the queue with EBADF, and who sends"):format(name, sender[1]), function()
+        it(called("over %s close ends %s in the queue with EBADF, and who sends"), function()
           local a, b = make()
           driver.run(function()
             local first = spawn(a.sendall, a, ("A"):rep(SIZE))
