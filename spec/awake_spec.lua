@@ -17,7 +17,7 @@ local function poller(s, events)
 end
 
 --- What the poller tells first.
-local function first(p)
+local function told(p)
   local next_, state = p:wait()
   return (next_(state))
 end
@@ -30,16 +30,16 @@ local watchers = {
     return #socket.select({ other, s }, {}) == 1
   end },
   { "a poller", function(s)
-    return first(poller(s)) == s
+    return told(poller(s)) == s
   end },
   { "a poller that it is added to later", function(s)
     local p = poller()
     socket.getaddrinfo("127.0.0.1", 1)
     assert(p:add(s, "r"))
-    return first(p) == s
+    return told(p) == s
   end },
   { "a poller in another", function(s)
-    return first(poller(poller(s))) ~= nil
+    return told(poller(poller(s))) ~= nil
   end },
   { "select of a poller", function(s) return #socket.select({ poller(s) }) == 1 end },
   { "loop.wait", function(s) return loop.wait(s, "r") == "r" end, notask = true },

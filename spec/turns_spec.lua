@@ -202,7 +202,8 @@ for _, driver in ipairs(drivers) do
       end
 
       for _, mode in ipairs { "full", "line" } do
-        it(("over %s what is buffered (%s) never comes into the middle of another's message"):format(name, mode), function()
+        local text = "over %s what is buffered (%s) never comes into the middle of another's message"
+        it(text:format(name, mode), function()
           local a, b = make()
           assert(a:setvbuf(mode, 100))
           driver.run(function()
