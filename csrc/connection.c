@@ -157,6 +157,7 @@ static int connect_step (bs_op *o, bs_time patience) {
     case EINPROGRESS:
     case EALREADY:
       s->flags |= BS_CONNECTING;
+      ((connect_op *)o)->joined = 1;
       o->error = EINPROGRESS;
       return BS_WRITE;
     case EAGAIN: /* a unix listener's queue is full, and poll does not tell when it no longer is */

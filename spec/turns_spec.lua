@@ -340,6 +340,18 @@ for _, driver in ipairs(drivers) do
         join(server)
       end)
     end)
+
+    it("who began a connection has it, too, when another was the first to hear of it", function()
+      local listener = net.keep(net.listener())
+      local s = net.keep(assert(socket.socket()))
+      driver.run(function()
+        local first = spawn(s.connect, s, listener:getsockname())
+        local second = spawn(s.connect, s, listener:getsockname())
+        assert.equal(s, join(first))
+        assert.equal(s, join(second))
+        helper.fails("s:connect", "EISCONN", s:connect(listener:getsockname()))
+      end)
+    end)
   end)
 end
 
