@@ -261,6 +261,7 @@ static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
   if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;
     op->conn->flags |= BS_SETRCVTIMEO;
+    op->conn->process = (unsigned char)bs_process(o->st);
   }
   return BS_DONE;
 }
