@@ -19,13 +19,13 @@ local port = demo and 0 or arg[1] or 8001
 
 local names = {} -- of the connections in the room
 
--- Nobody is waited for: who does not read what is said, until the system can keep no more of it, has to go. (Nor may
--- two tasks wait to send on one socket: the second would get EBUSY.)
+-- Nobody is waited for (`serve` sets the timeout for sending to 0): who does not read what is said, until the system can
+-- keep no more of it, has to go.
 local function tell(everyone_but, text)
   local list = {} -- a copy: another task may change `names` meanwhile
   for connection in pairs(names) do list[#list + 1] = connection end
   for _, connection in ipairs(list) do
-    if connection ~= everyone_but and not loop.timeout(0, connection.sendall, connection, text .. "\n") then
+    if connection ~= everyone_but and not connection:sendall(text .. "\n") then
       connection:close() -- its own task, which waits for a line, gets EBADF, and sees to the rest
     end
   end
@@ -40,11 +40,12 @@ end
 local function serve(accepted)
   local connection <close> = accepted
   connection:setmaxline(1000) -- nobody can make us keep more than that
+  connection:settimeout(0, "w")
+  connection:settimeout(60, "r")
   connection:sendall "your name, please\n"
-  connection:settimeout(60)
   local name = hear(connection)
   if not name then return end
-  connection:settimeout(nil)
+  connection:settimeout(nil, "r")
   names[connection] = name
   print("room", name .. " came")
   tell(connection, name .. " came")
@@ -66,8 +67,9 @@ local function talk(server)
   end
   for i, name in ipairs(list) do
     guests[name] = assert(socket.connect(server:getsockname())):settimeout(5)
+    assert(guests[name]:read "l") -- "your name, please"
     assert(guests[name]:write(name, "\n"))
-    for k = i, 1, -1 do reads(list[k]) end
+    for k = i - 1, 1, -1 do reads(list[k]) end
   end
   for _, name in ipairs(list) do
     assert(guests[name]:write("here is ", name, "\n"))

@@ -248,7 +248,20 @@ describe("a self that is another's", function()
   for class, row in each(classes) do
     local receiver, object, arguments = table.unpack(row)
     local all = methods_of(object)
-    if class == "Address" then all.unpack = object.unpack end
+    if class == "Address" then
+      all.unpack, all.__eq = object.unpack, nil -- what is compared with one need be none
+      it("is not equal to an address", function()
+        local equals = getmetatable(object).__eq
+        for _, stranger in ipairs(strangers(class)) do
+          assert.is_false(equals(object, stranger))
+          assert.is_false(equals(stranger, object))
+        end
+        assert.is_false(equals(object))
+        assert.is_false(equals())
+        assert.is_false(equals(debug.upvalueid(methods_of, 1), object))
+        assert.is_true(equals(object, object))
+      end)
+    end
     for name, method in each(all) do
       it("raises: " .. receiver .. ":" .. name, function()
         local args = arguments[name] or name == "next" and {} or error("no row for " .. name)

@@ -21,6 +21,7 @@ local receivers = {
 --- How a metamethod is used.
 local metamethods = {
   __tostring = "tostring(%s)", __len = "#%s", __close = "local %s <close>", __gc = "%s and the collector",
+  __eq = "%s == other",
 }
 
 ---------------------------------------------------------------------------------------------------
