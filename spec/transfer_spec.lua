@@ -680,7 +680,7 @@ describe("recv", function()
           return data
         end,
         function(s)
-          helper.raises("s:setfd", "read ahead", s.setfd, s, -1)
+          helper.raises("s:setfd", "read ahead", s.setfd, s, 0)
           return s:recv()
         end,
       } do
