@@ -325,7 +325,7 @@ describe("a select in a task for which there is no descriptor left #process", fu
   end)
 
   it("ends at once when one of its sockets is closed", function()
-    assert.equal("true\tnil\tselect: Bad file descriptor\tEBADF\ttrue\n", exhausted [[
+    assert.equal("true\tnil\tselect readers[2]: Bad file descriptor\tEBADF\ttrue\n", exhausted [[
       local task = loop.spawn(socket.select, { c, a }, nil)
       loop.sleep(0.04) -- it looks every 16 ms now
       local _ <close> = a
