@@ -1147,6 +1147,8 @@ void bs_openscope(lua_State *L);
 int bs_runwaiter(lua_State *L, bs_op *op);
 void bs_wake(lua_State *L, bs_state *st,
              int arg); /* the descriptor of the object there is about to be closed or given up */
+/* Does another scheduler's call wait for what is unflushed to be sent? */
+int bs_waiterflushes(const bs_socket *s);
 /* Takes the side from a call that will not go on. */
 void bs_reclaim(const bs_state *st, const bs_socket *s, int side);
 /* The socket at 1 was shut down: those who use these sides go on. */

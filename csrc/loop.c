@@ -421,7 +421,7 @@ void bs_readahead (bs_socket *s) {
 
 int bs_flushwaits (const bs_socket *s) {
   const bs_loop *loop = s->st->loop;
-  if (s->marks & BS_OUT)
+  if ((s->marks & BS_OUT) || bs_waiterflushes(s))
     return 1;
   if (loop == NULL || s->fd < 0 || s->fd >= loop->size || loop->places[s->fd].others == NULL)
     return 0;

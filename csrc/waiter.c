@@ -269,6 +269,15 @@ void bs_reclaim (const bs_state *st, const bs_socket *s, int side) {
   }
 }
 
+int bs_waiterflushes (const bs_socket *s) {
+  for (const waited *w = s->st->holders; w != NULL; w = w->older) {
+    const bs_op *op = (const bs_op *)(const void *)(w + 1);
+    if (op->sock == s && op->kind->step == bs_flushstep && lua_status(w->L) <= LUA_YIELD)
+      return 1;
+  }
+  return 0;
+}
+
 /* All who wait for their turn to send by `s` end so. */
 static void endqueue (const bs_state *st, const bs_socket *s, int err) {
   for (waited *w = st->firstwaited, *next; w != NULL; w = next) {

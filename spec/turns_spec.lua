@@ -247,6 +247,20 @@ for _, driver in ipairs(drivers) do
       end)
     end)
 
+    it("close does not wait for what another is trying to flush: EBUSY, and EBADF for the other", function()
+      local a, b = net.pair()
+      assert(a:setvbuf("full", SIZE))
+      assert(a:write(("A"):rep(SIZE)))
+      driver.run(function()
+        local first = spawn(a.flush, a)
+        settle()
+        helper.fails("s:close", "EBUSY", a:close())
+        assert.is_nil(a:fileno())
+        helper.fails("s:flush", "EBADF", table.unpack({ join(first) }, 1, 3))
+        assert.is_true(#receive(b, SIZE) < SIZE)
+      end)
+    end)
+
     -- What is unfinished when half of it has come.
     local halves = {
       ["read(10)"] = function(s) return s:read(10) end,
@@ -364,6 +378,11 @@ describe("where Lua cannot yield", function()
       driver.settle()
       string.gsub("x", "x", function()
         helper.fails("s:send", "EBUSY", a:send "B")
+        helper.fails("s:sendall", "EBUSY", a:sendall "B")
+        helper.fails("s:sendto", "EBUSY", a:sendto("B", a:getpeername()))
+        helper.fails("s:sendmsg", "EBUSY", a:sendmsg { data = "B" })
+        helper.fails("s:sendmmsg", "EBUSY", a:sendmmsg { "B" })
+        helper.fails("s:sendfile", "EBUSY", a:sendfile(file "B"))
         helper.fails("s:write", "EBUSY", a:write "B")
       end)
       assert.equal(SIZE, #receive(b, SIZE))
