@@ -19,8 +19,8 @@ local port = demo and 0 or arg[1] or 8001
 
 local names = {} -- of the connections in the room
 
--- Nobody is waited for (`serve` sets the timeout for sending to 0): who does not read what is said, until the system can
--- keep no more of it, has to go.
+-- Nobody is waited for, as `serve` sets the timeout for sending to 0: who does not read what is said, until the system
+-- can keep no more of it, has to go.
 local function tell(everyone_but, text)
   local list = {} -- a copy: another task may change `names` meanwhile
   for connection in pairs(names) do list[#list + 1] = connection end

@@ -53,7 +53,7 @@ return {
     "timeout", "EBADF", "argument",
   },
   ["s:listen"] = {"EADDRINUSE", "EINVAL", "EOPNOTSUPP", "EBADF", "argument"},
-  ["s:accept"] = {"EAGAIN", "timeout", "EINVAL", "EOPNOTSUPP", "EMFILE", "EBADF"},
+  ["s:accept"] = {"EAGAIN", "timeout", "EINVAL", "EOPNOTSUPP", "EMFILE", "EBUSY", "EBADF"},
   ["s:clients"] = {"argument"},
   ["s:connect"] = {
     "ECONNREFUSED", "EINPROGRESS", "EAGAIN", "timeout", "EISCONN", "EALREADY", "ENOENT",
@@ -63,57 +63,57 @@ return {
   ["s:getpeername"] = {"ENOTCONN", "EBADF"},
   ["s:send"] = {
     "EPIPE", "ECONNRESET", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EAGAIN",
-    "timeout", "EBADF", "argument",
+    "timeout", "EBUSY", "EBADF", "argument",
   },
   ["s:sendall"] = {
-    "EPIPE", "ECONNRESET", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EAGAIN", "timeout", "EBADF",
+    "EPIPE", "ECONNRESET", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EAGAIN", "timeout", "EBUSY", "EBADF",
     "argument",
   },
   ["s:sendfile"] = {
     "EPIPE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EISDIR", "ESPIPE", "EMFILE", "EAGAIN", "timeout",
-    "EBADF", "argument",
+    "EBUSY", "EBADF", "argument",
   },
   ["s:sendto"] = {
     "EACCES", "EMSGSIZE", "ECONNREFUSED", "ENOENT", "EISCONN", "EPIPE", "EAI_NONAME", "EAI_SERVICE",
-    "EAGAIN", "EINPROGRESS", "timeout", "EBADF", "argument",
+    "EAGAIN", "EINPROGRESS", "timeout", "EBUSY", "EBADF", "argument",
   },
   ["s:shutdown"] = {"ENOTCONN", "EINVAL", "EPIPE", "EAGAIN", "timeout", "EBADF", "argument"},
   ["s:recv"] = {
-    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:recvinto"] = {
     "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:recvfrom"] = {
-    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:sendmsg"] = {
     "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "EINPROGRESS", "timeout",
-    "EBADF", "argument",
+    "EBUSY", "EBADF", "argument",
   },
   ["s:sendmmsg"] = {
     "EPIPE", "ECONNREFUSED", "EDESTADDRREQ", "ENOTCONN", "EMSGSIZE", "EINVAL", "EAGAIN", "EINPROGRESS", "timeout",
-    "EBADF", "argument",
+    "EBUSY", "EBADF", "argument",
   },
   ["s:recvmsg"] = {
-    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:recvmmsg"] = {
-    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBADF", "argument",
+    "EAGAIN", "timeout", "ECONNRESET", "ECONNREFUSED", "ENOTCONN", "EINVAL", "EBUSY", "EBADF", "argument",
   },
   ["s:read"] = {
-    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBADF", "argument",
+    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBUSY", "EBADF", "argument",
   },
   ["s:lines"] = {"argument"},
   ["s:readuntil"] = {
-    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBADF", "argument",
+    "EAGAIN", "timeout", "EMSGSIZE", "ECONNRESET", "ENOTCONN", "EOPNOTSUPP", "EBUSY", "EBADF", "argument",
   },
   ["s:chunks"] = {"argument"},
   ["s:setmaxline"] = {"EBADF", "argument"},
   ["s:pending"] = {"EBADF"},
   ["s:write"] = {
     "EPIPE", "ECONNRESET", "ENOTCONN", "EAGAIN", "timeout", "EMSGSIZE", "EDESTADDRREQ",
-    "ECONNREFUSED", "EBADF", "argument",
+    "ECONNREFUSED", "EBUSY", "EBADF", "argument",
   },
   ["s:flush"] = {"EPIPE", "ECONNRESET", "EAGAIN", "timeout", "EBADF"},
   ["s:setvbuf"] = {"EPIPE", "EAGAIN", "timeout", "EOPNOTSUPP", "EBADF", "argument"},
@@ -122,7 +122,7 @@ return {
   ["s:gettimeout"] = {"EBADF", "argument"},
   ["s:setblocking"] = {"EBADF", "argument"},
   ["s:getblocking"] = {"EBADF"},
-  ["s:close"] = {"EPIPE", "EAGAIN", "timeout"},
+  ["s:close"] = {"EPIPE", "EAGAIN", "timeout", "EBUSY"},
   ["s:detach"] = {"EPIPE", "EAGAIN", "timeout", "EBADF"},
   ["s:dup"] = {"EMFILE", "EBADF"},
   ["s:fileno"] = {},
@@ -159,7 +159,7 @@ return {
   ["loop.sleep"] = {"argument"},
   ["loop.now"] = {},
   ["loop.timeout"] = {"timeout", "argument"},
-  ["loop.wait"] = {"timeout", "EBUSY", "EBADF", "argument"},
+  ["loop.wait"] = {"timeout", "EBADF", "argument"},
   ["task:join"] = {"argument"},
   ["task:cancel"] = {"argument"},
 

@@ -118,6 +118,36 @@
 -- waits. The bytes are delivered in each case. (Where the option was set behind the library's back, by another library
 -- with the number of the descriptor, it is not known of.)
 
+-- ## Several tasks on one socket
+--
+-- What holds for tasks of [bsdsocket.loop](#bsdsocketloop) holds for the coroutines of [another
+-- scheduler](#with-another-scheduler), too. One may receive on a socket while another sends on it. Besides:
+--
+-- Sending calls take turns. While one is not done, others stand in a queue, first come first served, and the bytes of
+-- each stay together, however often it has to wait for room. The time in the queue counts in the call's timeout, the
+-- one that the socket had when the call began; whoever is cancelled there, or gives up, has sent nothing. With a
+-- timeout of 0, or `MSG_DONTWAIT`, a call gives `EAGAIN` instead of standing there. Where Lua cannot yield it gives
+-- `EBUSY`, as the one that it would wait for could not go on. Who is ended in the middle of its message leaves half of
+-- it, and lets the next one send: the fourth value says how much went, and a connection with half a message on it is
+-- mostly of no use but to be closed.
+--
+-- `flush`, `shutdown`, `close` and `detach` take no turn. After `shutdown("SHUT_WR")` whoever was sending or stood in
+-- the queue gets `EPIPE`, after `close` and `detach` `EBADF`. `close` does not wait for another task that sends or
+-- flushes: where bytes are left unflushed it gives `EBUSY` then, and the socket is closed all the same.
+--
+-- Receiving calls exclude each other: while one is not done, another gets `EBUSY` at once, whether or not there are
+-- bytes, as it would take them out of the middle of the first one's message. `accept`, `clients` and `MSG_PEEK` are
+-- such calls, and so is `sendfile` for the socket that it reads from. Let one task receive, and hand on what came; or
+-- let the next one begin when the first has ended.
+--
+-- What takes nothing away passes by: a count of 0 of a stream, and receiving with `MSG_OOB` or `MSG_ERRQUEUE`. Any
+-- number may wait in `select`, `p:wait` and `loop.wait` beside a task that receives or sends. Bytes that one task has
+-- read ahead wake whoever waits elsewhere until the socket is readable. But what a `read` has found too little, such as
+-- half a line, does not count as readable until more has come.
+--
+-- Any number may `connect` the same socket to the same address: all wait for one attempt. Who begins when that is over
+-- gets `EISCONN`.
+
 -- ## Owners
 --
 -- A descriptor has one owner, who closes it: the socket object. `detach` gives it up to whoever takes the number, and
@@ -142,7 +172,7 @@
 -- | what is read ahead, in both | whoever reads it has it: it was copied |
 -- | what is not flushed | the parent's to send |
 -- | pollers | refused (`EBADF`) but for `close`; make new ones |
--- | a loop that runs | refused: the child's next wait is an error; end the child's work, and begin a new one in a script of its own |
+-- | a loop that runs | refused: at the child's next wait `loop.run` ends the task that forked, and raises; others do not run on. After that, and where none ran, `loop.run` begins anew |
 -- | look-ups in helper threads | the parent's; new ones work |
 --
 -- A server of several processes that share a listener forks first, or gives each worker the listener by
@@ -470,7 +500,8 @@ function M.poller() end
 -- | `require "bsdsocket.luv"` | luv: any coroutine that is not the main one; `uv.run()` resumes it |
 -- | `require "bsdsocket.copas"` | copas 4: `copas.addthread(f)`, `copas.loop()` |
 --
--- Closing a socket that another coroutine waits for, deadlines and look-ups are as everywhere. What belongs to each:
+-- Closing a socket that another coroutine waits for, [turns](#several-tasks-on-one-socket), deadlines and look-ups are
+-- as everywhere. What belongs to each:
 --
 -- * cqueues: outside of its controllers a call blocks. A coroutine that a program makes inside of one has to be one of
 --   `cqueues.auxlib`, as for the sockets of cqueues itself.
@@ -484,16 +515,22 @@ function M.poller() end
 
 --- Installs a scheduler, or takes it back. Its function is called where a call would block in a coroutine that can
 --- yield: `wait(object, events, timeout)`. `object:fileno()` is the descriptor; the object is a socket, a poller, or
---- one that stands for a look-up, a `select` or a span of time. `events` is `"r"`, `"w"` or `"rw"`, `timeout` the
---- seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false when the time is
---- over, or nil to have the call block its thread. True in vain does no harm: the call tries, and waits on. After false
---- it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits on, since schedulers count in
---- ticks, and without a timeout it always does. What it raises, the call raises.
+--- one that stands for a look-up, a `select`, a span of time or a place in the [queue of
+--- senders](#several-tasks-on-one-socket), with a descriptor of its own. `events` is `"r"`, `"w"` or `"rw"`,
+--- `timeout` the seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false
+--- when the time is over, or nil to have the call block its thread. True in vain does no harm: the call tries, and
+--- waits on. After false it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits
+--- on, since schedulers count in ticks, and without a timeout it always does. What it raises, the call raises.
 ---
 --- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up; a socket
 --- whose `pollfd` was asked for is such, too, as cqueues waits for it by itself. A
 --- scheduler forgets the descriptor then, and lets who waits for it go on: after this function has returned, since only
---- then the socket is closed, and they get `EBADF`. It cannot yield; its errors are warnings.
+--- then the socket is closed, and they get `EBADF`. It is also called where the descriptor will not tell: when another
+--- coroutine has read bytes ahead, or has shut the socket down. Whoever is let go on for nothing waits again. It cannot
+--- yield; its errors are warnings.
+---
+--- A coroutine that waits and is never resumed keeps its place: nobody else receives there, or sends, until it is
+--- closed (`coroutine.close`) or collected.
 ---
 --- One scheduler is installed at a time. While it is, the library keeps a socket of its own open for waiting when there
 --- are no more descriptors.
@@ -1014,8 +1051,9 @@ function Socket:listen(backlog) end
 --- Errors:
 --- * `EAGAIN`: with a timeout of 0, nobody has connected.
 --- * `timeout`: nobody connected within the timeout.
---- * `EINVAL`: the socket does not listen.
+--- * `EINVAL`: the socket does not listen, or was shut down, before or meanwhile.
 --- * `EOPNOTSUPP`: the socket's type has no connections.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) accepts.
 --- * `EMFILE`: the process has as many descriptors open as it may; the connection still waits.
 --- * `EBADF`: the socket is closed.
 ---
@@ -1122,17 +1160,20 @@ function Socket:getpeername() end
 
 -- ## Sending
 --
--- With the flag `MSG_ZEROCOPY`, on a socket with the option `SO_ZEROCOPY`, the system goes on reading the memory of what was
--- sent after the call has returned. The strings and buffers stay as they are until it has done with them: until its notice
--- was read from the error queue (`s:recvmsg(1, {flags = "MSG_ERRQUEUE"})`: `info` to `data` of the `value` are the numbers
--- of the messages, the first one being 0), or the peer has acknowledged the bytes, or the socket is closed. A program need
--- not read the notices. A buffer cannot be written to meanwhile: `buf:set` and `recvinto` give `EBUSY`. What was not
--- acknowledged before `close` or `detach` may still be read by the system, and be overwritten: of data that matters the
--- end of the peer's answer, or the notice, is to be waited for.
+-- These calls, those for messages, `write` and `sendfile` [take turns](#several-tasks-on-one-socket) where several
+-- tasks send on one socket. Their timeout is that of sending.
 --
--- With `MSG_FASTOPEN` a TCP socket that is not connected connects, and the data goes along as soon as the peer permits it:
--- `s:sendto(data, address, "MSG_FASTOPEN")`. The call waits for the connection where it has to; with a timeout of 0 it gives
--- `EINPROGRESS`, and nothing was taken: it may be repeated.
+-- With the flag `MSG_ZEROCOPY`, on a socket with the option `SO_ZEROCOPY`, the system goes on reading the memory of
+-- what was sent after the call has returned. The strings and buffers stay as they are until it has done with them:
+-- until its notice was read from the error queue (`s:recvmsg(1, {flags = "MSG_ERRQUEUE"})`: `info` to `data` of the
+-- `value` are the numbers of the messages, the first one being 0), or the peer has acknowledged the bytes, or the
+-- socket is closed. A program need not read the notices. A buffer cannot be written to meanwhile: `buf:set` and
+-- `recvinto` give `EBUSY`. What was not acknowledged before `close` or `detach` may still be read by the system, and be
+-- overwritten: of data that matters the end of the peer's answer, or the notice, is to be waited for.
+--
+-- With `MSG_FASTOPEN` a TCP socket that is not connected connects, and the data goes along as soon as the peer permits
+-- it: `s:sendto(data, address, "MSG_FASTOPEN")`. The call waits for the connection where it has to; with a timeout of 0
+-- it gives `EINPROGRESS`, and nothing was taken: it may be repeated.
 
 --- Sends data on a connected socket, in one system call. It may take only a part, and tells how much: `sendall`
 --- goes on until all is sent. That it is sent does not mean that it has arrived.
@@ -1149,6 +1190,7 @@ function Socket:getpeername() end
 --- * `EMSGSIZE`: the datagram is larger than the protocol carries.
 --- * `EAGAIN`: with a timeout of 0, there is no room for it.
 --- * `timeout`: there was no room within the timeout.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed.
 --- * raises: an unknown flag.
 ---
@@ -1177,6 +1219,7 @@ function Socket:send(data, flags, i, j) end
 --- * `EMSGSIZE`: the datagram is larger than the protocol carries.
 --- * `EAGAIN`: with a timeout of 0, there is no room for all of it.
 --- * `timeout`: the timeout passed.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed.
 --- * raises: an unknown flag.
 ---
@@ -1210,6 +1253,7 @@ function Socket:sendall(data, flags, i, j) end
 --- * `EAGAIN`: with a timeout of 0, there is no room for it, or the name would have to be looked up.
 --- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room, or the name was not found, within the timeout.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed.
 --- * raises: as `s:bind`; an unknown flag.
 ---
@@ -1258,6 +1302,7 @@ function Socket:sendto(data, host, port, flowinfo, scope_id) end
 --- * `EMFILE`: there is no descriptor left, of which a pipe takes one.
 --- * `EAGAIN`: with a timeout of 0, there is no room for all of it, or a pipe or socket has nothing yet.
 --- * `timeout`: the timeout passed.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed, or the descriptor or socket that is sent; the file is not open for reading.
 --- * raises: a closed file; a negative offset or count.
 ---
@@ -1295,6 +1340,19 @@ function Socket:sendfile(file, offset, count) end
 function Socket:shutdown(how) end
 
 -- ## Receiving
+--
+-- [One call at a time](#several-tasks-on-one-socket) receives on a socket: while that of another task is not done,
+-- these, those for messages and those of the file face give `EBUSY`.
+--
+-- `MSG_WAITALL` and the option `SO_RCVLOWAT` ask a stream for more than what is there: all `n` bytes, or so many at
+-- least. `recv`, `recvinto`, `recvfrom` and, for the option, `chunks` keep to that everywhere, under timeouts and in
+-- tasks, too. A timeout gives what there is by then, and is told only if that is nothing; with timeout 0 they take what
+-- is there. Calls that know better what they want are not held back by `SO_RCVLOWAT`: `recvmsg`, `recvmmsg`, `MSG_PEEK`
+-- and what reads as a file take what is there. But where they have to wait, Linux wakes them, `select` and pollers of a
+-- TCP socket only when there is as much, so leave the option alone where lines are read.
+--
+-- With `SO_PEEK_OFF` `MSG_PEEK` goes on where the last one ended, and bytes that are read ahead count as if they were
+-- still in the system: first they are shown, and then its own.
 
 --- Receives what has arrived, and waits until something has: of a stream at least one byte and at most `n`, of
 --- other sockets one message. `""` is the end of the stream (or a message without bytes).
@@ -1323,6 +1381,7 @@ function Socket:shutdown(how) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: a negative count, an unknown flag.
 ---
@@ -1351,7 +1410,7 @@ function Socket:recv(n, flags) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
---- * `EBUSY`: the buffer is being sent, with `MSG_ZEROCOPY`.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives; or the buffer is being sent, with `MSG_ZEROCOPY`.
 --- * `EBADF`: the socket is closed.
 --- * raises: a range that is not in the buffer, an unknown flag.
 ---
@@ -1379,6 +1438,7 @@ function Socket:recvinto(buffer, n, i, flags) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: a negative count, an unknown flag.
 ---
@@ -1526,6 +1586,7 @@ function Socket:sockatmark() end
 --- * `EAGAIN`: with a timeout of 0, there is no room for it.
 --- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room within the timeout.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed; a descriptor to pass is.
 --- * raises: an unknown field, a field of a wrong type, an address of another family, descriptors where none can go.
 ---
@@ -1559,6 +1620,7 @@ function Socket:sendmsg(message) end
 --- * `EAGAIN`: with a timeout of 0, there is no room for the first.
 --- * `EINPROGRESS`: with a timeout of 0 and `MSG_FASTOPEN`, it is connecting.
 --- * `timeout`: there was no room within the timeout.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed; a descriptor to pass is.
 --- * raises: as `s:sendmsg`, of any message, before one is sent; an unknown flag.
 ---
@@ -1593,6 +1655,7 @@ function Socket:sendmmsg(messages, flags) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: a negative count, an unknown field, an unknown flag.
 ---
@@ -1633,6 +1696,7 @@ function Socket:recvmsg(n, options) end
 --- * `ECONNREFUSED`: a datagram that was sent met nobody.
 --- * `ENOTCONN`: the socket is of a stream, and not connected.
 --- * `EINVAL`: with `MSG_OOB`, there is no out-of-band data.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: a number of messages that is not 1 to 1024, a negative count of bytes, room for more than 256 MiB in
 ---   all, an unknown option, an unknown flag.
@@ -1704,6 +1768,7 @@ function Socket:recvmmsg(count, n, flags, into) end
 --- * `ECONNRESET`: the peer has broken the connection off; what came before that can still be read.
 --- * `ENOTCONN`: the socket is not connected.
 --- * `EOPNOTSUPP`: the socket is not of a stream.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: what is no format, a negative count; nothing has been read then.
 ---
@@ -1750,6 +1815,7 @@ function Socket:lines(...) end
 --- * `ECONNRESET`: the peer has broken the connection off; what came before that can still be read.
 --- * `ENOTCONN`: the socket is not connected.
 --- * `EOPNOTSUPP`: the socket is not of a stream.
+--- * `EBUSY`: [another task](#several-tasks-on-one-socket) receives.
 --- * `EBADF`: the socket is closed.
 --- * raises: an empty delimiter, a bound of less than a byte.
 ---
@@ -1819,6 +1885,7 @@ function Socket:pending() end
 --- * `EMSGSIZE`: the message is longer than the protocol carries.
 --- * `EDESTADDRREQ`: a datagram socket is not connected.
 --- * `ECONNREFUSED`: an earlier datagram met nobody.
+--- * `EBUSY`: another task sends, and [Lua cannot wait here](#several-tasks-on-one-socket).
 --- * `EBADF`: the socket is closed.
 --- * raises: what is no string and no number; nothing has been sent then.
 ---
@@ -1945,6 +2012,7 @@ function Socket:getblocking() end
 --- * `EAGAIN`: with a timeout of 0, there was no room for what was held back.
 --- * `timeout`: there was no room for what was held back within the timeout.
 --- * `EPIPE`: what was held back could no longer be sent.
+--- * `EBUSY`: something was held back, and another task sends or flushes.
 ---
 --- See close(2), POSIX `close`.
 ---@return boolean? true

@@ -22,8 +22,8 @@
 -- `socket.select`, `p:wait`, and look-ups of names. Two tasks never run at the same time, and one gives way to
 -- another in such calls only.
 --
--- One task may wait to receive from a socket and one to send to it; a third is told `EBUSY`, as its bytes would
--- be torn apart. Who waits on a socket that is closed is told `EBADF`.
+-- One task at a time receives on a socket, another is told `EBUSY`; those that send take turns: see [Several tasks on
+-- one socket](#several-tasks-on-one-socket). Who waits on a socket that is closed is told `EBADF`.
 --
 -- A coroutine that a program makes inside a task is not a task: a call in it that has to wait raises an error that
 -- names `loop.wrap`, which makes generators whose waits pass through. A `coroutine.yield` with no
@@ -125,11 +125,10 @@ function Loop.timeout(seconds, f, ...) end
 -- ## Descriptors of other libraries
 
 --- Waits until a descriptor is ready. Hang-up and error count as ready for what was asked, and so do bytes
---- that were read ahead. Outside of a task it blocks.
+--- that were read ahead. Any number of tasks may wait for one. Outside of a task it blocks.
 ---
 --- Errors:
 --- * `timeout`: it was not ready in time.
---- * `EBUSY`: another task waits for the same.
 --- * `EBADF`: it is closed, or was closed meanwhile by this library.
 --- * raises: what has no descriptor, other events, a timeout that is negative or NaN.
 ---@param sock bsdsocket.Pollable
