@@ -518,8 +518,8 @@ function M.poller() end
 --- one that stands for a look-up, a `select`, a span of time or a place in the [queue of
 --- senders](#several-tasks-on-one-socket), with a descriptor of its own. `events` is `"r"`, `"w"` or `"rw"`,
 --- `timeout` the seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false
---- when the time is over, or nil to have the call block its thread. True in vain does no harm: the call tries, and
---- waits on. After false it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits
+--- when the time is over, or nil to have the call block its thread (in that queue it gives `EBUSY` instead). True in
+--- vain does no harm: the call tries, and waits on. After false it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits
 --- on, since schedulers count in ticks, and without a timeout it always does. What it raises, the call raises.
 ---
 --- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up; a socket
