@@ -519,8 +519,9 @@ function M.poller() end
 --- senders](#several-tasks-on-one-socket), with a descriptor of its own. `events` is `"r"`, `"w"` or `"rw"`,
 --- `timeout` the seconds that are left, or nil. It may yield, and answers true when the descriptor is ready, false
 --- when the time is over, or nil to have the call block its thread (in that queue it gives `EBUSY` instead). True in
---- vain does no harm: the call tries, and waits on. After false it tries once more, and ends with `"timeout"`; but up to 20 ms before its time it waits
---- on, since schedulers count in ticks, and without a timeout it always does. What it raises, the call raises.
+--- vain does no harm: the call tries, and waits on. After false it tries once more, and ends with `"timeout"`; but up
+--- to 20 ms before its time it waits on, since schedulers count in ticks, and without a timeout it always does. What
+--- it raises, the call raises.
 ---
 --- `wake(object)` is called before the descriptor of anything that was ever waited for is closed or given up; a socket
 --- whose `pollfd` was asked for is such, too, as cqueues waits for it by itself. A
