@@ -55,12 +55,13 @@ end
 
 local function main()
   local server <close> = assert(socket.listen(host, port, {reuseport = true}))
-  loop.spawn(function()
+  local door = loop.spawn(function()
     for connection in server:clients() do welcome(connection) end
   end)
   parent:sendall(id .. "\n") -- "I can be called"
 
   parent:recv() -- ends when the parent says so, or is gone
+  door:cancel() -- one task at a time accepts
   server:settimeout(0)
   local late = server:accept() -- those who have called already are served, too
   while late do
