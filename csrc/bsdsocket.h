@@ -90,16 +90,6 @@ LUALIB_API int(luaL_typeerror)(lua_State *L, int arg, const char *tname) BS_NORE
 #define bs_assert(c) ((void)0)
 #endif
 
-/* What always holds, unless there is a mistake in here. Looked at where mistakes are looked for: in builds with the
-** address sanitizer, and in those of the fault harness. */
-#if defined(BS_ASSERT) || defined(__SANITIZE_ADDRESS__)
-#undef NDEBUG
-#include <assert.h>
-#define bs_assert(c) assert(c)
-#else
-#define bs_assert(c) ((void)0)
-#endif
-
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE, which socket.c sets */
 #endif
@@ -149,8 +139,6 @@ typedef struct bs_loan bs_loan;
 typedef struct bs_lender bs_lender;
 typedef struct bs_buffer bs_buffer;
 
-#define BS_SEARCHED 8
-
 /* Bytes that have left the kernel and are not in Lua yet: read ahead, or on their way. A receiving call
 ** fills the state's chunk and marks it with its socket until the Lua value exists; if memory runs out in
 ** between, the next call finds the bytes here. When another socket needs the chunk, they move to one of
@@ -161,10 +149,11 @@ struct bs_chunk {
   size_t size;            /* of data */
   size_t start;           /* the bytes start .. end - 1 are waiting */
   size_t end;
-  uint64_t
-    sought; /* a reading call that found too little (read.c); 0: none did, or bytes were taken since */
-  size_t searched
-    [BS_SEARCHED];     /* of its first formats: from here on, after `start`, each has yet to look */
+  /* A reading call that found too little (read.c); 0: none did, or bytes were taken since. Of its formats so many have
+  ** what they want; the next one's begins at `reached`, after `start`, and from `searched` on it has yet to look. */
+  uint64_t sought;
+  int made;
+  size_t reached, searched;
   unsigned char scant; /* these bytes were too few for it: no reason to call the socket readable */
   size_t peeked;       /* SO_PEEK_OFF, counted from `start`: beyond `end` the kernel's own counts */
   int cut;             /* a message whose rest the kernel threw away */
@@ -901,6 +890,8 @@ bs_chunk *bs_room(bs_state *st, size_t size);
 ** nothing is waiting it is free: who puts bytes there sets owner. */
 bs_chunk *bs_roomafter(bs_socket *s, size_t more);
 void bs_dropheld(bs_socket *s); /* none of the bytes that wait for it is wanted any more */
+/* They count as readable again. */
+BS_SELDOM void bs_notscant(bs_socket *s, bs_chunk *c);
 /* So many of them are in Lua now. */
 static inline void bs_consume (bs_socket *s, size_t n) {
   bs_chunk *c = bs_chunkof(s);
@@ -909,6 +900,8 @@ static inline void bs_consume (bs_socket *s, size_t n) {
     c->start += n;
     c->sought = 0;
     c->peeked = c->peeked > n ? c->peeked - n : 0;
+    if (c->scant) /* for a call that would begin elsewhere */
+      bs_notscant(s, c);
   }
   else
     bs_dropheld(s);
@@ -1129,6 +1122,8 @@ static inline void bs_newdescriptor (bs_state *st, int fd) {
 }
 /* What waits at this descriptor without receiving or sending looks again. */
 void bs_lookagain(bs_state *st, int fd);
+/* Takes the side from a task whose coroutine somebody has closed. */
+void bs_leavegone(const bs_socket *s, int side);
 /* `s` was shut down: those who use the sides are woken, senders with EPIPE. */
 void bs_shutloop(bs_socket *s, int sides);
 /* May a call in L wait without stopping tasks, or are there none? */

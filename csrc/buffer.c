@@ -93,13 +93,21 @@ void bs_dropheld (bs_socket *s) {
     drop(s, c);
 }
 
+void bs_notscant (bs_socket *s, bs_chunk *c) {
+  c->scant = 0;
+  if (s->st->loop != NULL)
+    bs_readahead(s);
+}
+
 /* What waits in `c` goes to the beginning of `to`, with all that is known about it. */
 static void move (const bs_chunk *c, bs_chunk *to) {
   size_t n = c->end - c->start;
   bs_assert(c->start <= c->end && c->end <= c->size && n <= to->size);
   to->owner = c->owner;
   to->sought = c->sought;
-  memmove(to->searched, c->searched, sizeof(c->searched));
+  to->made = c->made;
+  to->reached = c->reached;
+  to->searched = c->searched;
   to->scant = c->scant;
   to->peeked = c->peeked;
   to->cut = c->cut;

@@ -256,7 +256,7 @@ static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
   }
   op->conn->fd = fd;
   bs_newdescriptor(o->st, fd);
-  op->conn->marks = o->sock->marks & BS_LOWAT;
+  op->conn->marks = o->sock->marks & (BS_LOWAT | BS_PEEKS);
   op->conn->flags = (unsigned char)(o->sock->flags & BS_LINGERS); /* Linux passes it on */
   if (o->sock->rcvtimeo != 0) { /* TCP passes it on; without us it would not be there */
     op->conn->rcvtimeo = -1;

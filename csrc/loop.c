@@ -296,10 +296,14 @@ static BS_STRAIGHT void release (bs_task *t) {
 static int queueat (bs_task *t, bs_op *op) {
   bs_loop *loop = t->loop;
   int fd = bs_sideof(op, BS_OUT)->fd;
-  crowd *others = needcrowd(loop, fd);
   bs_time when = bs_fixdeadline(op);
-  if (others == NULL || (when != BS_FOREVER && bs_settimer(&loop->timers, &t->timer, when) != 0))
+  if (when != BS_FOREVER && bs_settimer(&loop->timers, &t->timer, when) != 0)
     return BS_ENOMEM;
+  crowd *others = needcrowd(loop, fd);
+  if (others == NULL) {
+    bs_stoptimer(&loop->timers, &t->timer);
+    return BS_ENOMEM;
+  }
   t->fd = fd;
   bs_append(&others->queue, t);
   t->among = BS_QUEUES;
@@ -361,6 +365,18 @@ static int isgone (const bs_task *t) {
   return lua_status(t->at) != LUA_YIELD;
 }
 
+void bs_leavegone (const bs_socket *s, int side) {
+  const bs_loop *loop = s->st->loop;
+  if (loop == NULL || s->fd >= loop->size)
+    return;
+  const place *p = &loop->places[s->fd];
+  bs_task *t = side == BS_IN ? p->receiver : p->sender;
+  if (t == NULL || !t->pending || !isgone(t))
+    return;
+  bs_forget(t);
+  bs_makeready(t);
+}
+
 /* The descriptor is about to be closed or given up. */
 static void leaveplace (bs_loop *loop, int fd) {
   if (fd < 0 || fd >= loop->size)
@@ -414,7 +430,13 @@ static void lookat (void *ud, int fd) {
 }
 
 void bs_readahead (bs_socket *s) {
+  const bs_loop *loop = s->st->loop;
   bs_lookagain(s->st, s->fd);
+  if ((s->marks & BS_IN) && s->fd < loop->size) { /* s:read(0) took them, beside one that waits */
+    bs_task *t = loop->places[s->fd].receiver;
+    if (waitsat(t, s->fd) && !t->tried)
+      rouse(t);
+  }
   if (s->regs != NULL)
     bs_wakepollers(s->regs, lookat, s->st);
 }
@@ -522,7 +544,8 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
     bs_restlonger(op);
   else if (want != BS_REST)
     op->rest = 0;
-  if (op->sock != NULL && want == BS_READ && op->sock->fd >= 0 && op->sock->fd < loop->size)
+  if (want == BS_READ && (kind->traits & BS_RECEIVES) && !op->flagged && op->sock->fd >= 0 &&
+      op->sock->fd < loop->size) /* (others may want more than there is) */
     loop->places[op->sock->fd].empty = 1;
   return bs_wanted(op, want);
 }
@@ -713,9 +736,17 @@ int bs_intask (const bs_state *st) {
   return st->loop != NULL && st->loop->current != NULL;
 }
 
+/* Of two sides there was memory for the first only: gives 0. */
+static BS_ASIDE int holdneither (bs_task *t, const bs_op *op) {
+  memcpy(t->op, op, op->kind->size); /* which says what the task holds */
+  release(t);
+  return 0;
+}
+
 /* Is there everything that it takes to wait? (Memory is not.) */
 static BS_STRAIGHT int canwait (lua_State *L, bs_task *t, const bs_op *op) {
-  return roomfor(t, op->kind->size) && keepthread(L, t) && hold(t, op) == 0;
+  return roomfor(t, op->kind->size) && keepthread(L, t) &&
+         (BS_LIKELY(hold(t, op) == 0) || holdneither(t, op));
 }
 
 /* Another call uses the socket. Who wants to send waits for its turn. */
@@ -733,8 +764,7 @@ static BS_ASIDE int runbusy (lua_State *L, bs_task *t, bs_op *op) {
       return bs_memory(L);
     if (queueat(t, op) == 0)
       return suspend(L, t, op);
-    memcpy(t->op, op, kind->size);
-    release(t);
+    (void)holdneither(t, op);
     return bs_memory(L);
   }
   (void)bs_isbusy(op);
@@ -770,6 +800,7 @@ int bs_runintask (lua_State *L, bs_op *op) {
   if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
     if (!canwait(L, t, op))
       return bs_memory(L);
+    t->collected = 0;
     (void)bs_fixdeadline(op);
     bs_makeready(t);
     return suspend(L, t, op);

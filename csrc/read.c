@@ -81,8 +81,9 @@ enum found {
 };
 
 /* What is sought again and again while more arrives is not sought twice in the same bytes: a peer that sends it in
-** small pieces would make the work grow with their square. So each format has a place where it begins to look, and
-** the chunk keeps these places for the next try, or for the next call with the same formats. */
+** small pieces would make the work grow with their square. So the chunk keeps for the next try, or for the next call with
+** the same formats, where the first one begins that has not found what it wants, and from where on it has yet to look.
+** When the last one has found it, all of them look once more. */
 struct item {
   enum found (*find)(item *it, view *v); /* moves v->at behind what it found */
   void (*push)(lua_State *L, const item *it, const char *data);
@@ -325,15 +326,12 @@ static uint64_t mix (uint64_t h, const void *data, size_t len) { /* FNV-1a */
   return h;
 }
 
-/* A number for what is sought, never 0. So many formats that not all of their places are kept stand for nothing but
-** this very call. */
+/* A number for what is sought, never 0. */
 static uint64_t whatof (read_op *r) {
   const item *it = itemsof(r);
   uint64_t h = 0xcbf29ce484222325u;
   if (r->n == 1 && it->find == findline)
     return LINES;
-  if (r->n > BS_SEARCHED)
-    h = mix(h, &it, sizeof(it));
   for (int i = 0; i < r->n; i++, it++) {
     h = mix(h, &it->find, sizeof(it->find));
     h = mix(h, &it->n, sizeof(it->n));
@@ -343,37 +341,14 @@ static uint64_t whatof (read_op *r) {
   return h | 2;
 }
 
-/* Where each format begins to look: from the chunk, unless bytes were taken since, or something else was sought. */
-static BS_STRAIGHT void recallplaces (read_op *r, const bs_chunk *c) {
-  int known = c != NULL && c->sought == r->what;
-  item *it = itemsof(r);
-  for (int i = 0; i < r->n; i++)
-    if (!known)
-      it[i].searched = 0;
-    else if (i < BS_SEARCHED)
-      it[i].searched = c->searched[i];
-}
-
-/* They were not enough. */
-static void keepplaces (read_op *r, bs_chunk *c, int scant) {
-  const item *it = itemsof(r);
-  c->sought = r->what;
-  c->scant = (unsigned char)scant;
-  for (int i = 0; i < r->n && i < BS_SEARCHED; i++)
-    c->searched[i] = i <= r->made ? it[i].searched : 0;
-}
-
-/* Goes through the formats until one does not get what it wants. */
-static enum found match (read_op *r) {
-  view v;
+/* Goes through the formats from r->made on, until one does not get what it wants. *reached: where that one begins. */
+static BS_STRAIGHT enum found matchfrom (read_op *r, view *v, size_t *reached) {
   enum found found = FOUND;
-  look(&v, r->op.sock, r->ended);
-  v.probed = r->probed;
-  recallplaces(r, v.c);
-  for (r->made = 0; r->made < r->n; r->made++) {
+  for (; r->made < r->n; r->made++) {
     item *it = &itemsof(r)[r->made];
     it->nothing = 0;
-    found = it->find(it, &v);
+    *reached = v->at;
+    found = it->find(it, v);
     if (found != FOUND)
       break;
     if (it->nothing) {
@@ -381,11 +356,46 @@ static enum found match (read_op *r) {
       break;
     }
   }
+  return found;
+}
+
+/* The same from the first one on. */
+static enum found matchall (read_op *r, view *v, size_t *reached) {
+  for (int i = 0; i < r->n; i++)
+    itemsof(r)[i].searched = 0;
+  r->made = 0;
+  v->at = 0;
+  return matchfrom(r, v, reached);
+}
+
+/* Have all what they want? Those that had found it before are not asked again until the others have, too. */
+static enum found match (read_op *r) {
+  view v;
+  size_t reached = 0;
+  enum found found = MORE;
+  look(&v, r->op.sock, r->ended);
+  v.probed = r->probed;
+  int known = v.c != NULL && v.c->sought == r->what && v.c->made < r->n;
+  if (known) {
+    r->made = v.c->made;
+    v.at = v.c->reached;
+    itemsof(r)[r->made].searched = v.c->searched;
+    for (int i = r->made + 1; i < r->n; i++)
+      itemsof(r)[i].searched = 0;
+    found = matchfrom(r, &v, &reached);
+  }
+  if (!known || (found == FOUND && v.c->made > 0))
+    found = matchall(r, &v, &reached);
   r->used = v.at;
   if (found == TOOLONG)
     r->op.error = EMSGSIZE;
-  else if (found != FOUND && v.c != NULL)
-    keepplaces(r, v.c, found == MORE);
+  else if (found != FOUND && v.c != NULL) {
+    v.c->sought = r->what;
+    v.c->scant = found == MORE;
+    v.c->made = r->made;
+    v.c->reached = reached;
+    v.c->searched = itemsof(r)[r->made].searched;
+  }
   return found;
 }
 
@@ -421,8 +431,10 @@ static int read_step (bs_op *o, bs_time patience) {
   }
   else if (got == 0)
     r->ended = 1;
-  else
+  else {
     bs_came(s, c, (size_t)got, peeked);
+    r->probed = 0;
+  }
   if (o->error != 0)
     return BS_DONE;
   found = match(r);
@@ -524,7 +536,7 @@ static BS_STRAIGHT int nextline (lua_State *L, int keep) {
   view v;
   line.keep = (unsigned char)keep;
   look(&v, s, 0);
-  line.searched = v.c != NULL && v.c->sought == LINES ? v.c->searched[0] : 0;
+  line.searched = v.c != NULL && v.c->sought == LINES ? v.c->searched : 0;
   if (BS_LIKELY(v.n > 0 && (s->st->aside == 0 || (!(s->marks & BS_IN) && bs_hasturn(s->st))) &&
                 findline(&line, &v) == FOUND)) {
     lua_pushlstring(L, bytes(&v) + line.from, line.len);

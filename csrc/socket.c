@@ -403,9 +403,15 @@ int bs_adopt (bs_socket *s, int fd) {
   s->type = type;
   s->protocol = protocol;
   s->flags = haslinger(fd) ? BS_SHARED | BS_LINGERS : BS_SHARED; /* who knows who else has it */
+  s->marks = (unsigned char)(s->marks & ~BS_OPTIONMARKS);
   bs_notemerging(s);
   if (askint(fd, SO_RCVLOWAT, &lowat) == 0 && lowat > 1)
     s->marks |= BS_LOWAT;
+#if defined(SO_PEEK_OFF)
+  int peekoff;
+  if (askint(fd, SO_PEEK_OFF, &peekoff) == 0 && peekoff >= 0)
+    s->marks |= BS_PEEKS;
+#endif
   s->rcvtimeo = -1;
 #if defined(SO_NOSIGPIPE)
   int on = 1;
@@ -631,7 +637,7 @@ static int socket_setfd (lua_State *L) {
     bs_restoreflags(s);
     letgo(L, s);
   }
-  fresh.marks = s->marks;
+  fresh.marks = (unsigned char)((fresh.marks & BS_OPTIONMARKS) | (s->marks & ~BS_OPTIONMARKS));
   fresh.held = NULL;
   fresh.face = NULL;
   fresh.regs = NULL;

@@ -454,9 +454,10 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
 
 static int isused (const bs_op *op, int side) {
   const bs_socket *s = bs_sideof(op, side);
-  if (s == NULL || !(s->marks & side))
+  if (s == NULL || s->fd < 0 || !(s->marks & side)) /* that it is closed its step will say */
     return 0;
   bs_reclaim(op->st, s, side);
+  bs_leavegone(s, side);
   return s->marks & side;
 }
 

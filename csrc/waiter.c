@@ -84,7 +84,7 @@ static void wake (lua_State *L, bs_state *st, int arg) {
 /* ==== operations that wait ==== */
 
 /* The operation itself follows. Its user values are the DESCRIPTOR that is waited for, if it is one, and the job's
-** anchor, and the sockets whose sides it holds. What it anchors is older, so that it is finalized later.
+** anchor, the sockets whose sides it holds, and its coroutine. What it anchors is older, so that it is finalized later.
 ** It is waited for by a C function of its own, `waiting`, whose to-be-closed slot it is: that is closed by the function's
 ** return. To cut the stack below such a slot is no good, as Lua 5.4.3 and 5.4.4 then go on with a pointer to a stack
 ** that may have moved. */
@@ -109,6 +109,7 @@ typedef struct waited {
 #define JOB 2
 #define INSIDE 3
 #define OUTSIDE 4
+#define THREAD 5
 
 /* on the stack of `waiting` */
 #define SOURCE 1 /* the socket or the poller that is waited for, if it is one of them */
@@ -211,9 +212,11 @@ static void callup (waited *w) {
   closeend(w, 1);
 }
 
-/* Takes the sides, for a call that will be suspended. */
+/* Takes the sides, for a call that will be suspended. Until it is over no call goes its straight way, not even where the
+** scheduler is taken away meanwhile. */
 static void hold (waited *w, int sides) {
   bs_state *st = operation(w)->st;
+  st->aside++;
   w->older = st->holders;
   w->newer = &st->holders;
   if (w->older != NULL)
@@ -228,6 +231,11 @@ static void hold (waited *w, int sides) {
   }
 }
 
+/* Has an error ended its coroutine? The collector will come for it at some time. */
+static int isdead (const waited *w) {
+  return lua_status(w->L) > LUA_YIELD;
+}
+
 /* The call is over: the next sender's turn has come. */
 static void release (waited *w) {
   const bs_op *op = operation(w);
@@ -238,6 +246,7 @@ static void release (waited *w) {
     if (w->older != NULL)
       w->older->newer = w->newer;
     w->newer = NULL;
+    op->st->aside--;
   }
   leavequeue(w);
   closeend(w, 0);
@@ -249,7 +258,7 @@ static void release (waited *w) {
   if (holds & BS_OUT) {
     bs_socket *s = bs_sideof(op, BS_OUT);
     waited *next = op->st->firstwaited;
-    while (next != NULL && bs_sideof(operation(next), BS_OUT) != s)
+    while (next != NULL && (bs_sideof(operation(next), BS_OUT) != s || isdead(next)))
       next = next->next;
     if (next == NULL)
       s->marks = (unsigned char)(s->marks & ~BS_OUT);
@@ -264,7 +273,7 @@ static void release (waited *w) {
 void bs_reclaim (const bs_state *st, const bs_socket *s, int side) {
   for (waited *w = st->holders, *older; w != NULL; w = older) {
     older = w->older;
-    if ((w->holds & side) && bs_sideof(operation(w), side) == s && lua_status(w->L) > LUA_YIELD)
+    if ((w->holds & side) && bs_sideof(operation(w), side) == s && isdead(w))
       release(w);
   }
 }
@@ -339,9 +348,20 @@ static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *part
 
 static int descriptorof (waited *w) {
   const bs_op *op = operation(w);
-  if (w->link != NULL)
+  if (w->turn[0] >= 0)
     return w->turn[0];
   return w->job != NULL ? bs_jobfd(w->job) : op->sock != NULL ? op->sock->fd : op->fd;
+}
+
+/* Pushes the socket that the operation waits for now: sendfile has two. */
+static void pushwanted (lua_State *L, const bs_op *op) {
+  for (int i = INSIDE; op->sock != lua_touserdata(L, SOURCE) && i <= OUTSIDE; i++) {
+    lua_getiuservalue(L, WAITER, i);
+    if (lua_touserdata(L, -1) == op->sock)
+      return;
+    lua_pop(L, 1);
+  }
+  lua_pushvalue(L, SOURCE);
 }
 
 /* Pushes what is to be waited for; false: there is nothing that could be. */
@@ -354,21 +374,22 @@ static int pushobject (lua_State *L, int want) {
       ((bs_socket *)lua_touserdata(L, -1))->flags |= BS_WAITED;
     return can;
   }
-  int queues = w->link != NULL; /* for its turn */
+  int queues = w->turn[0] >= 0; /* for its turn */
   bs_poller *poller = op->sock == NULL && w->job == NULL && op->kind->descriptor == NULL
                         ? bs_testpoller(L, SOURCE)
                         : NULL;
   if (!queues && (op->sock != NULL || poller != NULL)) {
     if (descriptorof(w) < 0)
       return 0;
-    lua_pushvalue(L, SOURCE);
-    if (poller != NULL)
+    if (poller != NULL) {
+      lua_pushvalue(L, SOURCE);
       notepoller(L, op->st, poller);
-    if (op->sock != NULL) {
-      op->sock->flags |= BS_WAITED;
-      if (op->kind->concerns != NULL)
-        noteselect(L, op->st, 1);
+      return 1;
     }
+    pushwanted(L, op);
+    op->sock->flags |= BS_WAITED;
+    if (op->kind->concerns != NULL)
+      noteselect(L, op->st, 1);
     return 1;
   }
   if (lua_getiuservalue(L, WAITER, OBJECT) != LUA_TNIL)
@@ -435,7 +456,7 @@ static int answered (lua_State *L, int want) {
     block(w, want);
   }
   if (op->sock != NULL && op->kind->concerns != NULL) {
-    lua_pushvalue(L, SOURCE);
+    pushwanted(L, op);
     noteselect(L, op->st, 0);
     lua_pop(L, 1);
   }
@@ -541,7 +562,7 @@ static void pushsource (lua_State *L, const bs_socket *s) {
 
 /* Pushes the waited; the job's anchor is on the top, and popped. */
 static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_hooks *known) {
-  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + op->kind->size, 4);
+  waited *w = (waited *)lua_newuserdatauv(L, sizeof(waited) + op->kind->size, 5);
   w->job = job;
   w->link = NULL;
   w->newer = NULL;
@@ -556,6 +577,8 @@ static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_
   luaL_setmetatable(L, WAITED);
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, JOB);
+  lua_pushthread(L); /* else it could be gone before the finalizer of this has run */
+  lua_setiuservalue(L, -2, THREAD);
   return w;
 }
 
@@ -570,6 +593,8 @@ static int standinline (lua_State *L, waited *w) {
     op->rest = MILLISECOND;
     return BS_REST;
   }
+  if (w->link == NULL) /* finalizers have run, and its turn has come */
+    closeend(w, 1);
   return BS_READ;
 }
 
