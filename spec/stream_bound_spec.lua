@@ -252,23 +252,27 @@ describe("what comes in small pieces", function()
     local limit = (net.slow or helper.instrumented) and 20 or 1
     local vain = {
       {"x", "read", "l"}, {"x", "read", 1 << 30}, {"x", "read", "a"}, {" ", "read", "n"}, {"\r", "readuntil", "\r\n"},
-      {"\n", "readuntil", "\r\n"}, {"\r\n--", "readuntil", "\r\n--boundary"},
+      {"\n", "readuntil", "\r\n"}, {"\r\n--", "readuntil", "\r\n--boundary"}, {" ", "read", "n", "l"},
+      {" ", "read", "n", "n", before = "1"}, {" ", "read", "l", "n", 3, "n", before = "line\n2abc"},
+      {" ", "read", "n", "n", "n", "n", "n", "n", "n", "n", "n", "n", before = "1 2 3 4 5 6 7 8 9", pieces = 1 << 15},
+      {"x", "read", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", before = ("\n"):rep(9)},
     }
     for _, case in ipairs(vain) do
       local c, d = net.pair()
       d:settimeout(0)
       d:setmaxline(1 << 20)
-      local text, name, format = table.unpack(case)
+      local text, name, pieces = case[1], case[2], case.pieces or 1 << 14
+      c:send(case.before or "")
       local piece = (text:rep(16)):sub(1, 16)
       local start = os.clock()
-      for i = 1, 1 << 14 do
+      for i = 1, pieces do
         c:send(piece)
-        helper.fails("s:" .. name, "EAGAIN", d[name](d, format))
+        helper.fails("s:" .. name, "EAGAIN", d[name](d, table.unpack(case, 3)))
         if i % 1024 == 0 and os.clock() - start > limit then
-          error(("%s(%q) took %f s for %d pieces"):format(name, format, os.clock() - start, i))
+          error(("%s(%s) took %f s for %d pieces"):format(name, table.concat(case, ", ", 3), os.clock() - start, i))
         end
       end
-      assert.equal(1 << 18, d:pending())
+      assert.equal(16 * pieces + #(case.before or ""), d:pending())
       net.close()
     end
   end)

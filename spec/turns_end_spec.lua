@@ -1,5 +1,6 @@
--- How a call's hold on a socket ends, and what is known of the socket afterwards: by another's close, by a coroutine that
--- somebody closes or the collector finds, by an error, by the end of a scheduler; and the two sockets of one sendfile.
+-- How a call's hold on a socket ends, and what is known of the socket afterwards: by another's close, by a coroutine
+-- that somebody closes or the collector finds, by an error, by the end of a scheduler; and the two sockets of one
+-- sendfile.
 local build = require "fault.build"
 local drivers = require "spec.drivers"
 local helper = require "spec.helper"
@@ -81,7 +82,7 @@ for _, driver in ipairs(drivers) do
         end
       end)
 
-      it("over " .. family[1] .. " a read takes what is there when one has ended that waited for SO_RCVLOWAT", function()
+      it("over " .. family[1] .. " a read takes what is there after one that waited for SO_RCVLOWAT", function()
         local a, b = family[2]()
         assert(a:setsockopt("SO_RCVLOWAT", 10))
         driver.run(function()
@@ -255,7 +256,7 @@ describe("under setwaiter", function()
     assert.is_false((coroutine.close(dead)))
   end)
 
-  it("coroutines that were forgotten while they held a socket end when the collector comes, step by step #process", function()
+  it("coroutines that were forgotten while they held a socket end when the collector comes #process", function()
     local output, status = helper.lua(helper.saved(FORGOTTEN))
     assert.equal("", output)
     assert.equal(0, status)
@@ -356,4 +357,16 @@ it("a call that memory ends before it waits holds nothing #process", function()
   local err, bytes = alloc.quietly(alloc.run, package.path, package.cpath, SCRIPT)
   assert.is_nil(err)
   assert.equal(0, bytes)
+end)
+
+-- BSDSOCKET_SEEDS=50 makes it fifty times as many.
+describe("random programs on one connection #process", function()
+  for _, how in ipairs { "tasks", "setwaiter" } do
+    it("do what a model of every byte says, " .. how, function()
+      local n = helper.instrumented and 5 or 40
+      local output, status = helper.lua("fault/turns.lua", 1, n * (tonumber(os.getenv "BSDSOCKET_SEEDS") or 1), how)
+      assert.equal("unharmed\n", output)
+      assert.equal(0, status)
+    end)
+  end
 end)
