@@ -97,6 +97,8 @@ typedef struct waited {
   int turn[2];         /* the first is readable when its turn has come; -1: there is none */
   unsigned char holds; /* BS_IN, BS_OUT: the sides that no other may use meanwhile */
   bs_hooks known;
+  lua_Hook hook; /* the coroutine's, while it is taken off; NULL: it is not */
+  int mask, count;
   size_t size;   /* of the operation; 0: there is none any more */
   bs_time began; /* to wait, this time */
   int vain;      /* how often in a row it was ready at once, and the step could do nothing */
@@ -314,6 +316,22 @@ static int waited_gc (lua_State *L) {
   return 0;
 }
 
+/* Between its last step and finish an operation knows where its bytes are, and no more than that: nothing may run. So a
+** hook of the program's, a debugger's say, does not see that `waiting` returns. */
+static void hidereturn (lua_State *L, waited *w) {
+  w->mask = lua_gethookmask(L);
+  if (!(w->mask & LUA_MASKRET))
+    return;
+  w->hook = lua_gethook(L);
+  w->count = lua_gethookcount(L);
+  lua_sethook(L, NULL, 0, 0);
+}
+
+static void showreturn (lua_State *L, const waited *w) {
+  if (w->hook != NULL && lua_gethook(L) == NULL) /* (a signal may have set another) */
+    lua_sethook(L, w->hook, w->mask, w->count);
+}
+
 /* The results of finish. It gets a copy, as it may cut the stack; the waited is at `at`, on the top. */
 static int finish (lua_State *L, int at) {
   waited *w = (waited *)lua_touserdata(L, at);
@@ -321,6 +339,7 @@ static int finish (lua_State *L, int at) {
     bs_op op;
     char bytes[MOSTOP];
   } copy;
+  showreturn(L, w);
   memcpy(&copy, operation(w), w->size);
   w->size = 0;
   lua_settop(L, at - 1);
@@ -531,6 +550,7 @@ static int await (lua_State *L, int want) {
   if (w->job != NULL && !bs_endjob(w->job, op))
     bs_abandon(w->job);
   w->ended = 1;
+  hidereturn(L, w);
   return 0;
 }
 
@@ -570,6 +590,7 @@ static waited *pushwaited (lua_State *L, const bs_op *op, bs_job *job, const bs_
   w->turn[0] = w->turn[1] = -1;
   w->holds = 0;
   w->known = *known;
+  w->hook = NULL;
   w->vain = 0;
   w->collected = w->ended = 0;
   w->size = op->kind->size;

@@ -4,7 +4,7 @@ local socket = require "bsdsocket"
 
 return function()
   local self = {asked = {}, woken = {}}
-  local list = {}
+  local list, old = {}, {} -- old: of the step that is under way
 
   function self.wait(object, events, timeout)
     local waiter = {co = coroutine.running(), fd = object:fileno(), object = object, events = events}
@@ -17,8 +17,10 @@ return function()
 
   function self.wake(object)
     self.woken[#self.woken + 1] = object:fileno()
-    for _, waiter in ipairs(list) do
-      if waiter.object == object then waiter.over = true end
+    for _, each in ipairs { list, old } do
+      for _, waiter in ipairs(each) do
+        if waiter.object == object then waiter.over = true end
+      end
     end
   end
 
@@ -56,8 +58,7 @@ return function()
     local ready = {r = {}, w = {}}
     for _, fd in ipairs(readable) do ready.r[fd] = true end
     for _, fd in ipairs(writable) do ready.w[fd] = true end
-    local old = list
-    list = {}
+    old, list = list, {}
     local now = socket.monotime()
     for _, waiter in ipairs(old) do
       local isready = waiter.over or waiter.events:find "r" and ready.r[waiter.fd]

@@ -256,6 +256,34 @@ describe("under setwaiter", function()
     assert.is_false((coroutine.close(dead)))
   end)
 
+  it("a debugger's hook that receives elsewhere does not get between a receive and its bytes", function()
+    socket.setwaiter(coroutine.yield)
+    for name, f in pairs {
+      recv = function(s) return s:recv(10) end, recvfrom = function(s) return (s:recvfrom(10)) end,
+      peek = function(s) return s:recv(5, "MSG_PEEK") end, recvmsg = function(s) return s:recvmsg().data end,
+      recvmmsg = function(s) return s:recvmmsg(1, 10)[1].data end, read = function(s) return s:read(5) end,
+      waitall = function(s) return s:recv(5, "MSG_WAITALL") end,
+    } do
+      for when = 1, 10 do
+        local a, b = net.pair()
+        local c, d = net.pair()
+        assert(d:send(("z"):rep(1000)))
+        local co = coroutine.create(function() return f(a) end)
+        assert(coroutine.resume(co))
+        assert(b:send "hello")
+        local events = 0
+        debug.sethook(co, function()
+          events = events + 1
+          if events == when then c:recv() end
+        end, "cr")
+        local _, got = coroutine.resume(co, true)
+        debug.sethook(co)
+        assert.equal("hello", got, name)
+        net.close()
+      end
+    end
+  end)
+
   it("coroutines that were forgotten while they held a socket end when the collector comes #process", function()
     local output, status = helper.lua(helper.saved(FORGOTTEN))
     assert.equal("", output)
