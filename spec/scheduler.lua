@@ -69,6 +69,7 @@ return function()
         list[#list + 1] = waiter
       end
     end
+    old = {}
   end
 
   function self.run()
