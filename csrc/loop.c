@@ -325,7 +325,7 @@ static void wakewith (bs_task *t, int err) {
 static void loseside (bs_task **holder, int side, const bs_socket *but) {
   bs_task *t = *holder;
   bs_socket *s = t != NULL ? bs_sideof(t->op, side) : NULL;
-  if (t == NULL || (s == but && but != NULL))
+  if (t == NULL || s == NULL || s == but) /* who holds a side has a socket */
     return;
   *holder = NULL;
   s->marks = (unsigned char)(s->marks & ~side);

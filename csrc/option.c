@@ -898,7 +898,7 @@ static void setmark (bs_socket *s, int mark, int on) {
 /* What the library has to do itself for bytes that it waits for, or has read ahead. */
 static void notereceiving (bs_socket *s, int level, int name, const void *data, socklen_t len) {
   int n;
-  if (level != SOL_SOCKET || len < sizeof(n))
+  if (level != SOL_SOCKET || data == NULL || len < sizeof(n))
     return;
   memcpy(&n, data, sizeof(n));
   if (name == SO_RCVLOWAT) {

@@ -320,25 +320,16 @@ static item *itemsof (read_op *r) {
 
 #define LINES 1 /* stands for a line alone */
 
-static uint64_t mix (uint64_t h, const void *data, size_t len) { /* FNV-1a */
-  for (size_t i = 0; i < len; i++)
-    h = (h ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
-  return h;
+static uint64_t mix (uint64_t h, uint64_t more) { /* as FNV-1a does with bytes */
+  return (h ^ more) * 0x100000001b3u;
 }
 
-/* A number for what is sought, never 0. */
-static uint64_t whatof (read_op *r) {
-  const item *it = itemsof(r);
-  uint64_t h = 0xcbf29ce484222325u;
-  if (r->n == 1 && it->find == findline)
-    return LINES;
-  for (int i = 0; i < r->n; i++, it++) {
-    h = mix(h, &it->find, sizeof(it->find));
-    h = mix(h, &it->n, sizeof(it->n));
-    if (it->pattern != NULL)
-      h = mix(h, it->pattern, it->patternlen);
-  }
-  return h | 2;
+/* A number for what is sought, never 0: of the formats before, and of this one. */
+static uint64_t whatof (uint64_t before, const item *it) {
+  uint64_t h = mix(mix(before, (uint64_t)(uintptr_t)it->find), it->n);
+  for (size_t i = 0; it->pattern != NULL && i < it->patternlen; i++)
+    h = mix(h, (unsigned char)it->pattern[i]);
+  return before == 0 && it->find == findline ? LINES : h | 2;
 }
 
 /* Goes through the formats from r->made on, until one does not get what it wants. *reached: where that one begins. */
@@ -502,6 +493,7 @@ static int doread (lua_State *L, const bs_kind *kind, bs_socket *s) {
     setformat(&r.few[0], findline, 0, 0);
   else
     r.n = top - 1;
+  r.what = top == 1 ? LINES : 0;
   if (r.n > FEW)
     r.items = (item *)lua_newuserdatauv(L, (size_t)r.n * sizeof(item), 0);
   int ends = top > 1; /* is nothing asked but whether it has ended? That waits for nothing */
@@ -509,9 +501,9 @@ static int doread (lua_State *L, const bs_kind *kind, bs_socket *s) {
     item *it = &itemsof(&r)[arg - 2];
     checkformat(L, arg, it);
     ends = ends && it->find == findend;
+    r.what = whatof(r.what, it);
   }
   r.op.beside = r.op.flagged = (unsigned char)ends;
-  r.what = whatof(&r);
   return bs_run(L, &r.op);
 }
 
@@ -606,7 +598,7 @@ static int read_readuntil (lua_State *L) {
     it->n = checkbound(L, 3);
   if (s->type != SOCK_STREAM)
     return bs_nostream(L, s, "readuntil");
-  r.what = whatof(&r);
+  r.what = whatof(0, it);
   return bs_run(L, &r.op);
 }
 

@@ -136,7 +136,7 @@ static int buffered (write_op *w) {
   if (f == NULL || f->mode == BS_UNBUFFERED || total > f->limit ||
       f->end - f->start > f->limit - total)
     return 0;
-  if (!makeroom(s, total))
+  if (!makeroom(s, total) || f->data == NULL)
     return -1;
   for (int i = 1; i < w->n; i++) {
     if (pieces[i].iov_len > 0)

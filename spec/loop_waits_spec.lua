@@ -209,7 +209,7 @@ describe("whoever waits on a socket that is detached is told EBADF, and the desc
   end, function(row) return quick(row) and row.name:find "^s:" end)
 end)
 
-describe("a second one that receives is told EBUSY while the first is unfinished, whether or not something has come:", function()
+describe("a second one that receives is told EBUSY while the first is unfinished, whatever has come:", function()
   each(function(row)
     local c = row.prepare()
     tasks.run(function()

@@ -427,7 +427,7 @@ describe("descriptors that are passed", function()
         assert(a:sendmsg{data = "x", fds = {a, io.stdout, b, a}})
         do
           local m = assert(b:recvmsg())
-          local scope <close> = what == "fds" and m.fds or m
+          local _ <close> = what == "fds" and m.fds or m
           assert.equal(before + 4, descriptors())
           assert.is_true(m.fds[2]:close())
           kept, m.fds[1] = m.fds[1], nil -- taken out: not of it any more

@@ -300,7 +300,8 @@ describe("types/bsdsocket.lua", function()
     local word = { -- kind in csrc -> the word of the reference
       SWITCH = "boolean", INTEGER = "integer", UNSIGNED = "integer", INTEGER64 = "integer", RATE = "integer",
       SECONDS = "whole seconds", MILLISECONDS = "seconds", MICROSECONDS = "seconds", TIME = "seconds",
-      ADDRESS = "address", LINGER = "linger", NAME = "name", BYTES = "bytes", CREDENTIALS = "credentials", INFO = "info",
+      ADDRESS = "address", LINGER = "linger", NAME = "name", BYTES = "bytes", CREDENTIALS = "credentials",
+      INFO = "info",
       INDEX = "interface", INDEX6 = "interface", NETINDEX4 = "interface", NETINDEX6 = "interface",
       INTERFACE4 = "interface", JOIN4 = "membership", LEAVE4 = "membership", JOINSOURCE4 = "membership",
       LEAVESOURCE4 = "membership", BLOCK4 = "membership", UNBLOCK4 = "membership", JOIN6 = "membership",
