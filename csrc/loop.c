@@ -658,8 +658,11 @@ static BS_STRAIGHT void resume (lua_State *L, bs_task *t) {
   t->runs = t->L;
   int status = lua_resume(t->L, L, arguments, &results);
   loop->current = NULL;
-  if (status == LUA_YIELD && t->state != BS_RUNNING)
+  if (status == LUA_YIELD && t->state != BS_RUNNING) {
+    if (!BS_LIKELY(!loop->stopped))
+      bs_canceltask(L, t);
     return;
+  }
   if (status == LUA_OK) {
     bs_endreturned(L, t, results);
     return;
@@ -1065,7 +1068,7 @@ static BS_SELDOM void checkwaiting (lua_State *L, bs_loop *loop) {
   lua_pop(L, found ? 2 : 1);
 }
 
-/* Until every task has ended, or the first has failed. May raise what a hook raises. */
+/* Until every task has ended, or the first has failed, or loop.stop. May raise what a hook raises. */
 static int loop_turn (lua_State *L) {
   bs_loop *loop = loopof(L);
   bs_hooks known = bs_knownhooks(L, loop->st);
@@ -1073,13 +1076,13 @@ static int loop_turn (lua_State *L) {
   if (known.main != NULL)
     bs_checkmainhook(L, loop->st, &known);
   loop->L = L;
-  while (loop->alive > 0) {
+  while (loop->alive > 0 && !loop->stopped) {
     bs_time patience = BS_NEVER;
     for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
       t->silent = BS_STALE;
     runready(L, loop);
     bs_tellerrors(L, loop, BS_STALE);
-    if (loop->first != NULL && loop->first->state == BS_ENDED && loop->first->failed)
+    if (loop->stopped || (loop->first != NULL && loop->first->failed))
       return 0;
     if (loop->ready.n == 0) {
       const bs_timer *next = bs_nexttimer(&loop->timers);
@@ -1167,6 +1170,7 @@ static int loop_run (lua_State *L) {
   loop->running = 1; /* from here to the end nothing may raise */
   loop->st->aside++;
   loop->first = NULL;
+  loop->stopped = 0;
   int status = isfirst ? lua_pcall(L, lua_gettop(L) - 2, 1, 0) : LUA_OK;
   if (status == LUA_OK) {
     lua_pushvalue(L, 1);
@@ -1181,8 +1185,14 @@ static int loop_run (lua_State *L) {
   loop->first = NULL;
   loop->running = 0;
   loop->st->aside--;
-  if (status != LUA_OK)
+  int stopped = loop->stopped, values = stopped ? bs_pushvalues(L, loop) : 0;
+  loop->stopped = 0;
+  if (status != LUA_OK) {
+    lua_settop(L, at);
     return lua_error(L);
+  }
+  if (stopped)
+    return values;
   if (first == NULL)
     return 0;
   int n = bs_pushoutcome(L, first, at);

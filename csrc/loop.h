@@ -109,7 +109,9 @@ struct bs_loop {
   bs_task *ran;      /* the last one that did; perhaps it is no more */
   bs_task *first;    /* that of loop.run's function */
   int running;
-  int alive;        /* tasks that have not ended */
+  int stopped; /* loop.stop was called: its values are in the registry, by the address of this, */
+  int values;  /* so many, in a table */
+  int alive;   /* tasks that have not ended */
   unsigned spawned; /* so many have begun */
   int waiting;      /* for descriptors */
   int budget;
@@ -199,6 +201,7 @@ void bs_endfailed(lua_State *L, bs_task *t); /* by the error on the top, which i
 void bs_endreturned(lua_State *L, bs_task *t, int results); /* these are there */
 void bs_canceltask(lua_State *L, bs_task *t); /* one that has not ended and does not run */
 void bs_cancelall(lua_State *L, bs_loop *loop);
+int bs_pushvalues(lua_State *L, const bs_loop *loop); /* those of loop.stop; their number */
 /* In a child process: all but this one are the parent's. They are forgotten, and nothing of them runs. */
 void bs_abandonothers(lua_State *L, bs_loop *loop, const bs_task *own);
 /* Pushes true and the results, or false and the error; the task is at `at`. Their number. */

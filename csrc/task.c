@@ -174,7 +174,7 @@ static void endbadly (lua_State *L, bs_task *t, int told) {
 
 void bs_endfailed (lua_State *L, bs_task *t) {
   lua_State *co = t->L;
-  int told = t->joiners.first != NULL || t == t->loop->first;
+  int told = t->joiners.first != NULL || (t == t->loop->first && !t->loop->stopped);
   if (!told) {
     pushtext(L, co);
     lua_insert(L, -2);
@@ -222,7 +222,10 @@ bs_task *bs_newtask (lua_State *L, int f) {
   anchor(L, t, f);
   loop->alive++;
   loop->spawned++;
-  bs_makeready(t);
+  if (loop->stopped)
+    t->state = BS_READY; /* on no list: it never has a turn */
+  else
+    bs_makeready(t);
   return t;
 }
 
@@ -388,14 +391,16 @@ void bs_tellerrors (lua_State *L, bs_loop *loop, int which) {
   }
 }
 
-/* Ends whatever has not ended: the <close> variables of one may spawn others. */
-void bs_cancelall (lua_State *L, bs_loop *loop) {
+/* Ends whatever has not ended, but for what runs, if that is `spared`: the <close> variables of one may spawn others. */
+static void cancelthem (lua_State *L, bs_loop *loop, int spared) {
   bs_pushtasks(L, loop->st);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     bs_task *t = (bs_task *)lua_touserdata(L, -1);
     unsigned before = loop->spawned;
-    if (t->state != BS_ENDED)
+    if (spared && t->tried)
+      t->doomed = 1;
+    else if (t->state != BS_ENDED && !(spared && t->state == BS_RUNNING))
       bs_canceltask(L, t);
     lua_pop(L, 1);
     if (loop->spawned != before) { /* the table has new keys: from the beginning */
@@ -404,7 +409,44 @@ void bs_cancelall (lua_State *L, bs_loop *loop) {
     }
   }
   lua_pop(L, 1);
+}
+
+void bs_cancelall (lua_State *L, bs_loop *loop) {
+  cancelthem(L, loop, 0);
   bs_tellerrors(L, loop, BS_FRESH);
+}
+
+/* loop.stop(...). The task that runs is cancelled at its next wait (resume in loop.c). */
+static int task_stop (lua_State *L) {
+  bs_loop *loop = ((bs_state *)lua_touserdata(L, BS_UP_STATE))->loop;
+  int n = lua_gettop(L);
+  if (loop == NULL || !loop->running)
+    return luaL_error(L, "loop.stop: the loop does not run");
+  if (loop->stopped || (loop->first != NULL && loop->first->failed)) /* it ends already */
+    return 0;
+  lua_createtable(L, n, 0);
+  lua_insert(L, 1);
+  for (int i = n; i > 0; i--)
+    lua_rawseti(L, 1, i);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loop->stopped);
+  loop->values = n;
+  loop->stopped = 1;
+  if (bs_engineforked(&loop->engine))
+    bs_abandonothers(L, loop, loop->current);
+  else
+    cancelthem(L, loop, 1);
+  return 0;
+}
+
+int bs_pushvalues (lua_State *L, const bs_loop *loop) {
+  luaL_checkstack(L, loop->values + 3, "too many results");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &loop->stopped);
+  int at = lua_gettop(L);
+  for (int i = 1; i <= loop->values; i++)
+    lua_rawgeti(L, at, i);
+  lua_pushnil(L); /* they are kept no longer */
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loop->stopped);
+  return loop->values;
 }
 
 void bs_abandonothers (lua_State *L, bs_loop *loop, const bs_task *own) {
@@ -426,6 +468,7 @@ void bs_abandonothers (lua_State *L, bs_loop *loop, const bs_task *own) {
 
 static const luaL_Reg functions[] = {
   {"spawn", task_spawn},
+  {"stop", task_stop},
   {NULL, NULL},
 };
 

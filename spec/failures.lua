@@ -154,6 +154,7 @@ return {
   ["buf:set"] = {"EBUSY", "argument"},
 
   ["loop.run"] = {"argument"},
+  ["loop.stop"] = {"argument"},
   ["loop.spawn"] = {"argument"},
   ["loop.wrap"] = {"argument"},
   ["loop.sleep"] = {"argument"},

@@ -120,6 +120,26 @@ local scripts = {
       end)
     end)
   ]],
+  ["loop.stop"] = [[
+    try(function()
+      local values = table.pack(loop.run(function()
+        local a <close>, b = socket.socketpair()
+        local _ <close> = b
+        go(function()
+          local c <close>, d = socket.socketpair()
+          local _ <close> = d
+          c:recv()
+        end)
+        go(loop.timeout, 60, loop.wrap(function() loop.sleep(60) end))
+        a:settimeout(0.1)
+        loop.sleep(0)
+        loop.stop(1, 2, 3)
+        go(loop.sleep, 60)
+        a:recv()
+      end))
+      assert(values.n == 3 and values[3] == 3)
+    end)
+  ]],
   ["generators"] = [[
     try(function()
       loop.run(function()

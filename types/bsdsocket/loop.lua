@@ -37,8 +37,8 @@ local Loop = {}
 
 -- ## Running
 
---- Runs tasks until every one of them has ended: `f` in one of its own, those that were spawned before, and
---- those that they spawn. If `f` fails, the others are cancelled and its error is raised. No descriptor and no task
+--- Runs tasks until every one of them has ended, or `loop.stop` is called: `f` in one of its own, those that were
+--- spawned before, and those that they spawn. If `f` fails, the others are cancelled and its error is raised. No descriptor and no task
 --- is left behind, and it can be called again.
 ---
 --- While every task waits, Lua makes no values, and its collector does not run: a socket that a task has forgotten stays
@@ -49,8 +49,26 @@ local Loop = {}
 --- * raises: inside a task; what is no function; any error of `f`.
 ---@param f? fun(...): any
 ---@param ... any arguments of `f`
----@return any ... what `f` returns
+---@return any ... what `f` returns, or what `loop.stop` was given
 function Loop.run(f, ...) end
+
+--- Ends the loop: every other task is cancelled, its `<close>` variables run, and so is the calling one, at its next
+--- wait. `loop.run` returns these values. Called again it does nothing, and once the function of `loop.run` has failed
+--- it is too late: that error is raised. A task that is spawned afterwards never begins.
+---
+--- ```lua
+--- loop.run(function()
+---   loop.spawn(function() while true do print "still here" loop.sleep(1) end end)
+---   loop.sleep(3)
+---   loop.stop()
+--- end)
+--- ```
+---
+--- Errors:
+--- * raises: outside of `loop.run`.
+---@param ... any what `loop.run` returns
+---@return nil
+function Loop.stop(...) end
 
 --- Makes a task that runs `f`. It begins when the task that runs now waits; outside of every task, with the next
 --- `loop.run`.
