@@ -251,7 +251,7 @@ static BS_ASIDE ssize_t receivemessage (receive_op *r, char *data, size_t n, int
   msg.msg_namelen = r->from ? sizeof(r->address) : 0;
   msg.msg_iov = &piece;
   msg.msg_iovlen = 1;
-  msg.msg_control = control;
+  msg.msg_control = (r->op.sock->marks & BS_MERGES) ? control : NULL; /* TIPC tells no reset else */
   msg.msg_controllen = (r->op.sock->marks & BS_MERGES) ? sizeof(control) : 0;
   msg.msg_flags = 0;
   ssize_t got = recvmsg(r->op.sock->fd, &msg, flags);

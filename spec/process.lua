@@ -175,7 +175,7 @@ function terminal:hear(pattern)
       error(("'%s' did not come (%s) after:\n%s"):format(pattern, why or "it has ended",
         table.concat(self.said, "\n")), 3)
     end
-    line = line:gsub("\r", "")
+    line = line:gsub("\r", ""):gsub("^>+ ", "") -- a prompt, where what was typed had been echoed before it
     lines[#lines + 1], self.said[#self.said + 1] = line, line
   until line:find("^" .. pattern .. "$")
   return lines
