@@ -193,6 +193,9 @@ struct bs_state {
   uint64_t walks; /* of poller.c, through pollers that are in each other */
   /* Of other schedulers: calls that hold a side of a socket, and those whose turn to send has not come. */
   struct waited *holders, *firstwaited, **lastwaited;
+  const char *
+    own; /* the source of the library's own Lua code, as debug information names it; NULL: not told. The registry
+                      ** has by this address the names of its functions, by function (inspect.c) */
   int closing; /* <close> variables of something cancelled are running: nobody may wait */
   bs_interned interned;
   /* The last address that bs_pushsender was given, as the kernel wrote it. */
@@ -399,6 +402,7 @@ int bs_isbusy(bs_op *op);
 int bs_run(lua_State *L, bs_op *op);
 int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS */
 bs_time bs_now(void);
+bs_time bs_coarsenow(void); /* some milliseconds ago: of a clock that is read for next to nothing */
 bs_time bs_span(double seconds); /* rounded up; negative and huge: BS_FOREVER */
 int bs_millis(bs_time span);     /* for poll and epoll_wait: rounded up; -1 for ever */
 double bs_checktimeout(lua_State *L, int arg); /* nil, none, huge: -1; negative, NaN: raises */
@@ -678,6 +682,8 @@ int bs_withname(lua_State *L, int arg, const char *call, int family, const bs_so
                 bs_next next);
 /* A host may be in brackets, as "[::1]" is in a URL: takes them away from the string at idx, and gives its bytes. */
 const char *bs_barehost(lua_State *L, int idx, size_t *len);
+/* The call of an operation, as its messages name it: of a look-up for another call, that one. */
+const char *bs_callname(const bs_op *op);
 void bs_openresolve(lua_State *L);
 
 /* ---- socket.c: life of the object; connection.c: what is done with it before data flows ---- */
@@ -1131,9 +1137,11 @@ int bs_maywait(lua_State *L, const bs_state *st);
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_openloop(lua_State *L);
 
-/* ---- task.c, scope.c: loop.h has what they share with loop.c ---- */
+/* ---- task.c, inspect.c, trace.c, scope.c: loop.h has what they share with loop.c ---- */
 
 void bs_opentask(lua_State *L);
+void bs_openinspect(lua_State *L);
+void bs_opentrace(lua_State *L);
 void bs_openscope(lua_State *L);
 
 /* ---- waiter.c ---- */

@@ -103,7 +103,9 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openbuffer(L);
   bs_openpoller(L);
   bs_openloop(L);
-  bs_opentask(L); /* these two add to loop's functions */
+  bs_opentask(L); /* these add to loop's functions */
+  bs_openinspect(L);
+  bs_opentrace(L);
   bs_openscope(L);
   bs_openwaiter(L);
   bs_openselect(L);

@@ -3,7 +3,7 @@
 ** its operation there, and suspends it. When the engine tells that the descriptor is ready, the operation is
 ** tried here, in C, and what it comes to is what the coroutine is resumed with. Here are what waits at which
 ** descriptor, the operations of tasks, and loop.run, which gives each its turn. How a task begins and ends is in
-** task.c, loop.wrap and loop.timeout are in scope.c, and their data in loop.h. Time is in timer.c, readiness
+** task.c, loop.wrap and loop.timeout are in scope.c, what is told of tasks in inspect.c and trace.c, their data in loop.h. Time is in timer.c, readiness
 ** in engine.c, and what one try means in wait.c.
 */
 #include "prefix.h"
@@ -725,6 +725,9 @@ static BS_STRAIGHT int keepthread (lua_State *L, bs_task *t) {
 
 static BS_STRAIGHT int suspend (lua_State *L, bs_task *t, const bs_op *op) {
   memcpy(t->op, op, op->kind->size);
+  if (t->op->deadline == BS_FOREVER &&
+      t->op->began == 0) /* so that it can be told since when it waits */
+    t->op->began = bs_coarsenow();
   t->pending = 1;
   t->at = L;
   return lua_yieldk(L, 0, (lua_KContext)t->loop, resumed);
@@ -1068,6 +1071,12 @@ static BS_SELDOM void checkwaiting (lua_State *L, bs_loop *loop) {
   lua_pop(L, found ? 2 : 1);
 }
 
+static int deadlock (lua_State *L, bs_loop *loop) {
+  lua_pushliteral(L, "every task waits for another to end");
+  bs_addtasks(L, loop);
+  return lua_error(L);
+}
+
 /* Until every task has ended, or the first has failed, or loop.stop. May raise what a hook raises. */
 static int loop_turn (lua_State *L) {
   bs_loop *loop = loopof(L);
@@ -1081,21 +1090,22 @@ static int loop_turn (lua_State *L) {
     for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
       t->silent = BS_STALE;
     runready(L, loop);
-    bs_tellerrors(L, loop, BS_STALE);
+    bs_tellerrors(L, loop, BS_STALE, 1);
     if (loop->stopped || (loop->first != NULL && loop->first->failed))
       return 0;
     if (loop->ready.n == 0) {
-      const bs_timer *next = bs_nexttimer(&loop->timers);
       if (loop->alive == 0)
         return 0;
-      bs_tellerrors(L, loop, BS_FRESH);
+      if (bs_tellerrors(L, loop, BS_FRESH, 1))
+        continue;
+      const bs_timer *next = bs_nexttimer(&loop->timers);
       patience = BS_FOREVER;
       if (next != NULL) {
         bs_time now = bs_now();
         patience = next->when > now ? next->when - now : BS_NEVER;
       }
       else if (loop->waiting == 0)
-        return luaL_error(L, "every task waits for another to end");
+        return deadlock(L, loop);
     }
     if (forked(loop))
       return luaL_error(L, "this process was forked from one whose loop this is");
@@ -1162,6 +1172,7 @@ static int loop_run (lua_State *L) {
     lua_insert(L, 2);
   }
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  bs_needaside(L, loop);
   int err = bs_engineopen(&loop->engine, loop->st);
   if (err != 0 && bs_collect(L, err))
     err = bs_engineopen(&loop->engine, loop->st);
@@ -1178,6 +1189,8 @@ static int loop_run (lua_State *L) {
   }
   bs_task *first = loop->first;
   int at = lua_gettop(L); /* it is there, or an error */
+  if (status == LUA_ERRRUN && bs_isinterrupt(L))
+    bs_addtasks(L, loop);
   if (forked(loop))
     bs_abandonothers(L, loop, loop->ran);
   bs_cancelall(L, loop);
@@ -1185,6 +1198,7 @@ static int loop_run (lua_State *L) {
   loop->first = NULL;
   loop->running = 0;
   loop->st->aside--;
+  bs_keeptrace(L, loop, status == LUA_OK && first != NULL ? at : 0);
   int stopped = loop->stopped, values = stopped ? bs_pushvalues(L, loop) : 0;
   loop->stopped = 0;
   if (status != LUA_OK) {

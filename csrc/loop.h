@@ -1,8 +1,8 @@
 /*
-** loop.h: what loop.c, task.c and scope.c share, and nobody else. What the others may call is in bsdsocket.h.
+** loop.h: what loop.c, task.c, inspect.c, trace.c and scope.c share, and nobody else. What the others may call is in bsdsocket.h.
 **
 ** A task is a coroutine that loop.run resumes. Its first user value keeps that coroutine alive, and is after an
-** error the text about it; the second keeps the coroutine alive that waits, and is after the end
+** error the traceback of that; the second keeps the coroutine alive that waits, and is after the end
 ** the outcome. The tasks that have not ended, or whose error nobody has been told of, are in a table.
 **
 ** A task is on one list at most: one of the loop's, that of those that wait for another task's end, or one of
@@ -86,12 +86,20 @@ struct bs_scope {
   bs_task *task; /* the one that it is in, while active */
   bs_loop *loop;
   bs_timer timer;
+  const char *call;        /* what its task waited in when the time was over, or NULL */
   unsigned char active;    /* runs, or waits: not suspended by a yield of its own */
   unsigned char expired;   /* its time is over */
   unsigned char running;   /* it is on the C stack */
   unsigned char generator; /* loop.wrap's */
   unsigned char spared;    /* it was over before: the task only had to let others have their turn */
 };
+
+/* The last error that has left a scope: what its coroutine's stack was. */
+typedef struct bs_passed {
+  const bs_task *task; /* NULL: none has */
+  const void *error;   /* its address: nil and numbers have none */
+  lua_CFunction by;    /* what raised it then in the coroutine around */
+} bs_passed;
 
 struct bs_loop {
   bs_state *st;
@@ -108,6 +116,12 @@ struct bs_loop {
   bs_task *current;  /* the one that runs */
   bs_task *ran;      /* the last one that did; perhaps it is no more */
   bs_task *first;    /* that of loop.run's function */
+  /* For what must not raise, nor run into a hook that is meant for the program: a coroutine that the registry has by the
+  ** address of this; NULL: not yet. */
+  lua_State *aside;
+  char onerror;     /* the registry has by these addresses the function of loop.onerror, */
+  char traced;      /* and the traceback of the last run, or false */
+  bs_passed passed; /* by this one its traceback */
   int running;
   int stopped; /* loop.stop was called: its values are in the registry, by the address of this, */
   int values;  /* so many, in a table */
@@ -146,6 +160,16 @@ static inline void bs_makeready (bs_task *t) {
   bs_assert(t->state != BS_ENDED || t->L != NULL); /* one that begins has not ended */
   t->state = BS_READY;
   bs_append(&t->loop->ready, t);
+}
+
+/* ---- what it waits for ---- */
+
+/* The task waits, and for no operation: for what is told by the kind's name. */
+static inline void bs_waitsfor (bs_task *t, const bs_kind *kind) {
+  bs_initop(t->op, kind, t->loop->st, NULL);
+  t->op->deadline = BS_FOREVER;
+  t->op->began = bs_coarsenow();
+  t->state = BS_WAITING;
 }
 
 /* ---- room for an operation ---- */
@@ -197,6 +221,7 @@ void bs_forget(bs_task *t);                      /* nobody waits for its operati
 void bs_pushtasks(lua_State *L, const bs_state *st); /* that table: task as pointer -> task */
 /* Pushes a task that is ready: the function and its arguments are all that is on the stack from `f` on. */
 bs_task *bs_newtask(lua_State *L, int f);
+bs_task *bs_checktask(lua_State *L, int arg);
 void bs_endfailed(lua_State *L, bs_task *t); /* by the error on the top, which is popped */
 void bs_endreturned(lua_State *L, bs_task *t, int results); /* these are there */
 void bs_canceltask(lua_State *L, bs_task *t); /* one that has not ended and does not run */
@@ -206,8 +231,9 @@ int bs_pushvalues(lua_State *L, const bs_loop *loop); /* those of loop.stop; the
 void bs_abandonothers(lua_State *L, bs_loop *loop, const bs_task *own);
 /* Pushes true and the results, or false and the error; the task is at `at`. Their number. */
 int bs_pushoutcome(lua_State *L, bs_task *t, int at);
-/* Tells on stderr what nobody has asked for: at once (BS_FRESH), or if all had a turn in which to ask (BS_STALE). */
-void bs_tellerrors(lua_State *L, bs_loop *loop, int which);
+/* Somebody has asked for its error: it need not be told any more. */
+void bs_heard(lua_State *L, bs_task *t);
+void bs_pushtask(lua_State *L, const bs_task *t); /* one that is in that table */
 /* Runs the <close> variables of a coroutine that will not go on; gives the status, and if it is none of
 ** success an error on its top. They cannot wait. */
 int bs_closethread(lua_State *L, bs_loop *loop, lua_State *co);
@@ -219,6 +245,41 @@ BS_NORETURN int bs_refuse(lua_State *L, const char *call);
 BS_NORETURN int bs_wrongly(lua_State *L, const bs_loop *loop);
 /* What is not asked of an operation: is it the loop that goes on with this coroutine? If not, raises. */
 void bs_goeson(lua_State *L, const bs_loop *loop);
+
+/* ---- inspect.c ---- */
+
+/* Where a task is. To find that allocates nothing, so no finalizer runs meanwhile. */
+typedef struct bs_spot {
+  const char *call; /* that it waits in; NULL: in none, or it is not known */
+  char file[LUA_IDSIZE];
+  int line; /* 0: not known */
+} bs_spot;
+
+const char *bs_callof(const bs_task *t); /* NULL: none */
+/* Looks for the line of the innermost function of the program's; `running`: the coroutine to begin with, or NULL. */
+void bs_findspot(lua_State *L, const bs_task *t, lua_State *running, bs_spot *spot);
+void bs_pushtimedout(lua_State *L,
+                     const bs_spot *spot); /* loop.timeout's message of what waited there */
+/* Adds to the string on the top where each task is, if there is memory for that. */
+void bs_addtasks(lua_State *L, bs_loop *loop);
+
+/* ---- trace.c ---- */
+
+/* Before a run: makes what it takes that the following need not raise. */
+void bs_needaside(lua_State *L, bs_loop *loop);
+/* Calls f with what is on the top, and pushes its result, one; false, and nothing pushed, after an error. A hook that a
+** signal sets on the program's coroutines meanwhile is for these, and f does not see it. */
+int bs_callaside(lua_State *L, const bs_loop *loop, lua_CFunction f, int arguments);
+/* Pushes the traceback of an error that is on the top of `co`, in this task; nil when memory is out. */
+void bs_pushtrace(lua_State *L, const bs_task *t, lua_State *co);
+/* The error below the top has left a scope of the task, and L is about to raise it. Takes its traceback from the top. */
+void bs_notepassed(lua_State *L, bs_task *t);
+/* After a run: keeps the traceback of its first task, at `first` (0: it has not failed). */
+void bs_keeptrace(lua_State *L, const bs_loop *loop, int first);
+/* Tells what nobody has asked for: at once (BS_FRESH), or if all had a turn in which to ask (BS_STALE). True if something
+** was told: that may have run anything. If it may, raises what Ctrl-C meanwhile comes to. */
+int bs_tellerrors(lua_State *L, bs_loop *loop, int which, int raises);
+int bs_isinterrupt(lua_State *L); /* is the error on the top that of Ctrl-C? */
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

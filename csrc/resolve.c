@@ -307,6 +307,10 @@ static int withname_finish (lua_State *L, bs_op *op) {
 static const bs_kind withname_kind =
   BS_KIND("getaddrinfo", naming, BS_BLOCKS | BS_OPENS, withname_step, withname_finish);
 
+const char *bs_callname (const bs_op *op) {
+  return op->kind == &withname_kind ? ((const naming *)op)->call : op->kind->name;
+}
+
 static lua_Integer optword (lua_State *L, int arg, const char *message) {
   if (lua_isnoneornil(L, arg))
     return -1;

@@ -39,6 +39,7 @@ static void ringscope (lua_State *L, bs_timer *timer) {
   }
   sc->expired = 1;
   if (sc->active && t->state != BS_RUNNING) {
+    sc->call = bs_callof(t);
     bs_forget(t);
     bs_makeready(t);
   }
@@ -113,10 +114,26 @@ static int takeresults (lua_State *L, bs_scope *sc, int results) {
   return results;
 }
 
-/* An error has ended its coroutine: it goes on, after the <close> variables. */
-static int passerror (lua_State *L, bs_scope *sc) {
+/* An error has ended its coroutine: it goes on, after the <close> variables. Where it happened can be told only now.
+** `where`: as coroutine.wrap, it gets the position of the call. */
+static int passerror (lua_State *L, bs_scope *sc, int where) {
+  bs_task *t = sc->loop->current;
+  if (t != NULL)
+    bs_pushtrace(L, t, sc->co);
+  else
+    lua_pushnil(L);
   bs_pusherror(L, sc->co);
   bs_closefailed(L, sc->loop, sc->co);
+  if (where && lua_type(L, -1) == LUA_TSTRING) {
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  lua_insert(L, -2);
+  if (t != NULL)
+    bs_notepassed(L, t);
+  else
+    lua_pop(L, 1);
   return lua_error(L);
 }
 
@@ -134,14 +151,7 @@ static int wrap (lua_State *L, int arguments) {
     return lua_yieldk(L, 0, 0, wrapcontinue);
   if (status == LUA_OK || status == LUA_YIELD)
     return takeresults(L, sc, results);
-  bs_pusherror(L, sc->co);
-  bs_closefailed(L, sc->loop, sc->co);
-  if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
-    luaL_where(L, 1); /* as coroutine.wrap: where it was called */
-    lua_insert(L, -2);
-    lua_concat(L, 2);
-  }
-  return lua_error(L);
+  return passerror(L, sc, status != LUA_ERRMEM);
 }
 
 static int wrapcontinue (lua_State *L, int status, lua_KContext ctx) {
@@ -176,7 +186,11 @@ static int timeoutyielded(lua_State *L, int status, lua_KContext ctx);
 /* Its time is over while it waits: everything in it is closed, from the inside. */
 static int expire (lua_State *L, bs_scope *sc) {
   bs_task *t = sc->task;
+  bs_spot spot;
   int failed = 0;
+  bs_findspot(L, t, NULL, &spot);
+  if (spot.call == NULL)
+    spot.call = sc->call;
   for (bs_scope *each = t->scope;; each = t->scope) {
     bs_stoptimer(&sc->loop->timers, &each->timer);
     leavescope(each);
@@ -191,7 +205,7 @@ static int expire (lua_State *L, bs_scope *sc) {
   if (failed)
     return lua_error(L);
   lua_pushnil(L);
-  lua_pushliteral(L, "timeout: timed out");
+  bs_pushtimedout(L, &spot);
   lua_pushliteral(L, "timeout");
   return 3;
 }
@@ -221,7 +235,7 @@ static int timeout (lua_State *L, int arguments) {
       return lua_yieldk(L, results, 0, timeoutyielded);
     default:
       bs_stoptimer(&sc->loop->timers, &sc->timer);
-      return status == LUA_OK ? takeresults(L, sc, results) : passerror(L, sc);
+      return status == LUA_OK ? takeresults(L, sc, results) : passerror(L, sc, 0);
   }
 }
 

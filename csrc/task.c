@@ -1,10 +1,9 @@
 /*
-** task.c: the life of a task: spawned, joined, cancelled, ended, and its errors told. A task is a coroutine; how
-** it waits meanwhile, and who gives it its turn, is in loop.c.
+** task.c: the life of a task: spawned, joined, cancelled, ended, all of them by loop.stop. A task is a coroutine; how
+** it waits meanwhile, and who gives it its turn, is in loop.c. What is told of it is in inspect.c and trace.c.
 */
 #include "prefix.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "bsdsocket.h"
@@ -82,7 +81,7 @@ void bs_goeson (lua_State *L, const bs_loop *loop) {
 
 /* ==== its end ==== */
 
-static void pushtask (lua_State *L, const bs_task *t) {
+void bs_pushtask (lua_State *L, const bs_task *t) {
   bs_pushtasks(L, t->loop->st);
   lua_rawgetp(L, -1, t);
   lua_remove(L, -2);
@@ -102,7 +101,7 @@ static void end (lua_State *L, bs_task *t, int results, int failed) {
   t->loop->alive--;
   if (results == 0)
     lua_pushnil(L);
-  pushtask(L, t);
+  bs_pushtask(L, t);
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, 2);
   lua_pushnil(L); /* the coroutine is garbage */
@@ -127,47 +126,17 @@ static void unanchor (lua_State *L, bs_task *t) {
   lua_pop(L, 1);
 }
 
-static int totext (lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
-}
-
-/* Makes the text for somebody who looks for the mistake. */
-static int explain (lua_State *L) {
-  lua_pushcfunction(L, totext);
-  lua_pushvalue(L, 2);
-  int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM)
-    return lua_error(L);
-  if (status != LUA_OK) /* as lua.c says it */
-    lua_pushfstring(L, "(error object is a %s value, and its __tostring fails)",
-                    luaL_typename(L, 2));
-  luaL_traceback(L, (lua_State *)lua_touserdata(L, 1), lua_tostring(L, -1), 0);
-  return 1;
-}
-
-/* Pushes that about the error on the top. */
-static void pushtext (lua_State *L, lua_State *co) {
-  lua_pushcfunction(L, explain);
-  lua_pushlightuserdata(L, co);
-  lua_pushvalue(L, -3);
-  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
-    lua_pop(L, 1);
-    lua_pushnil(L);
-  }
-}
-
-/* It ends with the error on the top. Where nobody waits for that, a text about it is below. */
+/* It ends with the error on the top; below is the traceback of that, or nil. */
 static void endbadly (lua_State *L, bs_task *t, int told) {
   end(L, t, 1, 1);
+  bs_pushtask(L, t);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
   if (told) {
     unanchor(L, t);
     return;
   }
-  pushtask(L, t);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, 1);
-  lua_pop(L, 1);
   t->silent = 1;
   bs_append(&t->loop->silent, t);
 }
@@ -175,10 +144,8 @@ static void endbadly (lua_State *L, bs_task *t, int told) {
 void bs_endfailed (lua_State *L, bs_task *t) {
   lua_State *co = t->L;
   int told = t->joiners.first != NULL || (t == t->loop->first && !t->loop->stopped);
-  if (!told) {
-    pushtext(L, co);
-    lua_insert(L, -2);
-  }
+  bs_pushtrace(L, t, co);
+  lua_insert(L, -2);
   bs_closefailed(L, t->loop, co);
   endbadly(L, t, told);
 }
@@ -237,7 +204,7 @@ static int task_spawn (lua_State *L) {
 
 /* ==== what others do with it ==== */
 
-static bs_task *checktask (lua_State *L, int arg) {
+bs_task *bs_checktask (lua_State *L, int arg) {
   void *t = lua_touserdata(L, arg);
   if (t != NULL && lua_getmetatable(L, arg)) {
     lua_getiuservalue(L, BS_UP_STATE, BS_STATE_TASK);
@@ -252,8 +219,7 @@ static bs_task *checktask (lua_State *L, int arg) {
   return (bs_task *)t;
 }
 
-/* Whoever has asked need not be told any more. */
-static void heard (lua_State *L, bs_task *t) {
+void bs_heard (lua_State *L, bs_task *t) {
   if (!t->silent)
     return;
   t->silent = 0;
@@ -262,7 +228,7 @@ static void heard (lua_State *L, bs_task *t) {
 }
 
 int bs_pushoutcome (lua_State *L, bs_task *t, int at) {
-  heard(L, t);
+  bs_heard(L, t);
   luaL_checkstack(L, t->results + 2, "too many results");
   lua_pushboolean(L, !t->failed);
   if (t->cancelled)
@@ -279,16 +245,18 @@ int bs_pushoutcome (lua_State *L, bs_task *t, int at) {
 }
 
 static int joined (lua_State *L, int status, lua_KContext ctx) {
-  bs_task *t = checktask(L, 1);
+  bs_task *t = bs_checktask(L, 1);
   (void)status, (void)ctx;
   if (t->state != BS_ENDED)
     return bs_wrongly(L, t->loop);
   return bs_pushoutcome(L, t, 1);
 }
 
+static const bs_kind join_kind = BS_KIND("join", bs_op, 0, NULL, NULL);
+
 /* task:join() */
 static int task_join (lua_State *L) {
-  bs_task *t = checktask(L, 1);
+  bs_task *t = bs_checktask(L, 1);
   bs_loop *loop = t->loop;
   lua_settop(L, 1);
   if (t->state == BS_ENDED)
@@ -300,7 +268,9 @@ static int task_join (lua_State *L) {
     return bs_refuse(L, "join");
   if (self == NULL)
     return luaL_error(L, "the task has not ended, and only a task can wait for its end");
-  self->state = BS_WAITING;
+  if (self->pending) /* something else has resumed it meanwhile */
+    bs_forget(self);
+  bs_waitsfor(self, &join_kind);
   bs_append(&t->joiners, self);
   return lua_yieldk(L, 0, 0, joined);
 }
@@ -328,9 +298,10 @@ static void closetask (lua_State *L, bs_task *t) {
   if (!failed) {
     t->cancelled = 1;
     lua_pushnil(L);
+    lua_pushnil(L);
   }
-  else if (!told) {
-    pushtext(L, L);
+  else {
+    bs_pushtrace(L, t, L); /* of who cancels it */
     lua_insert(L, -2);
   }
   endbadly(L, t, told);
@@ -356,7 +327,7 @@ void bs_canceltask (lua_State *L, bs_task *t) {
 
 /* task:cancel() */
 static int task_cancel (lua_State *L) {
-  bs_task *t = checktask(L, 1);
+  bs_task *t = bs_checktask(L, 1);
   if (t->state == BS_RUNNING && t == t->loop->current)
     return luaL_error(L, "a task cannot cancel itself");
   int alive = t->state == BS_READY || t->state == BS_WAITING;
@@ -368,28 +339,7 @@ static int task_cancel (lua_State *L) {
   return 1;
 }
 
-static int task_tostring (lua_State *L) {
-  static const char *const names[] = {"ready", "waiting", "running", "ended"};
-  const bs_task *t = checktask(L, 1);
-  const char *name = t->state == BS_ENDED && t->failed ? "failed" : names[t->state];
-  lua_pushfstring(L, "task (%s): %p", name, lua_touserdata(L, 1));
-  return 1;
-}
-
 /* ==== what loop.run does with all of them ==== */
-
-void bs_tellerrors (lua_State *L, bs_loop *loop, int which) {
-  while (loop->silent.first != NULL && loop->silent.first->silent >= which) {
-    bs_task *t = loop->silent.first;
-    pushtask(L, t);
-    lua_getiuservalue(L, -1, 1);
-    fprintf(stderr, "bsdsocket.loop: error in a task: %s\n",
-            lua_isnil(L, -1) ? "no memory is left to tell which" : lua_tostring(L, -1));
-    fflush(stderr);
-    heard(L, t);
-    lua_pop(L, 2);
-  }
-}
 
 /* Ends whatever has not ended, but for what runs, if that is `spared`: the <close> variables of one may spawn others. */
 static void cancelthem (lua_State *L, bs_loop *loop, int spared) {
@@ -412,8 +362,9 @@ static void cancelthem (lua_State *L, bs_loop *loop, int spared) {
 }
 
 void bs_cancelall (lua_State *L, bs_loop *loop) {
-  cancelthem(L, loop, 0);
-  bs_tellerrors(L, loop, BS_FRESH);
+  do
+    cancelthem(L, loop, 0);
+  while (bs_tellerrors(L, loop, BS_FRESH, 0)); /* who hears of them may spawn others */
 }
 
 /* loop.stop(...). The task that runs is cancelled at its next wait (resume in loop.c). */
@@ -456,9 +407,10 @@ void bs_abandonothers (lua_State *L, bs_loop *loop, const bs_task *own) {
     if (t == own)
       continue;
     if (t->state == BS_ENDED)
-      heard(L, t);
+      bs_heard(L, t);
     else {
       t->cancelled = 1;
+      lua_pushnil(L);
       lua_pushnil(L);
       endbadly(L, t, 1);
     }
@@ -478,11 +430,6 @@ static const luaL_Reg methods[] = {
   {NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-  {"__tostring", task_tostring},
-  {NULL, NULL},
-};
-
 void bs_opentask (lua_State *L) {
   lua_getfield(L, BS_AT_MODULE, "loop");
   bs_setfuncs(L, lua_gettop(L), functions);
@@ -493,6 +440,5 @@ void bs_opentask (lua_State *L) {
   lua_newtable(L);
   bs_setfuncs(L, lua_gettop(L), methods);
   lua_setfield(L, -2, "__index");
-  bs_setfuncs(L, lua_gettop(L), metamethods);
   lua_setiuservalue(L, BS_AT_STATE, BS_STATE_TASK);
 }

@@ -29,10 +29,24 @@
 
 /* ---- time ---- */
 
-bs_time bs_now (void) {
+static bs_time timeof (clockid_t clock) {
   struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
+  clock_gettime(clock, &ts);
   return (bs_time)ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+bs_time bs_now (void) {
+  return timeof(CLOCK_MONOTONIC);
+}
+
+bs_time bs_coarsenow (void) {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  return timeof(CLOCK_MONOTONIC_COARSE);
+#elif defined(CLOCK_MONOTONIC_FAST)
+  return timeof(CLOCK_MONOTONIC_FAST);
+#else
+  return timeof(CLOCK_MONOTONIC);
+#endif
 }
 
 bs_time bs_span (double seconds) {

@@ -155,12 +155,16 @@ return {
 
   ["loop.run"] = {"argument"},
   ["loop.stop"] = {"argument"},
+  ["loop.tasks"] = {},
+  ["loop.traceback"] = {},
+  ["loop.onerror"] = {"argument"},
   ["loop.spawn"] = {"argument"},
   ["loop.wrap"] = {"argument"},
   ["loop.sleep"] = {"argument"},
   ["loop.now"] = {},
   ["loop.timeout"] = {"timeout", "argument"},
   ["loop.wait"] = {"timeout", "EBADF", "argument"},
+  ["task:traceback"] = {"argument"},
   ["task:join"] = {"argument"},
   ["task:cancel"] = {"argument"},
 

@@ -146,7 +146,7 @@ describe("many calls in a row that need not wait", function()
         assert.equal(1, loop.timeout(0, a.send, a, "x"))
         assert.equal("x", loop.timeout(0, b.recv, b), i)
       end
-      assert.same({ nil, "timeout: timed out", "timeout" }, { loop.timeout(0, b.recv, b) })
+      assert.equal("timeout", (select(3, loop.timeout(0, b.recv, b))))
     end)
   end)
 
@@ -378,7 +378,7 @@ describe("finalizers #process", function()
   it("of what is older than the library may come with tasks and generators", function()
     local output, status = helper.lua("-e", [[
       local old = setmetatable({}, { __gc = function(old)
-        print(tostring(old.task):match "%((.-)%)", pcall(old.task.cancel, old.task))
+        print(tostring(old.task):match "%((%w+)", pcall(old.task.cancel, old.task))
         print(pcall(old.generator))
         print((pcall(old.spawn, print)))
       end })

@@ -140,6 +140,54 @@ local scripts = {
       assert(values.n == 3 and values[3] == 3)
     end)
   ]],
+  ["what is told of tasks"] = [[
+    try(function()
+      loop.run(function()
+        local a <close>, b = socket.socketpair()
+        local _ <close> = b
+        a:settimeout(0.2)
+        local waits = go(loop.timeout, 60, function() a:recv() end)
+        loop.sleep(0)
+        local list = loop.tasks()
+        assert(#list > 0)
+        for _, t in ipairs(list) do
+          assert(#tostring(t.task) > 0)
+          t.task:traceback()
+        end
+        waits:cancel()
+      end)
+    end)
+  ]],
+  ["errors inside scopes, and what is told of them"] = [[
+    local told
+    loop.onerror(function(task, err, trace) told = #tostring(err) + #tostring(task) + #(trace or "") end)
+    try(function()
+      loop.run(function()
+        local failing = loop.spawn(loop.timeout, 60, loop.wrap(function() loop.sleep(0) error {} end))
+        failing:join()
+        failing:traceback()
+        loop.spawn(loop.timeout, 60, loop.wrap(function() error "oops" end))
+        loop.sleep(0)
+      end)
+    end)
+    loop.onerror(nil)
+    try(function()
+      local ok, err = pcall(loop.run, function() loop.timeout(60, error, "oops", 0) end)
+      if err ~= "oops" then error(err, 0) end
+      assert(loop.traceback() == nil or loop.traceback():find "stack")
+    end)
+  ]],
+  ["a deadlock, and the time of loop.timeout"] = [[
+    try(function()
+      local ok, err = pcall(loop.run, function()
+        local a
+        a = loop.spawn(function() loop.spawn(function() a:join() end):join() end)
+        loop.timeout(0, loop.sleep, 60)
+        a:join()
+      end)
+      if not ok and not tostring(err):find "^every task" then error(err, 0) end
+    end)
+  ]],
   ["generators"] = [[
     try(function()
       loop.run(function()

@@ -41,7 +41,9 @@ describe("the module", function()
       names[#names + 1] = name
     end
     table.sort(names)
-    assert.same({ "now", "run", "sleep", "spawn", "stop", "timeout", "wait", "wrap" }, names)
+    assert.same({
+      "now", "onerror", "run", "sleep", "spawn", "stop", "tasks", "timeout", "traceback", "wait", "wrap",
+    }, names)
   end)
 end)
 

@@ -13,6 +13,7 @@ socket.index = nil -- what the module does with a name that nobody has: see the 
 socket.meant = nil -- the nearest of several names
 socket.constant = nil -- an integer or the name of a constant
 socket.hinttarget, socket.hintfailure = nil, nil -- what messages say besides
+socket.own = nil -- what is told of this file: see the end
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
 local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
@@ -522,5 +523,8 @@ function socket.listen_fds()
   taken = true
   return sockets
 end
+
+-- A task that waits in one of these is told to wait in that, where the program called it.
+core.own(HERE, {[socket.connect] = "connect", [socket.listen] = "listen"})
 
 return setmetatable(socket, {__index = core.index})

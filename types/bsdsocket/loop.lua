@@ -30,7 +30,8 @@
 -- generator around it ends its task with an error. Where Lua itself cannot yield (inside the function of `table.sort`
 -- or `string.gsub`, in `__gc`, in `__close` of a task that is cancelled), a call blocks the thread, under its timeout.
 --
--- Ctrl-C in `loop.run` cancels every task, and then raises `interrupted!`.
+-- Ctrl-C in `loop.run` cancels every task, and then raises `interrupted!`, with a line for each task and where it waited.
+-- So does a deadlock, where every task waits for another to end: it raises.
 
 ---@class bsdsocket.loop
 local Loop = {}
@@ -39,7 +40,7 @@ local Loop = {}
 
 --- Runs tasks until every one of them has ended, or `loop.stop` is called: `f` in one of its own, those that were
 --- spawned before, and those that they spawn. If `f` fails, the others are cancelled and its error is raised. No descriptor and no task
---- is left behind, and it can be called again.
+--- is left behind, and it can be called again. `loop.traceback` tells where `f` failed.
 ---
 --- While every task waits, Lua makes no values, and its collector does not run: a socket that a task has forgotten stays
 --- open meanwhile. Close what is to be closed, by `<close>` or `s:close()`; `collectgarbage()` now and then, by a task
@@ -73,8 +74,9 @@ function Loop.stop(...) end
 --- Makes a task that runs `f`. It begins when the task that runs now waits; outside of every task, with the next
 --- `loop.run`.
 ---
---- An error in a task that nobody joins is written to stderr with its traceback, and ends that task alone. It is
---- told as soon as all others had their turn: who joins only later gets the error all the same.
+--- An error in a task that nobody joins is written to stderr with its traceback, or told to the function of
+--- `loop.onerror`, and ends that task alone. It is told as soon as all others had their turn: who joins only later gets
+--- the error all the same.
 ---
 --- Errors:
 --- * raises: what is no function.
@@ -118,7 +120,8 @@ function Loop.sleep(seconds) end
 function Loop.now() end
 
 --- Calls `f`, and gives it up if it still waits after so many seconds: its `<close>` variables are closed then, and
---- nothing in it goes on. Tasks that it has spawned do.
+--- nothing in it goes on. Tasks that it has spawned do. The message tells what was being waited for, and where: `timeout
+--- in read, client.lua:12: timed out`.
 ---
 --- ```lua
 --- local data, message, code = loop.timeout(5, function()
@@ -157,6 +160,53 @@ function Loop.timeout(seconds, f, ...) end
 ---@return bsdsocket.Code? code
 function Loop.wait(sock, events, timeout) end
 
+-- ## What the tasks do
+--
+-- Nothing of this costs anything before it is asked for: it is looked up in the tasks that wait.
+
+--- A task, as `loop.tasks` tells of it.
+---@class bsdsocket.TaskRow
+---@field task bsdsocket.Task
+---@field state "ready"|"waiting"|"running" ready: it can run, and its turn has not come
+---@field call? string what it waits in, as messages name it: `"recv"`, `"join"`
+---@field object? bsdsocket.Socket|bsdsocket.Poller what the call waits for, where that is one thing
+---@field since number the seconds that it has waited, to some milliseconds; 0 if it does not
+---@field where? string the line of the program where it is: `"server.lua:12"`
+
+--- The tasks that have not ended, in no order: those before `loop.run`, too.
+---
+--- ```lua
+--- for _, t in ipairs(loop.tasks()) do
+---   if t.since > 60 then print(t.task, t.object) end --> task (waits in recv, server.lua:12)   socket (7, ...)
+--- end
+--- ```
+---@return bsdsocket.TaskRow[] tasks
+function Loop.tasks() end
+
+--- Where the function of the last `loop.run` failed: the traceback of its error.
+---@return string? traceback nil if it did not
+function Loop.traceback() end
+
+--- Sets who is told of errors of tasks that nobody joins: `f(task, error, traceback)` instead of stderr. It holds for this
+--- Lua state, until it is changed; nil is stderr again.
+---
+--- The loop itself calls `f`, in no task: a call in it that has to wait blocks the thread. It may spawn tasks, and call
+--- `loop.stop`. An error of `f` goes to stderr, after the one that it was told of. The traceback is nil where memory was
+--- out.
+---
+--- ```lua
+--- loop.onerror(function(task, err, traceback)
+---   if tostring(err):find "Connection reset by peer" then return end -- those come and go
+---   io.stderr:write(tostring(err), "\n", traceback or "", "\n")
+--- end)
+--- ```
+---
+--- Errors:
+--- * raises: what is no function and not nil.
+---@param f fun(task: bsdsocket.Task, error: any, traceback: string?)|nil
+---@return nil
+function Loop.onerror(f) end
+
 -- ## Tasks
 --
 -- What `loop.spawn` gives. It may be forgotten: a task runs to its end all the same.
@@ -182,7 +232,14 @@ function Task:join() end
 ---@return boolean ended false: it had ended before
 function Task:cancel() end
 
---- The task at a glance: `task (waiting)`, `task (ended)`.
+--- Where the task waits, or has failed, with what called that: through `loop.timeout` and `loop.wrap`, the innermost first.
+---
+--- Errors:
+--- * raises: for what is no task.
+---@return string? traceback nil of one that runs, has not begun, was cancelled, or has ended without an error
+function Task:traceback() end
+
+--- The task at a glance: `task (waits in recv, server.lua:12)`, `task (ready, server.lua:12)`, `task (failed)`.
 ---@private
 ---@return string text
 function Task:__tostring() end
