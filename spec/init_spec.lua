@@ -938,7 +938,7 @@ describe("socket.listen", function()
   it("is all that shows of its parts", function()
     for name, value in pairs(core) do
       local part = name:find "^listenpath$" or name:find "^getpid$" or name:find "^loop$" or name:find "^index$"
-        or name:find "^meant$" or name:find "^constant$" or name:find "^hint%l+$"
+        or name:find "^meant$" or name:find "^own$" or name:find "^constant$" or name:find "^hint%l+$"
       assert.equal(not part and value or nil, rawget(socket, name))
     end
   end)
