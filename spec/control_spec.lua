@@ -1,4 +1,4 @@
--- csrc/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
+-- csrc/object/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
 -- given is in message_spec.lua.
 local helper = require "spec.helper"
 local namespace = require "spec.namespace"

@@ -1,4 +1,4 @@
--- csrc/engine.c by itself, as fault/engine.c makes it callable: what its users rely on and no method shows. Every
+-- csrc/base/engine.c by itself, as fault/engine.c makes it callable: what its users rely on and no method shows. Every
 -- test runs over the system's best engine and over poll. What socket.poller makes of them is in poller_spec.lua.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"

@@ -1,4 +1,4 @@
--- csrc/util.c: what needs no socket and asks nobody.
+-- csrc/call/util.c: what needs no socket and asks nobody.
 
 local helper = require "spec.helper"
 local socket = require "bsdsocket"
