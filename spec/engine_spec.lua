@@ -5,7 +5,7 @@ local helper = require "spec.helper"
 local net = require "spec.net"
 local build = require "fault.build"
 
-local READ, WRITE, URGENT, ERROR, EDGE, ONCE, HANGUP, LOST = 1, 2, 4, 8, 16, 32, 64, 128
+local READ, WRITE, URGENT, ERROR, HANGUP, LOST, EDGE, ONCE = 1, 2, 4, 8, 16, 32, 512, 1024
 local NOMEMORY = -2 -- BS_ENOMEM
 
 -- What waits tell: an array of {place, what}, in the order of places.

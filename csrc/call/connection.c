@@ -18,7 +18,6 @@
 #include "call/target.h"
 #include "object/hear.h"
 #include "object/hint.h"
-#include "op/attempt.h"
 #include "op/run.h"
 
 static int self (lua_State *L) {

@@ -23,7 +23,6 @@
 #include "object/face.h"
 #include "object/hint.h"
 #include "object/letgo.h"
-#include "op/attempt.h"
 #include "op/drive.h"
 #include "op/run.h"
 #include "op/thread.h"

@@ -15,7 +15,6 @@
 #include "base/open.h"
 #include "call/send.h"
 #include "object/face.h"
-#include "op/attempt.h"
 #include "op/run.h"
 
 #define VBUFSIZE ((size_t)1 << 16) /* unless setvbuf says otherwise */

@@ -17,7 +17,6 @@
 #include "base/open.h"
 #include "loop/loop.h"
 #include "object/chunk.h"
-#include "op/attempt.h"
 #include "op/drive.h"
 #include "op/run.h"
 #include "op/turn.h"
@@ -478,7 +477,7 @@ static void shutsides (lua_State *L, bs_socket *s, int sides) {
 /* True if a receive would only learn that there is nothing. */
 static BS_STRAIGHT int isempty (const bs_loop *loop, const bs_op *op) {
   const bs_socket *s = op->sock;
-  if (!(op->kind->traits & BS_RECEIVES) || op->flagged || s->fd < 0 || s->fd >= loop->size)
+  if (!bs_receives(op) || op->flagged || s->fd < 0 || s->fd >= loop->size)
     return 0;
   const place *p = &loop->places[s->fd];
   return p->sock == s && p->empty && !p->hangup && !bs_pending(s) && !(s->flags & BS_UNFLUSHED);
@@ -503,56 +502,30 @@ static BS_STRAIGHT void notedrained (bs_loop *loop, const bs_op *op) {
     loop->places[s->fd].empty = 1;
 }
 
-/* A full unix peer that it is not connected to: the kernel calls the socket writable, and tells nothing when
-** it is so. */
-static int invain (const bs_op *op) {
-  const bs_socket *s = op->sock;
-  return s != NULL && s->family == AF_UNIX && s->type != SOCK_STREAM &&
-         bs_readyfd(s->fd, BS_WRITE) > 0;
+/* Of an operation that will wait. */
+static int nothing (const bs_op *op) {
+  bs_loop *loop = op->st->loop;
+  if (op->drained)
+    notedrained(loop, op);
+  return isempty(loop, op);
 }
 
-/* Nothing has come to any of several descriptors: for what to wait. Where no descriptor tells of them all (poll has
-** none, and of the others' there may be none left) they are asked now and then. */
-static BS_ASIDE int awaitany (bs_op *op) {
-  if (op->fd < 0 && op->timeout != 0 && op->kind->descriptor != NULL)
-    op->kind->descriptor(op);
-  if (op->fd >= 0)
-    return BS_READ;
-  bs_restlonger(op);
-  return BS_REST;
-}
-
-/* Tries until it has ended (BS_DONE), or has to wait: for what; BS_AGAIN when others should have their turn. What the
-** loop remembers of the socket may spare a system call of who will wait, and is no answer for others. */
+/* Tries it: what the loop remembers of the socket may spare a system call of who will wait, and is no answer for
+** others. */
 static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned char *collected,
                                 int waits) {
-  const bs_kind *kind = op->kind;
-  waits = waits && op->timeout != 0;
-  int want = waits && isempty(loop, op) ? BS_READ : BS_AGAIN;
-  if (!bs_mustnotwait(op))
-    return BS_DONE;
-  while (want == BS_AGAIN) {
-    op->drained = 0;
-    want = bs_try(L, op, collected);
-    if (op->drained)
-      notedrained(loop, op);
-    if (want == BS_AGAIN && (kind->traits & BS_TIMED))
-      want = awaitany(op);
-    else if (want == BS_AGAIN && waits && isempty(loop, op))
-      want = BS_READ;
-    else if (want == BS_AGAIN && op->timeout != 0 && loop->budget-- <= 0)
-      return BS_AGAIN;
-  }
-  if (want == BS_DONE)
-    return BS_DONE;
-  if (want == BS_WRITE && invain(op)) /* so it is asked now and then */
-    bs_restlonger(op);
-  else if (want != BS_REST)
-    op->rest = 0;
-  if (want == BS_READ && (kind->traits & BS_RECEIVES) && !op->flagged && op->sock->fd >= 0 &&
+  bs_trier by = {loop->budget, waits ? nothing : NULL};
+  op->drained = 0;
+  int want = bs_attempt(L, op, collected, &by);
+  loop->budget = by.budget;
+  if (want == BS_READ && bs_waitsitself(op))
+    want = bs_awaitany(op);
+  if (op->drained)
+    notedrained(loop, op);
+  if (want == BS_READ && bs_receives(op) && !op->flagged && op->sock->fd >= 0 &&
       op->sock->fd < loop->size) /* (others may want more than there is) */
     loop->places[op->sock->fd].empty = 1;
-  return bs_wanted(op, want);
+  return want;
 }
 
 /* Lets the task wait for its operation: true, or op->error says why not. */
@@ -567,7 +540,7 @@ static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
     if (op->error != 0)
       return 0;
   }
-  if (op->kind->concerns != NULL || (want == BS_REST && (op->kind->traits & BS_TIMED)))
+  if (op->kind->concerns != NULL || (want == BS_REST && bs_waitsitself(op)))
     bs_append(&t->loop->selecting, t);
   if (op->rest > 0) {
     bs_time rested = bs_now() + op->rest;
@@ -611,7 +584,7 @@ static void late (bs_task *t) {
     leavejob(t);
     bs_abandon(t->job);
   }
-  else if ((op->kind->traits & BS_TIMED) && op->fd < 0 && !isgone(t) &&
+  else if (bs_waitsitself(op) && op->fd < 0 && !isgone(t) &&
            op->kind->step(op, BS_NEVER) == BS_DONE)
     return;
   op->error = BS_ETIMEOUT;
@@ -797,7 +770,7 @@ static int run (lua_State *L, bs_op *op) {
   if (!BS_LIKELY(bs_busysides(op) == 0))
     return runbusy(L, t, op);
   /* what may block is tried here only: its thread's job has to be on the stack */
-  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !(kind->traits & BS_BLOCKS)) {
+  if (t != NULL && loop->budget-- <= 0 && op->timeout != 0 && !bs_mayblock(op)) {
     if (!canwait(L, t, op))
       return bs_memory(L);
     t->collected = 0;

@@ -14,28 +14,6 @@
 #include "op/thread.h"
 #include "op/turn.h"
 
-#define KERNELTIMED 0.25 /* from here on a receive waits in the kernel */
-
-/* How long the first step of a call with a timeout may wait by itself. */
-BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
-  unsigned traits = op->kind->traits;
-  if (traits & BS_TIMED) {
-    (void)bs_fixdeadline(op);
-    bs_time time = op->timeout == 0 ? BS_NEVER : bs_until(op->deadline);
-    /* too short a time for the clock is still no "never" */
-    return time == BS_NEVER && op->timeout > 0 ? 1 : time;
-  }
-  if (traits & BS_NEEDSFLAG)
-    (void)bs_mustnotwait(op);
-  else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
-           !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) && !(op->sock->marks & BS_LOWAT) &&
-           bs_waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * BS_KERNELSHARE : 1e9)) {
-    op->began = bs_now();
-    return BS_FOREVER;
-  }
-  return BS_NEVER;
-}
-
 /* Does nothing for a while: > 0 then, 0 if the deadline came first, -1 after a signal. */
 static int rest (bs_time span, bs_time deadline) {
   bs_time most = bs_until(deadline);
@@ -50,15 +28,12 @@ static int await (bs_op *op, int want, int *vain) {
   if (want == BS_REST)
     return rest(op->rest, op->deadline);
   /* what is left of a timeout that is no more would cut the next wait, too */
-  if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0 &&
-      !(op->kind->traits & BS_OUTPUT))
+  if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0 && bs_receives(op))
     (void)bs_waitsinkernel(op->sock, 0);
   bs_time before = bs_now();
   int r = bs_waitfd(op->sock != NULL ? op->sock->fd : op->fd, want, op->deadline);
-  *vain = r > 0 && bs_now() - before < BS_MILLISECOND ? *vain + 1 : 0;
-  if (*vain > 1) /* ready only in poll's eyes: a full unix peer, a crowd before one accept */
-    return rest(BS_MILLISECOND << (*vain < 6 ? *vain - 2 : 4), op->deadline);
-  return r;
+  int atonce = r > 0 && bs_now() - before < BS_MILLISECOND;
+  return bs_isvain(op, vain, atonce) ? rest(op->rest, op->deadline) : r;
 }
 
 /* What blocks in the C library goes to a helper thread, so that the deadline holds and signals come through. Waits
@@ -98,35 +73,25 @@ static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
+static int step (lua_State *L, bs_op *op, bs_time patience, bs_hooks *known) {
+  return bs_mayblock(op) ? stepblocking(L, op, known) : bs_tryonce(op, patience);
+}
+
 /* What the first step did not end: `want` is its answer. */
 void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
   unsigned char collected = 0;
   for (;;) {
     bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
-    int retry = 0; /* after collecting garbage: no more waiting than before */
-    if (want == BS_DONE && op->error > 0) {
-      want = bs_afterfailure(L, op, &collected);
-      retry = want == BS_AGAIN;
-    }
+    int answered = want != BS_DONE;
+    want = bs_judge(L, op, want, &collected);
     if (want == BS_DONE)
       return;
-    if (want != BS_AGAIN)
-      want = bs_wanted(op, want);
     if (want == BS_AGAIN) {
       vain = 0;
-      if (op->timeout == 0 && (op->kind->traits & BS_TIMED) && !retry)
-        op->error = BS_ETIMEOUT;
-      else if (op->timeout > 0) { /* what goes on and on ends at the deadline, too */
-        (void)bs_fixdeadline(op);
-        bs_time time = bs_until(op->deadline);
-        if (time == 0)
-          op->error = BS_ETIMEOUT;
-        else if (op->kind->traits & BS_TIMED)
-          patience = time;
-      }
+      patience = bs_nextpatience(op, answered);
     }
-    else if (want != BS_DONE) {
+    else {
       bs_checkhooks(L, op->st, known); /* collecting garbage, too, may have taken long */
       int r = await(op, want, &vain);
       if (r < 0 && errno != EINTR)
@@ -141,7 +106,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
     if (op->timeout >= 0 && op->sock != NULL && (op->sock->flags & BS_SHARED) &&
         !bs_mustnotwait(op))
       return;
-    want = op->kind->traits & BS_BLOCKS ? stepblocking(L, op, known) : bs_tryonce(op, patience);
+    want = step(L, op, patience, known);
   }
 }
 
@@ -152,13 +117,9 @@ int bs_blockthread (lua_State *L, bs_op *op) {
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
   int want = BS_DONE;
-  if (op->kind->traits & BS_BLOCKS)
-    want = stepblocking(L, op, &known);
-  else {
-    bs_time patience = op->timeout < 0 ? BS_FOREVER : bs_firstpatience(op);
-    if (op->error == 0)
-      want = bs_tryonce(op, patience);
-  }
+  bs_time patience = op->timeout < 0 || bs_mayblock(op) ? BS_FOREVER : bs_firstpatience(op);
+  if (op->error == 0)
+    want = step(L, op, patience, &known);
   if (want != BS_DONE || op->error > 0)
     bs_drive(L, op, want, &known);
   return op->kind->finish(L, op);

@@ -4,6 +4,7 @@
 #ifndef bs_run_h
 #define bs_run_h
 
+#include "op/attempt.h"
 #include "op/block.h"
 
 BS_BEGIN
@@ -21,10 +22,8 @@ static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kin
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
   if (!BS_LIKELY(op->timeout < 0)) {
-    const bs_socket *s = op->sock;
-    if ((kind->traits & BS_RECEIVES) && op->timeout * BS_KERNELSHARE == s->rcvtimeo &&
-        op->timeout > 0 && !(s->flags & (BS_NONBLOCK | BS_SHARED)))
-      op->began = bs_now(); /* the kernel's own timeout is set for this very call already */
+    if (bs_kernelkeeps(op, kind))
+      op->began = bs_now();
     else {
       patience = bs_firstpatience(op);
       if (!BS_LIKELY(op->error == 0))

@@ -34,6 +34,7 @@
 
 #include "base/fd.h"
 #include "base/open.h"
+#include "op/attempt.h"
 #include "op/thread.h"
 
 #define JOB "bsdsocket.job" /* metatable of jobs */
@@ -179,9 +180,9 @@ static request *newrequest (const bs_op *op) {
   return r;
 }
 
-/* Is its step to be made whatever becomes of who began it? It stands before all others then. */
+/* Such a request stands before all others. */
 static int lasts (const request *r) {
-  return (r->op->kind->traits & BS_LASTS) != 0;
+  return bs_lasts(r->op);
 }
 
 static void enqueue (bs_pool *p, request *r) {

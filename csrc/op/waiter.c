@@ -353,23 +353,15 @@ static int finish (lua_State *L, int at) {
   return copy.op.kind->finish(L, &copy.op);
 }
 
-/* Tries until it has ended or must wait. *parts: so many more have been done of it. */
+/* Tries until it has ended or must wait. *parts: so many have been done of it. */
 static int attempt (lua_State *L, bs_op *op, unsigned char *collected, int *parts) {
-  int want;
-  if (!bs_mustnotwait(op))
-    return BS_DONE;
-  for (;;) {
-    want = bs_try(L, op, collected);
-    if (want != BS_AGAIN || (op->kind->traits & BS_TIMED))
-      break;
-    ++*parts;
-    if (op->timeout != 0 && *parts >= BUDGET) {
-      op->rest = 0;
-      want = BS_REST;
-      break;
-    }
-  }
-  return want == BS_DONE ? BS_DONE : bs_wanted(op, want == BS_AGAIN ? BS_READ : want);
+  bs_trier by = {BUDGET, NULL};
+  int want = bs_attempt(L, op, collected, &by);
+  *parts = BUDGET - by.budget;
+  if (want != BS_AGAIN)
+    return want;
+  op->rest = 0; /* others have their turn */
+  return BS_REST;
 }
 
 static int descriptorof (waited *w) {
@@ -420,8 +412,8 @@ static int pushobject (lua_State *L, int want) {
   if (lua_getiuservalue(L, WAITER, OBJECT) != LUA_TNIL)
     return 1;
   lua_pop(L, 1);
-  if (!queues && w->job == NULL && op->fd < 0 && op->kind->descriptor != NULL)
-    op->kind->descriptor(op);
+  if (!queues && w->job == NULL && bs_awaitany(op) == BS_REST)
+    return 0;
   if (descriptorof(w) < 0)
     return 0;
   *(int *)lua_newuserdatauv(L, sizeof(int), 0) = descriptorof(w);
@@ -501,12 +493,9 @@ static int answered (lua_State *L, int want) {
     return BS_DONE;
   }
   if (!rested) {
-    w->vain = ready && parts == 0 && bs_now() - w->began < BS_MILLISECOND ? w->vain + 1 : 0;
-    if (w->vain > 1 &&
-        want != BS_REST) { /* ready only in its eyes: an error queue, a crowd before one accept */
-      op->rest = BS_MILLISECOND << (w->vain < 6 ? w->vain - 2 : 4);
+    int atonce = ready && parts == 0 && bs_now() - w->began < BS_MILLISECOND;
+    if (want != BS_REST && bs_isvain(op, &w->vain, atonce))
       return BS_REST;
-    }
   }
   return want;
 }
@@ -530,7 +519,6 @@ static int await (lua_State *L, int want) {
         break;
       }
       else { /* several, and no descriptor for them all: it looks now and then */
-        bs_restlonger(op);
         want = BS_REST;
         continue;
       }
