@@ -9,6 +9,7 @@
 #include "base/open.h"
 #include "base/process.h"
 #include "object/chunk.h"
+#include "op/outside.h"
 
 #if defined(__GNUC__)
 #define BS_EXPORT __attribute__((visibility("default")))
@@ -40,6 +41,7 @@ static int state_gc (lua_State *L) {
 static void newstate (lua_State *L) {
   bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), BS_STATE_NUV);
   memset(st, 0, sizeof(*st));
+  st->outside = &bs_outsidetable;
   st->meta = lua_topointer(L, BS_AT_SOCKET);
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);

@@ -268,7 +268,7 @@ describe("csrc/base/constants.h", function()
     end
     check("#include <errno.h>\n", function(name) return name:find "^E[%u%d]+$" end)
     for _, source in ipairs {
-      '#include "netheaders.h"\n',
+      '#include "base/netheaders.h"\n',
       "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n", -- these two cannot stand beside the others
       "#ifdef __linux__\n#include <linux/udp.h>\n#endif\n",
     } do

@@ -332,7 +332,7 @@ it("every option that the headers name has its row, or a reason why it has none"
     if name then isrow[name] = true end
   end
   for _, source in ipairs {
-    '#include "netheaders.h"\n', "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n",
+    '#include "base/netheaders.h"\n', "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n",
     "#ifdef __linux__\n#include <linux/udp.h>\n#endif\n",
   } do
     for name in helper.macros(source) do

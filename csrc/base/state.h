@@ -39,6 +39,7 @@ typedef struct bs_lender bs_lender;
 typedef struct bs_buffer bs_buffer;
 typedef struct bs_hearer bs_hearer;
 typedef struct bs_driver bs_driver;
+typedef struct bs_outside bs_outside;
 /* The addresses that are alive (intern.c). */
 typedef struct bs_entry bs_entry;
 
@@ -55,11 +56,12 @@ typedef struct bs_interned {
 #define BS_DRIVERS 2
 
 struct bs_state {
-  lua_State *main;   /* the main thread: lua.c sets its Ctrl-C hook on this one only */
-  const void *meta;  /* sockets' metatable, as lua_topointer has it */
-  bs_chunk *scratch; /* where receiving calls put what arrives */
-  bs_block *block;   /* recvmmsg's, while no call has it (recvmsg.c); NULL: none */
-  lua_Alloc alloc;   /* Lua's allocator, for memory that is needed where no Lua state is at hand */
+  const bs_outside *outside; /* what other shared objects may call (outside.h) */
+  lua_State *main;           /* the main thread: lua.c sets its Ctrl-C hook on this one only */
+  const void *meta;          /* sockets' metatable, as lua_topointer has it */
+  bs_chunk *scratch;         /* where receiving calls put what arrives */
+  bs_block *block;           /* recvmmsg's, while no call has it (recvmsg.c); NULL: none */
+  lua_Alloc alloc; /* Lua's allocator, for memory that is needed where no Lua state is at hand */
   void *allocdata;
   bs_chunk *held;     /* the chunks that sockets have of their own */
   bs_lender *lenders; /* sockets with memory that the kernel still reads (lend.c), */

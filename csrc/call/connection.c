@@ -18,6 +18,7 @@
 #include "call/target.h"
 #include "object/hear.h"
 #include "object/hint.h"
+#include "object/transport.h"
 #include "op/run.h"
 
 static int self (lua_State *L) {
@@ -51,11 +52,30 @@ static int connection_listen (lua_State *L) {
   return self(L);
 }
 
+typedef struct shutdown_op {
+  bs_op op;
+  int how;
+  int told; /* the transport has told the peer */
+} shutdown_op;
+
+/* All that is unflushed goes out before, and what a transport has to say at the end. */
+static int shutdown_step (bs_op *o, bs_time patience) {
+  shutdown_op *op = (shutdown_op *)o;
+  int want = bs_flushstep(o, patience);
+  if (want != BS_DONE || o->error != 0 || op->told || op->how == SHUT_RD || !bs_isthrough(o->sock))
+    return want;
+  op->told = 1;
+  if (bs_endthrough(o->sock) == 0)
+    return BS_AGAIN;
+  o->error = errno;
+  return BS_DONE;
+}
+
 /* s:shutdown([how]) */
 static int shutdown_finish (lua_State *L, bs_op *o) {
   if (o->error != 0)
     return bs_failop(L, o, NULL);
-  int how = bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR);
+  int how = ((const shutdown_op *)o)->how;
   if (shutdown(o->sock->fd, how) != 0)
     return bs_fail(L, "shutdown", errno);
   if (o->st->aside != 0) /* the kernel does not tell all who wait for it */
@@ -63,15 +83,16 @@ static int shutdown_finish (lua_State *L, bs_op *o) {
   return self(L);
 }
 
-static const bs_kind shutdown_kind = {BS_CALL("shutdown", bs_op), .traits = BS_FLUSHTRAITS,
-                                      .step = bs_flushstep, .finish = shutdown_finish};
+static const bs_kind shutdown_kind = {BS_CALL("shutdown", shutdown_op), .traits = BS_FLUSHTRAITS,
+                                      .step = shutdown_step, .finish = shutdown_finish};
 
 static int connection_shutdown (lua_State *L) {
-  bs_op op;
+  shutdown_op op;
   bs_socket *s = bs_checksocket(L, 1);
-  (void)bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR);
-  bs_initop(&op, &shutdown_kind, s->st, s);
-  return bs_run(L, &op);
+  op.how = bs_optconstant(L, 2, "SHUT_\0", SHUT_RDWR);
+  op.told = 0;
+  bs_initop(&op.op, &shutdown_kind, s->st, s);
+  return bs_run(L, &op.op);
 }
 
 /* ---- connect ---- */

@@ -388,13 +388,13 @@ static int read_step (bs_op *o, bs_time patience) {
   size_t room = c->size - c->end;
   int peeked = bs_peekoff(s);
   ssize_t got =
-    recv(s->fd, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NEVER : patience));
+    bs_recv(s, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NEVER : patience));
   if (got < 0) {
     int err = errno;
     if (err == EINTR)
       return BS_AGAIN;
     if (bs_isagain(err) && found == MORE)
-      return BS_READ;
+      return bs_wantof(s, BS_READ);
     if (bs_isagain(err))
       r->probed = 1;
     else
@@ -404,6 +404,7 @@ static int read_step (bs_op *o, bs_time patience) {
     r->ended = 1;
   else {
     bs_came(s, c, (size_t)got, peeked);
+    bs_readheld(s);
     r->probed = 0;
   }
   if (o->error != 0)

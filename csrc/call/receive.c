@@ -35,7 +35,9 @@ static inline void setfree (bs_chunk *c) {
 /* what the kernel has nothing of */
 int bs_notreceived (receive_op *r) {
   if (bs_isagain(errno))
-    return r->flags & MSG_OOB ? BS_URGENT : r->flags & MSG_ERRQUEUE ? BS_ERROR : BS_READ;
+    return r->flags & MSG_OOB        ? BS_URGENT
+           : r->flags & MSG_ERRQUEUE ? BS_ERROR
+                                     : bs_wantof(r->op.sock, BS_READ);
   if (errno == EINTR)
     return BS_AGAIN;
   r->op.error = errno;
@@ -189,6 +191,41 @@ static BS_STRAIGHT void mark (const receive_op *r) {
   }
 }
 
+/* What comes goes to the socket's chunk, and is served from there. */
+static int fetch (receive_op *r) {
+  bs_socket *s = r->op.sock;
+  size_t n = r->n < MOSTATONCE ? r->n : MOSTATONCE;
+  if (r->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_WAITALL)) {
+    r->op.error = EOPNOTSUPP;
+    return BS_DONE;
+  }
+  bs_chunk *c = s->fd >= 0 ? bs_roomafter(s, n) : NULL;
+  if (c == NULL) {
+    r->op.error = s->fd < 0 ? EBADF : BS_ENOMEM;
+    return BS_DONE;
+  }
+  ssize_t got = bs_recv(s, c->data + c->end, c->size - c->end, 0);
+  if (got < 0)
+    return bs_notreceived(r);
+  if (got > 0) {
+    bs_came(s, c, (size_t)got, 0);
+    bs_readheld(s);
+    return receiveheld(r, bs_chunkof(s));
+  }
+  r->chunk = c;
+  r->got = 0;
+  if (r->into == NULL)
+    mark(r);
+  return BS_DONE;
+}
+
+BS_ASIDE int bs_receivethrough (bs_receive *r, int *want) {
+  if (!bs_isthrough(r->op.sock))
+    return 0;
+  *want = fetch(r);
+  return 1;
+}
+
 /* `from` is r->from, where the compiler can see it. */
 static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
   receive_op *r = (receive_op *)o;
@@ -200,6 +237,10 @@ static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
   if (!BS_LIKELY((c == NULL || c->owner != o->sock) && o->sock->held == NULL)) {
     if (!(flags & (MSG_OOB | MSG_ERRQUEUE)))
       return receiveheld(r, bs_chunkof(o->sock));
+  }
+  if (!BS_LIKELY(!bs_isthrough(o->sock))) {
+    o->drained = 0;
+    return fetch(r);
   }
   if (data == NULL &&
       BS_LIKELY(c != NULL && c->owner == NULL && c->size >= n && c->size <= MOSTATONCE)) {
@@ -351,12 +392,13 @@ static int gather_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   int peeked = bs_peekoff(s);
-  ssize_t got = recv(s->fd, c->data + c->end, most, r->flags | bs_dontwait(patience));
+  ssize_t got = bs_recv(s, c->data + c->end, most, r->flags | bs_dontwait(patience));
   if (got < 0)
     return bs_notreceived(r);
   if (got == 0)
     return BS_DONE;
   bs_came(s, c, (size_t)got, peeked);
+  bs_readheld(s);
   return have + (size_t)got < r->n ? BS_AGAIN : BS_DONE;
 }
 
@@ -566,7 +608,7 @@ static int leastof (const receive_op *r) {
   int lowat = 1;
   socklen_t len = sizeof(lowat);
   const bs_socket *s = r->op.sock;
-  if (!(s->marks & BS_LOWAT) || r->op.timeout == 0 ||
+  if (!(s->marks & BS_LOWAT) || bs_isthrough(s) || r->op.timeout == 0 ||
       getsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len) != 0)
     return 1;
   return r->n < (size_t)lowat ? (int)r->n : lowat;
@@ -578,7 +620,8 @@ static BS_ASIDE int runaside (lua_State *L, receive_op *r) {
   lowat_op w;
   while (k->plain != r->op.kind)
     k++;
-  if (!r->message && (r->flags & MSG_PEEK) && (s->marks & BS_PEEKS) && bs_pending(s))
+  if (!r->message && (r->flags & MSG_PEEK) && (s->marks & BS_PEEKS) && bs_pending(s) &&
+      !bs_isthrough(s))
     r->op.kind = k->peek;
   else if (!r->message && (r->flags & MSG_WAITALL) && consumes(r))
     r->op.kind = k->waitall;

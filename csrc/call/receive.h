@@ -29,7 +29,9 @@ size_t bs_checkcount(lua_State *L, int arg);       /* its n, 65536 unless given 
 void bs_setreceiveflags(bs_receive *r, int flags); /* the user's */
 int bs_serveheld(bs_receive *r); /* the bytes that wait for their owner: true if these will do */
 int bs_makeroom(bs_receive *r, size_t *n,
-                int flags);        /* room for *n or less; without, a step's answer */
+                int flags); /* room for *n or less; without, a step's answer */
+/* A step of a stream that has a transport: true, and *want is its answer. */
+int bs_receivethrough(bs_receive *r, int *want);
 int bs_notreceived(bs_receive *r); /* a step's answer after errno */
 void bs_mark(const bs_receive *r); /* until the values exist, the bytes belong to the socket */
 

@@ -374,6 +374,10 @@ static int recvmsg_step (bs_op *o, bs_time patience) {
     return BS_DONE;
   }
   int want;
+  if (bs_receivethrough(r, &want)) {
+    m->flags = 0;
+    return want;
+  }
   if (lookahead(m, patience, &want))
     return want;
   want = bs_makeroom(r, &n, flags);
@@ -636,6 +640,11 @@ static int recvmmsg_step (bs_op *o, bs_time patience) {
   }
   if (wantsnothing(r))
     return BS_DONE;
+  int through;
+  if (bs_receivethrough(r, &through)) {
+    m->got = through == BS_DONE && o->error == 0;
+    return through;
+  }
   if (o->sock->fd < 0 || !takeblock(m->hold, m->count, r->n, m->control)) {
     o->error = o->sock->fd < 0 ? EBADF : BS_ENOMEM;
     return BS_DONE;

@@ -47,7 +47,7 @@ static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_time patience) {
 /* why a step did not send */
 int bs_notsent (bs_op *o) {
   if (bs_isagain(errno))
-    return BS_WRITE;
+    return bs_wantof(o->sock, BS_WRITE);
   if (errno == EINTR)
     return BS_AGAIN;
   o->error = errno;
@@ -64,8 +64,33 @@ int bs_notsentyet (bs_op *o, int *flags) {
   return bs_notsent(o);
 }
 
+int bs_flushleft (bs_op *o) {
+  if (bs_flushthrough(o->sock) == 0)
+    return BS_DONE;
+  int want = bs_notsent(o);
+  return o->timeout != 0 || want == BS_DONE ? want : BS_DONE;
+}
+
+/* A step through a transport. Bytes that it has taken are sent, though some may not be in the kernel yet. */
+static BS_ASIDE int sendthrough (send_op *op, int all) {
+  bs_op *o = &op->op;
+  if (op->sent > 0 && (!all || op->sent == op->len))
+    return bs_allsent(o);
+  if (op->to != NULL || (op->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | BS_ZEROCOPY))) {
+    o->error = op->to != NULL && o->sock->fd >= 0 ? EISCONN : EOPNOTSUPP;
+    return BS_DONE;
+  }
+  ssize_t n = bs_send(o->sock, op->data + op->sent, op->len - op->sent, 0);
+  if (n < 0)
+    return bs_notsent(o);
+  op->sent += (size_t)n;
+  return all && op->sent < op->len ? BS_AGAIN : bs_allsent(o);
+}
+
 static BS_STRAIGHT int send_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
+  if (!BS_LIKELY(!bs_isthrough(o->sock)))
+    return sendthrough(op, 0);
   ssize_t n = sendonce(op, patience);
   if (n < 0)
     return bs_notsentyet(o, &op->flags);
@@ -75,7 +100,7 @@ static BS_STRAIGHT int send_step (bs_op *o, bs_time patience) {
 
 static BS_STRAIGHT int send_finish (lua_State *L, bs_op *o) {
   const send_op *op = (const send_op *)o;
-  if (o->error != 0)
+  if (o->error != 0 && op->sent == 0)
     return bs_failop(L, o, op->to);
   lua_pushinteger(L, (lua_Integer)op->sent);
   return 1;
@@ -83,6 +108,8 @@ static BS_STRAIGHT int send_finish (lua_State *L, bs_op *o) {
 
 static BS_STRAIGHT int sendall_step (bs_op *o, bs_time patience) {
   send_op *op = (send_op *)o;
+  if (!BS_LIKELY(!bs_isthrough(o->sock)))
+    return sendthrough(op, 1);
   ssize_t n = sendonce(op, patience);
   if (n < 0)
     return bs_notsentyet(o, &op->flags);

@@ -117,7 +117,7 @@ static ssize_t bycopy (sendfile_op *op, size_t n, int dontwait) {
   ssize_t got = pread(source(op), piece, n < COPIED ? n : COPIED, op->at);
   if (got <= 0)
     return got;
-  return send(op->to->fd, piece, (size_t)got, MSG_NOSIGNAL | dontwait);
+  return bs_send(op->to, piece, (size_t)got, MSG_NOSIGNAL | dontwait);
 }
 
 /* The kernel's own ways have no MSG_DONTWAIT. */
@@ -146,7 +146,7 @@ static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
     char taken[COPIED];
     if (n > ahead)
       n = ahead;
-    ssize_t sent = send(op->to->fd, data, n < COPIED ? n : COPIED, MSG_NOSIGNAL | dontwait);
+    ssize_t sent = bs_send(op->to, data, n < COPIED ? n : COPIED, MSG_NOSIGNAL | dontwait);
     return sent > 0 ? (ssize_t)fread(taken, 1, (size_t)sent, op->file->f) : sent;
   }
   ssize_t sent = inkernel(op, n, dontwait);
@@ -172,16 +172,18 @@ static ssize_t bysocket (sendfile_op *op, size_t n, int dontwait) {
     int peeked = bs_peekoff(from);
     if (from->flags & BS_UNFLUSHED) /* what it is to answer has to go out before it is waited for */
       dontwait = MSG_DONTWAIT;
-    ssize_t got = recv(from->fd, c->data + c->end, n < room ? n : room, dontwait);
+    ssize_t got = bs_recv(from, c->data + c->end, n < room ? n : room, dontwait);
     if (got < 0 && bs_isagain(errno))
       return NOTHINGYET;
     if (got <= 0)
       return got;
     bs_came(from, c, (size_t)got, peeked);
+    bs_readheld(from);
+    c = bs_chunkof(from);
   }
   size_t ahead = c->end - c->start;
   ssize_t sent =
-    send(op->to->fd, c->data + c->start, n < ahead ? n : ahead, MSG_NOSIGNAL | dontwait);
+    bs_send(op->to, c->data + c->start, n < ahead ? n : ahead, MSG_NOSIGNAL | dontwait);
   if (sent > 0)
     bs_consume(from, (size_t)sent);
   return sent;
@@ -234,7 +236,7 @@ static int sendfile_step (bs_op *o, bs_time patience) {
     o->error = errno;
     return BS_DONE;
   }
-  return n == 0 || op->left == 0 ? BS_DONE : BS_AGAIN;
+  return n == 0 || op->left == 0 ? bs_allsent(o) : BS_AGAIN;
 }
 
 static int sendfile_finish (lua_State *L, bs_op *o) {
@@ -304,7 +306,7 @@ static int begin (lua_State *L, sendfile_op *op) {
     if (op->at < 0 && errno == ESPIPE && S_ISFIFO(st.st_mode) &&
         (op->file == NULL || bs_filebuffered(op->file->f, &data, &n))) {
       op->moves = 0;
-      return beginpipe(L, op);
+      return bs_isthrough(op->to) ? EOPNOTSUPP : beginpipe(L, op);
     }
     if (op->at < 0)
       return errno;
@@ -333,7 +335,7 @@ static int sendfile_sendfile (lua_State *L) {
   op.left = luaL_optinteger(L, 4, LUA_MAXINTEGER);
   luaL_argcheck(L, op.left >= 0, 4, "count must not be negative");
   op.to = s;
-  op.go = bykernel;
+  op.go = bs_isthrough(s) ? bycopy : bykernel;
   op.sent = 0;
   bs_initop(&op.op, &sendfile_kind, s->st, s);
   op.op.error = begin(L, &op);

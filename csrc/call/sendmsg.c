@@ -396,15 +396,30 @@ static struct msghdr *readied (sendmsg_op *m, size_t i) {
   return h;
 }
 
+/* Through a transport there go bytes and nothing else. */
+static ssize_t sendonce (sendmsg_op *m, size_t i, int flags) {
+  bs_socket *s = m->op.sock;
+  const struct msghdr *h = readied(m, i);
+  if (!bs_isthrough(s))
+    return sys_sendmsg(s->fd, h, flags);
+  if (h->msg_controllen == 0 && h->msg_name == NULL &&
+      !(flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | BS_ZEROCOPY)))
+    return bs_sendthrough(s, m->out[i].pieces, m->out[i].npieces);
+  errno = h->msg_name != NULL ? EISCONN : EOPNOTSUPP;
+  return -1;
+}
+
 static int sendmsg_step (bs_op *o, bs_time patience) {
   sendmsg_op *m = (sendmsg_op *)o;
+  if (m->bytes > 0) /* through a transport, which had something left */
+    return bs_allsent(o);
   int flags = bs_lendflags(m->loan, m->flags | MSG_NOSIGNAL | bs_dontwait(patience));
-  ssize_t n = sys_sendmsg(o->sock->fd, readied(m, 0), flags);
+  ssize_t n = sendonce(m, 0, flags);
   if (n < 0)
     return bs_notsentyet(o, &m->flags);
   bs_lent(m->loan, flags, bs_lendcounts(o->sock, n));
   m->bytes = (size_t)n;
-  return BS_DONE;
+  return bs_allsent(o);
 }
 
 static const bs_address *destination (const sendmsg_op *m) {
@@ -413,7 +428,7 @@ static const bs_address *destination (const sendmsg_op *m) {
 
 static int sendmsg_finish (lua_State *L, bs_op *o) {
   const sendmsg_op *m = (const sendmsg_op *)o;
-  if (o->error != 0)
+  if (o->error != 0 && m->bytes == 0)
     return bs_failop(L, o, destination(m));
   lua_pushinteger(L, (lua_Integer)m->bytes);
   return 1;
@@ -457,9 +472,11 @@ static void advance (Outgoing *x, bs_header *h, size_t bytes) {
 /* A stream keeps no bounds: half a message before the next one would be data lost. So they go one by
 ** one there, and one that has begun is ended. */
 static int streammessages (sendmsg_op *m, int flags) {
+  if (m->sent == m->n)
+    return bs_allsent(&m->op);
   Outgoing *x = &m->out[m->sent];
   flags = bs_lendflags(m->loan, flags | x->flags);
-  ssize_t n = sys_sendmsg(m->op.sock->fd, readied(m, m->sent), flags);
+  ssize_t n = sendonce(m, m->sent, flags);
   if (n < 0) {
     if (m->sent > 0 && !m->begun)
       return BS_DONE;
@@ -477,7 +494,7 @@ static int streammessages (sendmsg_op *m, int flags) {
   m->begun = x->npieces > 0;
   if (!m->begun)
     m->sent++;
-  return m->sent < m->n ? BS_AGAIN : BS_DONE;
+  return m->sent < m->n ? BS_AGAIN : bs_allsent(&m->op);
 }
 
 static int sendmmsg_step (bs_op *o, bs_time patience) {

@@ -246,6 +246,8 @@ static int socket_fromfd (lua_State *L) {
 /* s:dup(). What twins do to the flags that they share, each cannot know of the other. */
 static int socket_dup (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
+  if (bs_isthrough(s)) /* two that each know half of what goes through it are none */
+    return bs_fail(L, "dup", EOPNOTSUPP);
   bs_socket *twin = bs_newsocket(L, s->family, s->type, s->protocol);
   twin->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
   if (twin->fd < 0 && bs_collect(L, errno))
@@ -363,6 +365,8 @@ static const bs_kind detach_kind = {BS_CALL("detach", bs_op), .traits = BS_FLUSH
 static int socket_detach (lua_State *L) {
   bs_op op;
   bs_socket *s = bs_checksocket(L, 1);
+  if (bs_isthrough(s))
+    return bs_fail(L, "detach", EOPNOTSUPP);
   bs_initop(&op, &detach_kind, s->st, s);
   return bs_run(L, &op);
 }

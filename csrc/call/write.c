@@ -78,6 +78,13 @@ static int write_step (bs_op *o, bs_time patience) {
       return BS_DONE;
     }
   }
+  if (bs_leaves(s)) { /* that comes before all that is unflushed here */
+    if (bs_flushthrough(s) != 0)
+      return bs_notsent(o);
+    return BS_AGAIN;
+  }
+  if (w->at == w->n)
+    return BS_DONE;
   memset(&msg, 0, sizeof(msg));
   struct iovec *first = pieces + w->at;
   if (s->flags & BS_UNFLUSHED) {
@@ -88,14 +95,15 @@ static int write_step (bs_op *o, bs_time patience) {
     count++;
   }
   bs_setpieces(&msg, first, count);
-  ssize_t sent = sendmsg(s->fd, &msg, MSG_NOSIGNAL | bs_dontwait(patience));
+  ssize_t sent = bs_isthrough(s) ? bs_sendthrough(s, first, count)
+                                 : sendmsg(s->fd, &msg, MSG_NOSIGNAL | bs_dontwait(patience));
   if (sent < 0)
     return bs_notsent(o);
   size_t n = (size_t)sent, before = n < unflushed ? n : unflushed;
   if (before > 0)
     bs_flushed(s, before);
   gone(w, pieces, n - before);
-  return w->at < w->n && !w->whole ? BS_AGAIN : BS_DONE;
+  return w->at < w->n && !w->whole ? BS_AGAIN : bs_allsent(o);
 }
 
 static int write_finish (lua_State *L, bs_op *o) {

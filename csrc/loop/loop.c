@@ -222,7 +222,7 @@ static BS_STRAIGHT int parkat (bs_task *t, int fd, const bs_op *op, int want) {
     return err;
   place *p = &loop->places[fd];
   if (p->receiver == t) { /* to flush is left to who sends, whose turn it is */
-    if (p->sender != NULL && p->sender != t)
+    if (p->sender != NULL && p->sender != t && (want & ~BS_WRITE))
       want &= ~BS_WRITE;
   }
   else if (p->sender == t)

@@ -54,13 +54,17 @@ void bs_flushed (bs_socket *s, size_t n) {
   s->st->alloc(s->st->allocdata, f->data, f->room, 0);
   f->data = NULL;
   f->room = f->start = f->end = 0;
-  bs_setunflushed(s, 0);
+  bs_setunflushed(s, bs_leaves(s));
 }
 
 /* What was written before a fork is for the parent to send. */
 void bs_disown (bs_socket *s) {
-  if ((s->flags & BS_UNFLUSHED) && s->face->process != bs_process(s->st))
-    bs_flushed(s, s->face->end - s->face->start);
+  if (!(s->flags & BS_UNFLUSHED) || s->face->process == bs_process(s->st))
+    return;
+  bs_flushed(s, s->face->end - s->face->start);
+  if (bs_isthrough(s))
+    s->face->through->leaves = 0;
+  bs_setunflushed(s, 0);
 }
 
 void bs_dropface (bs_socket *s) {
@@ -68,6 +72,8 @@ void bs_dropface (bs_socket *s) {
     return;
   if (s->flags & BS_UNFLUSHED)
     bs_flushed(s, s->face->end - s->face->start);
+  if (bs_isthrough(s))
+    bs_closethrough(s);
   s->st->alloc(s->st->allocdata, s->face, sizeof(bs_face), 0);
   s->face = NULL;
 }
@@ -97,6 +103,16 @@ int bs_faceroom (bs_socket *s, size_t more) {
   return 1;
 }
 
+/* What an error of a sending system call comes to. */
+static int notflushed (const bs_socket *s, int *err) {
+  if (bs_isagain(errno))
+    return bs_wantof(s, BS_WRITE);
+  if (errno == EINTR)
+    return BS_AGAIN;
+  *err = errno;
+  return errno == EINPROGRESS ? BS_WRITE : BS_DONE; /* TCP_FASTOPEN_CONNECT: it connects first */
+}
+
 int bs_flush (bs_socket *s, bs_time patience, int *err) {
   if (s->fd < 0) {
     *err = EBADF;
@@ -106,16 +122,15 @@ int bs_flush (bs_socket *s, bs_time patience, int *err) {
   if (!(s->flags & BS_UNFLUSHED))
     return BS_DONE;
   const bs_face *f = s->face;
-  ssize_t n =
-    send(s->fd, f->data + f->start, f->end - f->start, MSG_NOSIGNAL | bs_dontwait(patience));
-  if (n < 0) {
-    if (bs_isagain(errno))
-      return BS_WRITE;
-    if (errno == EINTR)
-      return BS_AGAIN;
-    *err = errno;
-    return errno == EINPROGRESS ? BS_WRITE : BS_DONE; /* TCP_FASTOPEN_CONNECT: it connects first */
+  if (bs_leaves(s)) { /* that comes first */
+    if (bs_flushthrough(s) != 0)
+      return notflushed(s, err);
+    return s->flags & BS_UNFLUSHED ? BS_AGAIN : BS_DONE;
   }
+  ssize_t n =
+    bs_send(s, f->data + f->start, f->end - f->start, MSG_NOSIGNAL | bs_dontwait(patience));
+  if (n < 0)
+    return notflushed(s, err);
   bs_flushed(s, (size_t)n);
   return s->flags & BS_UNFLUSHED ? BS_AGAIN : BS_DONE;
 }

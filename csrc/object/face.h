@@ -4,7 +4,7 @@
 #ifndef bs_face_h
 #define bs_face_h
 
-#include "object/socket.h"
+#include "object/transport.h"
 
 BS_BEGIN
 
@@ -13,6 +13,7 @@ BS_BEGIN
 enum bs_vbuf { BS_UNBUFFERED, BS_FULL, BS_LINE };
 
 struct bs_face {
+  struct bs_transport *through; /* with BS_THROUGH */
   size_t maxline;
   size_t limit; /* of what may stay unflushed; of no meaning while unbuffered */
   enum bs_vbuf mode;

@@ -23,11 +23,12 @@ typedef struct bs_reg bs_reg;
 
 /* bits of bs_socket.marks. While a task's call is suspended, or another scheduler's, no other may begin to receive; who
 ** wants to send waits in a queue until its turn has come. */
-#define BS_IN 1     /* such a call receives from it */
-#define BS_OUT 2    /* such a call sends by it */
-#define BS_LOWAT 4  /* SO_RCVLOWAT is more than one byte */
-#define BS_MERGES 8 /* UDP_GRO is set: several datagrams may come as one */
-#define BS_PEEKS 16 /* SO_PEEK_OFF is set */
+#define BS_IN 1       /* such a call receives from it */
+#define BS_OUT 2      /* such a call sends by it */
+#define BS_LOWAT 4    /* SO_RCVLOWAT is more than one byte */
+#define BS_MERGES 8   /* UDP_GRO is set: several datagrams may come as one */
+#define BS_PEEKS 16   /* SO_PEEK_OFF is set */
+#define BS_THROUGH 32 /* its bytes go through a transport (transport.h) */
 #define BS_OPTIONMARKS (BS_LOWAT | BS_MERGES | BS_PEEKS)
 
 struct bs_socket {

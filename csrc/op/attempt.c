@@ -31,7 +31,7 @@ BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
   }
   if (traits & BS_NEEDSFLAG)
     (void)bs_mustnotwait(op);
-  else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED &&
+  else if ((traits & BS_RECEIVES) && op->timeout >= KERNELTIMED && !bs_isthrough(op->sock) &&
            !(op->sock->flags & (BS_NONBLOCK | BS_SHARED)) && !(op->sock->marks & BS_LOWAT) &&
            bs_waitsinkernel(op->sock, op->timeout < 1e9 ? op->timeout * BS_KERNELSHARE : 1e9)) {
     op->began = bs_now();
