@@ -83,8 +83,9 @@ static int shutdown_finish (lua_State *L, bs_op *o) {
   return self(L);
 }
 
-static const bs_kind shutdown_kind = {BS_CALL("shutdown", shutdown_op), .traits = BS_FLUSHTRAITS,
-                                      .step = shutdown_step, .finish = shutdown_finish};
+static const bs_kind shutdown_kind = {BS_CALL("shutdown", shutdown_op),
+                                      .traits = BS_FLUSHES | BS_FLUSHTRAITS, .step = shutdown_step,
+                                      .finish = shutdown_finish};
 
 static int connection_shutdown (lua_State *L) {
   shutdown_op op;

@@ -285,7 +285,7 @@ static int close_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind close_kind = {BS_CALL("close", bs_op), .traits = BS_FLUSHTRAITS,
+static const bs_kind close_kind = {BS_CALL("close", bs_op), .traits = BS_FLUSHES | BS_FLUSHTRAITS,
                                    .step = bs_flushstep, .finish = close_finish};
 
 /* s:close() */
@@ -359,7 +359,7 @@ static int detach_finish (lua_State *L, bs_op *o) {
   return 2;
 }
 
-static const bs_kind detach_kind = {BS_CALL("detach", bs_op), .traits = BS_FLUSHTRAITS,
+static const bs_kind detach_kind = {BS_CALL("detach", bs_op), .traits = BS_FLUSHES | BS_FLUSHTRAITS,
                                     .step = bs_flushstep, .finish = detach_finish};
 
 static int socket_detach (lua_State *L) {

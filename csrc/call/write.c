@@ -199,7 +199,7 @@ static int flush_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind flush_kind = {BS_CALL("flush", bs_op), .traits = BS_FLUSHTRAITS,
+static const bs_kind flush_kind = {BS_CALL("flush", bs_op), .traits = BS_FLUSHES | BS_FLUSHTRAITS,
                                    .step = bs_flushstep, .finish = flush_finish};
 
 /* s:flush() */
@@ -222,8 +222,9 @@ static int setvbuf_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static const bs_kind setvbuf_kind = {BS_CALL("setvbuf", bs_op), .traits = BS_FLUSHTRAITS,
-                                     .step = bs_flushstep, .finish = setvbuf_finish};
+static const bs_kind setvbuf_kind = {BS_CALL("setvbuf", bs_op),
+                                     .traits = BS_FLUSHES | BS_FLUSHTRAITS, .step = bs_flushstep,
+                                     .finish = setvbuf_finish};
 
 /* s:setvbuf(mode [, size]). What the mode before has left is flushed, so that the new size holds for all. */
 static int write_setvbuf (lua_State *L) {

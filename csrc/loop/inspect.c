@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/open.h"
-#include "loop/loop.h"
+#include "loop/task.h"
 
 #define HEADER "stack traceback:" /* what luaL_traceback begins with */
 #define MOSTLEVELS 250            /* of a stack are looked at; and coroutines inside each other */

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/open.h"
-#include "loop/loop.h"
+#include "loop/task.h"
 
 #define SCOPE "bsdsocket.loop.scope" /* metatable of scopes */
 

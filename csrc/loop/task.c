@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/open.h"
-#include "loop/loop.h"
+#include "loop/task.h"
 
 #define MOSTNESTED 8 /* cancelled in <close> variables of one that is being cancelled, and so on */
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/open.h"
-#include "loop/loop.h"
+#include "loop/task.h"
 
 #define HEADER "stack traceback:" /* what luaL_traceback begins with */
 #define MOSTTRACE 16384           /* bytes of a traceback, and then nothing is added to it */

@@ -25,6 +25,11 @@ static inline int bs_receives (const bs_op *op) {
   return (op->kind->traits & BS_RECEIVES) != 0;
 }
 
+/* Does it send what is unflushed, and nothing else? */
+static inline int bs_flushes (const bs_op *op) {
+  return (op->kind->traits & BS_FLUSHES) != 0;
+}
+
 /* Is its step made whatever becomes of who began it? */
 static inline int bs_lasts (const bs_op *op) {
   return (op->kind->traits & BS_LASTS) != 0;

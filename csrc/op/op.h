@@ -72,6 +72,7 @@ typedef struct bs_kind {
 #define BS_FLUSHTRAITS BS_OUTPUT
 #endif
 
+#define BS_FLUSHES 2048u /* sends what is unflushed, and nothing else */
 #define BS_SENDTRAITS (BS_SENDS | BS_TURN | BS_FLUSHTRAITS)
 #define BS_RECEIVETRAITS (BS_RECEIVES | BS_TAKES)
 

@@ -290,7 +290,7 @@ static void reclaim (const bs_state *st, const bs_socket *s, int side) {
 static int flushes (const bs_socket *s) {
   for (const waited *w = s->st->holders; w != NULL; w = w->older) {
     const bs_op *op = (const bs_op *)(const void *)(w + 1);
-    if (op->sock == s && op->kind->step == bs_flushstep && lua_status(w->L) <= LUA_YIELD)
+    if (op->sock == s && bs_flushes(op) && lua_status(w->L) <= LUA_YIELD)
       return 1;
   }
   return 0;

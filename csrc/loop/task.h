@@ -1,5 +1,5 @@
 /*
-** loop.h: what the files of this floor share, and nobody else.
+** task.h: what the files of this floor share, and nobody else.
 **
 ** A task is a coroutine that loop.run resumes. Its first user value keeps that coroutine alive, and is after an
 ** error the traceback of that; the second keeps the coroutine alive that waits, and is after the end
@@ -12,8 +12,8 @@
 ** A task has *scopes*: coroutines inside it through which its waits pass, since they belong to
 ** loop.wrap or loop.timeout. When the innermost waits, each one in turn yields to the one around it.
 */
-#ifndef bs_loop_h
-#define bs_loop_h
+#ifndef bs_task_h
+#define bs_task_h
 
 #include "base/engine.h"
 #include "base/timer.h"
