@@ -40,6 +40,7 @@ typedef struct bs_buffer bs_buffer;
 typedef struct bs_hearer bs_hearer;
 typedef struct bs_driver bs_driver;
 typedef struct bs_outside bs_outside;
+typedef struct bs_waited bs_waited;
 /* The addresses that are alive (intern.c). */
 typedef struct bs_entry bs_entry;
 
@@ -78,7 +79,7 @@ struct bs_state {
   int waking;     /* that scheduler's function wake runs */
   uint64_t walks; /* of poller.c, through pollers that are in each other */
   /* Of other schedulers: calls that hold a side of a socket, and those whose turn to send has not come. */
-  struct waited *holders, *firstwaited, **lastwaited;
+  bs_waited *holders, *firstwaited, **lastwaited;
   /* The source of the library's own Lua code, as debug information names it; NULL: not told. The registry has by this
   ** address the names of its functions, by function (inspect.c). */
   const char *own;
