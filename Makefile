@@ -16,7 +16,7 @@ SODIR ?= $(PREFIX)/lib/lua/$(LUA_V)
 DESTDIR ?=
 # A build with other flags goes to a directory of its own, so that objects never mix.
 BUILD ?= build
-# `make test SPEC=spec/x_spec.lua` runs that file only; ARGS are handed to busted as they are.
+# `make test SPEC=spec/call/x_spec.lua` runs that file only; ARGS are handed to busted as they are.
 SPEC ?=
 ARGS ?=
 # The status of tools/vm/run.sh where the virtual machine cannot be had.
@@ -118,7 +118,7 @@ demo: all ## run the demo: a server and a client talk, step by step
 examples: all ## run every example that can end by itself
 	@$(CHECKOUT) && "$$LUA" examples/run.lua
 
-test: all ## run the specs; SPEC=spec/x_spec.lua for one file, ARGS="--filter=x" for busted
+test: all ## run the specs; SPEC=spec/call/x_spec.lua for one file, ARGS="--filter=x" for busted
 	@$(CHECKOUT) && $(UNDER) "$$LUA" spec/run.lua $(ARGS) $(SPEC)
 
 test-vm: deps all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SPEC and ARGS as for test

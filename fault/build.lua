@@ -1,7 +1,7 @@
 -- Builds the C files of this directory for the specs that need them, by the compiler that built the library.
 -- local alloc = require "fault.build" "alloc"    nil if there is no compiler; else the module, once built
 -- local engine = require "fault.build" ("engine", "-DBS_ENGINE_POLL")    the same, built with such flags
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 
 local built = {}
 

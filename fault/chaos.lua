@@ -1,7 +1,7 @@
 -- Chaos: tasks that do by chance everything that can be done to the same few sockets, pollers, generators and tasks; in
 -- finalizers, <close> variables, metamethods and comparisons of table.sort, too. Nothing of it has a right outcome, but
 -- nothing may crash or hang, and afterwards no descriptor is left. `chaos.lua 7` is much the same each time (the kernel
--- has a say); spec/loop_hostile_spec.lua runs a few, and many more are worth a try with the build of `make asan`.
+-- has a say); spec/loop/hostile_spec.lua runs a few, and many more are worth a try with the build of `make asan`.
 local socket, loop = require "bsdsocket", require "bsdsocket.loop"
 
 local seed = math.tointeger(arg[1])

@@ -1,10 +1,10 @@
 -- Random programs of tasks on one connection, with a model of every byte: the bytes of one sending call lie together,
 -- in the order in which the calls were made; what each call says of itself is true; a receiving call is EBUSY while
 -- another is unfinished, and never else; nobody sleeps who could go on. `turns.lua 7 100` runs the programs 7 to 106
--- in tasks, `turns.lua 7 100 setwaiter` by socket.setwaiter. spec/turns_end_spec.lua runs a few; many more are worth a
--- try with the builds of `make asan` and of the engine poll.
+-- in tasks, `turns.lua 7 100 setwaiter` by socket.setwaiter. spec/call/turns_end_spec.lua runs a few; many more are
+-- worth a try with the builds of `make asan` and of the engine poll.
 local socket, loop = require "bsdsocket", require "bsdsocket.loop"
-local scheduler = require "spec.scheduler"
+local scheduler = require "spec.support.scheduler"
 
 local random = math.random
 local first, count, how = tonumber(arg[1]), tonumber(arg[2] or 1), arg[3] or "tasks"

@@ -64,7 +64,7 @@ if [ -n "$SPEC$ARGS" ]; then
   run "$SPEC"
 else
   for part in 0 1 2 3; do
-    run "$(ls spec/*_spec.lua | grep -v '/\(makefile\|rockspec\|deps\|bench\|docs\)_spec' |
+    run "$(ls spec/*/*_spec.lua | grep -v '/vm/\|/\(makefile\|rockspec\|deps\|bench\|docs\)_spec' |
       awk -v part="$part" 'NR % 4 == part' | tr '\n' ' ')"
   done
   echo "$passed passed, $failed failed, $skipped skipped"

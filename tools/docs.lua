@@ -13,7 +13,7 @@
 
 local SOURCE, PAGE = "types/bsdsocket.lua", "docs/reference.md"
 
---- How a receiver is called in the page and in spec/failures.lua.
+--- How a receiver is called in the page and in spec/support/failures.lua.
 local receivers = {
   M = "socket.", Socket = "s:", Address = "address:", Poller = "p:", Buffer = "buf:", Loop = "loop.", Task = "task:",
 }

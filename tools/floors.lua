@@ -1,7 +1,7 @@
 -- Draws the floors of csrc from its #includes: which file of which room knows which others.
 --   lua tools/floors.lua            the plan: each room with its files, and what these include of their own room
---   lua tools/floors.lua check      fails where a file includes one of a floor above its own, and where files of one floor
---                                   know each other in a circle that docs/inside.md does not name
+--   lua tools/floors.lua check      fails where a file includes one of a floor above its own, and where files of one
+--                                   floor know each other in a circle that docs/inside.md does not name
 -- A file is a name without its ending: socket.c and socket.h are one.
 
 local FLOORS = { "base", "object", "op", "loop", "call", "" } -- from the ground up; "" is csrc itself

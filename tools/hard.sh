@@ -52,10 +52,11 @@ if [ -z "$SPEC$ARGS" ]; then
   run collects fault/stack.lua 25
   run collects fault/chaos.lua 1
   run lua5.4 fault/chaos.lua 2
-  for name in address buffer closed connection control error intern loop loop_cancel loop_error loop_memory loop_signal \
-    loop_wrap memory message option poller recvmsg regression resolve select signal socket stream thread transfer \
-    unixpath util waiter; do
-    [ ! -f "spec/${name}_spec.lua" ] || SPEC="$SPEC spec/${name}_spec.lua"
+  for name in below/error below/memory below/regression below/signal below/thread call/closed call/connection \
+    call/option call/poller call/resolve call/select call/send_receive call/socket call/unixpath call/util loop/cancel \
+    loop/error loop/loop loop/memory loop/signal loop/waiter loop/wrap message/sendmsg_recvmsg object/address \
+    object/buffer object/control object/intern object/transport stream/read; do
+    SPEC="$SPEC spec/${name}_spec.lua"
   done
   # deep: to move a stack of a million slots at each call takes too long.
   # parser: Lua 5.4.4's own, where memory runs out while its stack moves.

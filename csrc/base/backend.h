@@ -3,7 +3,7 @@
 **
 ** -DBS_ENGINE_POLL takes poll where the system has better, -DBS_ENGINE_KQUEUE kqueue (libkqueue has one
 ** for Linux): for trying them out by
-**   make test BUILD=build-poll CFLAGS="-O2 -DBS_ENGINE_POLL" SPEC=spec/poller_spec.lua
+**   make test BUILD=build-poll CFLAGS="-O2 -DBS_ENGINE_POLL" SPEC=spec/call/poller_spec.lua
 */
 #ifndef bs_backend_h
 #define bs_backend_h

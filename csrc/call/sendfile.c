@@ -34,7 +34,7 @@
 /* ==== platform: sendfile and splice, of Linux ====
 **
 ** -DBS_SENDFILE_COPY does without them: for trying it out by
-**   make test BUILD=build-copy CFLAGS="-O2 -DBS_SENDFILE_COPY" SPEC=spec/sendfile_spec.lua
+**   make test BUILD=build-copy CFLAGS="-O2 -DBS_SENDFILE_COPY" SPEC=spec/stream/sendfile_spec.lua
 ** Pipes cannot be sent then.
 */
 

@@ -1,5 +1,5 @@
 -- The examples of families that only the virtual machine's kernel has.
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 
 describe("the examples in the virtual machine", function()
   local says = {

@@ -1,6 +1,6 @@
 -- A network that loses and delays, on loopback.
 local socket = require "bsdsocket"
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 local vm = require "spec.vm.vm"
 
 local function udp()

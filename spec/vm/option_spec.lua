@@ -1,6 +1,6 @@
--- Options of TIPC, SCTP and vsock, as spec/option_spec.lua has them for what this machine's own kernel knows.
+-- Options of TIPC, SCTP and vsock, as spec/call/option_spec.lua has them for what this machine's own kernel knows.
 local socket = require "bsdsocket"
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 local vm = require "spec.vm.vm"
 
 local makers = {

@@ -1,5 +1,5 @@
 -- SCTP over loopback.
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 local vm = require "spec.vm.vm"
 
 local function sctp(family, kind, host)

@@ -1,6 +1,6 @@
 -- TIPC within one machine; spec/vm/wire_spec.lua has two.
 local socket = require "bsdsocket"
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 local vm = require "spec.vm.vm"
 
 -- Below 64 they are TIPC's own. No two specs share an instance.

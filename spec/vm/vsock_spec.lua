@@ -1,6 +1,6 @@
 -- vsock over its loopback, context 1.
 local socket = require "bsdsocket"
-local helper = require "spec.helper"
+local helper = require "spec.support.helper"
 local vm = require "spec.vm.vm"
 
 local ANY <const> = 0xffffffff
