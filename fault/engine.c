@@ -18,7 +18,7 @@ typedef struct owner {
 } owner;
 
 /* clock.c has the library's */
-int bs_millis (bs_time span) {
+int bs_millis (bs_span span) {
   return span == BS_FOREVER ? -1 : (int)((span + 999999) / 1000000);
 }
 
@@ -81,7 +81,7 @@ static void told (void *ud, int i, int what) {
 static int engine_wait (lua_State *L) {
   owner *o = check(L);
   return result(L,
-                bs_enginewait(&o->engine, (bs_time)(luaL_checknumber(L, 2) * 1e9), told, NULL, L));
+                bs_enginewait(&o->engine, (bs_span)(luaL_checknumber(L, 2) * 1e9), told, NULL, L));
 }
 
 /* Its child's answer, then its own. */

@@ -54,7 +54,7 @@ int bs_backendmodify(bs_engine *e, int i, int fd, int asked); /* the place is ta
 /* The place is taken, and will be left whatever the answer. */
 int bs_backendwithdraw(bs_engine *e, int i, int fd);
 /* is bs_enginewait */
-int bs_backendcollect(bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud);
+int bs_backendcollect(bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud);
 
 /* For those that are not epoll. */
 
@@ -68,7 +68,7 @@ static inline int bs_pollable (int fd, uint64_t *file) {
   return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? EPERM : 0;
 }
 
-static inline struct timespec *bs_totimespec (bs_time patience, struct timespec *ts) {
+static inline struct timespec *bs_totimespec (bs_span patience, struct timespec *ts) {
   ts->tv_sec = (time_t)(patience / 1000000000);
   ts->tv_nsec = (long)(patience % 1000000000);
   return patience == BS_FOREVER ? NULL : ts;

@@ -9,17 +9,17 @@
 
 #include "base/clock.h"
 
-static bs_time timeof (clockid_t clock) {
+static bs_moment timeof (clockid_t clock) {
   struct timespec ts;
   clock_gettime(clock, &ts);
-  return (bs_time)ts.tv_sec * BS_SECOND + ts.tv_nsec;
+  return (bs_moment)ts.tv_sec * BS_SECOND + ts.tv_nsec;
 }
 
-bs_time bs_now (void) {
+bs_moment bs_now (void) {
   return timeof(CLOCK_MONOTONIC);
 }
 
-bs_time bs_coarsenow (void) {
+bs_moment bs_coarsenow (void) {
 #if defined(CLOCK_MONOTONIC_COARSE)
   return timeof(CLOCK_MONOTONIC_COARSE);
 #elif defined(CLOCK_MONOTONIC_FAST)
@@ -29,13 +29,13 @@ bs_time bs_coarsenow (void) {
 #endif
 }
 
-bs_time bs_span (double seconds) {
+bs_span bs_tospan (double seconds) {
   if (seconds < 0 || seconds >= 1e9)
     return BS_FOREVER;
-  return (bs_time)ceil(seconds * 1e9);
+  return (bs_span)ceil(seconds * 1e9);
 }
 
-int bs_millis (bs_time span) {
+int bs_millis (bs_span span) {
   if (span == BS_FOREVER)
     return -1;
   if (span <= 0)
@@ -44,10 +44,10 @@ int bs_millis (bs_time span) {
   return span > INT_MAX ? INT_MAX : (int)span;
 }
 
-bs_time bs_until (bs_time deadline) {
+bs_span bs_until (bs_moment deadline) {
   if (deadline == BS_FOREVER)
     return BS_FOREVER;
-  bs_time now = bs_now();
+  bs_moment now = bs_now();
   return now < deadline ? deadline - now : 0;
 }
 

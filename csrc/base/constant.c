@@ -14,10 +14,10 @@
 #include "base/netheaders.h"
 #include "base/open.h"
 
-typedef struct Constant {
+typedef struct constant {
   const char *name;
   lua_Integer value;
-} Constant;
+} constant;
 
 #define ABSENT LUA_MININTEGER /* the value of what this system lacks: no constant has it */
 
@@ -26,18 +26,18 @@ typedef struct Constant {
 #define END {NULL, 0}
 #define BS_GROUP(prefix) END }, rows_##prefix[] = {
 
-static const Constant rows_none[] = {
+static const constant rows_none[] = {
 #include "constants.h"
 END };
 
-typedef struct Group {
+typedef struct constant_group {
   const char *prefix;
-  const Constant *rows;
-} Group;
+  const constant *rows;
+} constant_group;
 
 #define GROUP(prefix) {#prefix "_", rows_##prefix}
 
-static const Group groups[] = {
+static const constant_group groups[] = {
   GROUP(AF), GROUP(PF), GROUP(SOCK), GROUP(IPPROTO), GROUP(SOL), GROUP(SO), GROUP(TCP), GROUP(UDP),
   GROUP(UDPLITE), GROUP(IP), GROUP(IPV6), GROUP(IP6T), GROUP(ICMP), GROUP(ICMP6), GROUP(MSG), GROUP(SHUT),
   GROUP(AI), GROUP(NI), GROUP(EAI), GROUP(SCM), GROUP(IFF), GROUP(ETH_P), GROUP(PACKET), GROUP(NETLINK), GROUP(VMADDR), GROUP(TIPC),
@@ -46,34 +46,34 @@ static const Group groups[] = {
 };
 /* clang-format on */
 
-static const Group *findgroup (const char *prefix) {
-  const Group *g = groups;
+static const constant_group *findgroup (const char *prefix) {
+  const constant_group *g = groups;
   while (g->prefix != NULL && strcmp(g->prefix, prefix) != 0)
     g++;
   return g;
 }
 
 /* Also of a constant that is absent here. Of most rows the first letter behind the prefix tells that it is another. */
-static const Constant *findrow (const Group *g, const char *name) {
+static const constant *findrow (const constant_group *g, const char *name) {
   size_t prefix = g->prefix != NULL ? strlen(g->prefix) : 0;
   if (prefix == 0 || strncmp(name, g->prefix, prefix) != 0)
     return NULL;
-  for (const Constant *c = g->rows; c->name != NULL; c++) {
+  for (const constant *c = g->rows; c->name != NULL; c++) {
     if (c->name[prefix] == name[prefix] && strcmp(c->name + prefix, name + prefix) == 0)
       return c;
   }
   return NULL;
 }
 
-static const Constant *findconstant (const char *name) {
-  const Constant *c = NULL;
-  for (const Group *g = groups; g->prefix != NULL && c == NULL; g++)
+static const constant *findconstant (const char *name) {
+  const constant *c = NULL;
+  for (const constant_group *g = groups; g->prefix != NULL && c == NULL; g++)
     c = findrow(g, name);
   return c;
 }
 
 int bs_findconstant (const char *name, lua_Integer *value) {
-  const Constant *c = findconstant(name);
+  const constant *c = findconstant(name);
   if (c == NULL || c->value == ABSENT)
     return 0;
   *value = c->value;
@@ -81,13 +81,13 @@ int bs_findconstant (const char *name, lua_Integer *value) {
 }
 
 int bs_isabsent (const char *name) {
-  const Constant *c = findconstant(name);
+  const constant *c = findconstant(name);
   return c != NULL && c->value == ABSENT;
 }
 
 size_t bs_prefixlength (const char *name) {
   size_t longest = 0;
-  for (const Group *g = groups; g->prefix != NULL; g++) {
+  for (const constant_group *g = groups; g->prefix != NULL; g++) {
     size_t len = strlen(g->prefix);
     if (len > longest && strncmp(name, g->prefix, len) == 0)
       longest = len;
@@ -96,7 +96,7 @@ size_t bs_prefixlength (const char *name) {
 }
 
 const char *bs_constantname (const char *prefix, lua_Integer value) {
-  for (const Constant *c = findgroup(prefix)->rows; c->name != NULL; c++) {
+  for (const constant *c = findgroup(prefix)->rows; c->name != NULL; c++) {
     if (c->value == value)
       return c->name;
   }
@@ -105,7 +105,7 @@ const char *bs_constantname (const char *prefix, lua_Integer value) {
 
 void bs_considerconstants (bs_guess *g, const char *prefixes) {
   for (const char *p = prefixes; *p != '\0'; p += strlen(p) + 1) {
-    for (const Constant *c = findgroup(p)->rows; c->name != NULL; c++) {
+    for (const constant *c = findgroup(p)->rows; c->name != NULL; c++) {
       if (c->value != ABSENT)
         bs_consider(g, c->name, strlen(p));
     }
@@ -114,7 +114,7 @@ void bs_considerconstants (bs_guess *g, const char *prefixes) {
 
 /* Says what the name is not. */
 static const char *wrongname (lua_State *L, const char *name, size_t len, const char *prefixes) {
-  const Constant *c = strlen(name) == len ? findconstant(name) : NULL;
+  const constant *c = strlen(name) == len ? findconstant(name) : NULL;
   if (c == NULL) {
     bs_guess g;
     bs_initguess(&g, name, len);
@@ -134,7 +134,7 @@ static const char *wrongname (lua_State *L, const char *name, size_t len, const 
 static const char *toconstant (lua_State *L, const char *name, size_t len, const char *prefixes,
                                lua_Integer *value) {
   for (const char *p = prefixes; *p != '\0' && strlen(name) == len; p += strlen(p) + 1) {
-    const Constant *c = findrow(findgroup(p), name);
+    const constant *c = findrow(findgroup(p), name);
     if (c != NULL && c->value != ABSENT) {
       *value = c->value;
       return NULL;
@@ -264,8 +264,8 @@ static const luaL_Reg functions[] = {
 
 void bs_openconstants (lua_State *L) {
   bs_setfuncs(L, BS_AT_MODULE, functions);
-  for (const Group *g = groups; g->prefix != NULL; g++) {
-    for (const Constant *c = g->rows; c->name != NULL; c++) {
+  for (const constant_group *g = groups; g->prefix != NULL; g++) {
+    for (const constant *c = g->rows; c->name != NULL; c++) {
       if (c->value != ABSENT) {
         lua_pushinteger(L, c->value);
         lua_setfield(L, BS_AT_MODULE, c->name);

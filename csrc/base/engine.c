@@ -102,6 +102,6 @@ int bs_engineremove (bs_engine *e, int i, int fd) {
   return err;
 }
 
-int bs_enginewait (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+int bs_enginewait (bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud) {
   return bs_engineforked(e) ? EBADF : bs_backendcollect(e, patience, told, soon, ud);
 }

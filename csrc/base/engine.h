@@ -45,7 +45,7 @@ typedef void (*bs_told)(void *ud, int i, int what);
 #define BS_SOON 3
 
 typedef void (*bs_soon)(void *ud, int i, int turns);
-int bs_enginewait(bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud);
+int bs_enginewait(bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud);
 
 /* With BS_EDGE, where the engine knows no edges (poll): what somebody waits for now. To be said before each wait of
 ** theirs, and 0 when nobody does: of such a place it asks that and nothing else. */

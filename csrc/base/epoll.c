@@ -83,7 +83,7 @@ static void renew (bs_engine *e) {
 }
 
 /* epoll_wait knows milliseconds only. */
-static int await (bs_engine *e, struct epoll_event *events, bs_time patience) {
+static int await (bs_engine *e, struct epoll_event *events, bs_span patience) {
 #if defined(SYS_epoll_pwait2)
   if (patience > 0 && patience != BS_FOREVER && !e->coarse) {
     struct {
@@ -119,7 +119,7 @@ static int whatof (uint32_t events) {
   return what;
 }
 
-int bs_backendcollect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+int bs_backendcollect (bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud) {
   struct epoll_event events[BS_MOSTEVENTS];
   int n = await(e, events, patience), strange = 0;
   if (n < 0)

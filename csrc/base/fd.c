@@ -133,7 +133,7 @@ static struct pollfd pollof (int fd, int want) {
   return p;
 }
 
-int bs_waitfd (int fd, int want, bs_time deadline) {
+int bs_waitfd (int fd, int want, bs_moment deadline) {
   struct pollfd p = pollof(fd, want);
   return poll(&p, 1, bs_millis(bs_until(deadline)));
 }

@@ -20,7 +20,7 @@ BS_BEGIN
 int bs_syssocket(int family, int type, int protocol); /* socket(2), close-on-exec from birth */
 int bs_syssocketpair(int family, int type, int protocol, int fds[2]);
 int bs_sysaccept(int fd, struct sockaddr *sa, socklen_t *len);
-int bs_waitfd(int fd, int want, bs_time deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
+int bs_waitfd(int fd, int want, bs_moment deadline); /* poll one: > 0 ready, 0 timeout, -1 errno */
 int bs_readyfd(int fd, int want); /* what of BS_READ and BS_WRITE is ready now; -1 errno */
 /* If err says that descriptors ran out, collects garbage: true if it is worth another try. */
 int bs_collect(lua_State *L, int err);

@@ -102,7 +102,7 @@ int bs_backendwithdraw (bs_engine *e, int i, int fd) {
   return err;
 }
 
-int bs_backendcollect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+int bs_backendcollect (bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud) {
   (void)soon;
   struct kevent events[BS_MOSTEVENTS];
   struct timespec ts;

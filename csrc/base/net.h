@@ -61,7 +61,7 @@
 #endif
 
 /* The flag of a call that may wait so long. */
-#define bs_dontwait(patience) ((patience) == BS_NEVER ? MSG_DONTWAIT : 0)
+#define bs_dontwait(patience) ((patience) == BS_NOWAIT ? MSG_DONTWAIT : 0)
 
 /* What iovec and msghdr point to is not const, as they serve both ways; who sends leaves it as it is. */
 static inline void *bs_unconst (const void *p) {

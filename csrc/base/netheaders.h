@@ -23,7 +23,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
-#ifdef __has_include
+#if defined(__has_include)
 #if __has_include(<netinet/icmp6.h>)
 #include <netinet/icmp6.h>
 #endif
@@ -127,110 +127,110 @@
 #endif
 
 /* Of the kernel's headers that had to stay out, or may be older than the kernel: its numbers never change. */
-#ifdef SOL_TIPC
-#ifndef IP_BIND_ADDRESS_NO_PORT
+#if defined(SOL_TIPC)
+#if !defined(IP_BIND_ADDRESS_NO_PORT)
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
-#ifndef IP_RECVFRAGSIZE
+#if !defined(IP_RECVFRAGSIZE)
 #define IP_RECVFRAGSIZE 25
 #endif
-#ifndef IP_RECVERR_RFC4884
+#if !defined(IP_RECVERR_RFC4884)
 #define IP_RECVERR_RFC4884 26
 #endif
-#ifndef IP_MULTICAST_ALL
+#if !defined(IP_MULTICAST_ALL)
 #define IP_MULTICAST_ALL 49
 #endif
-#ifndef IP_UNICAST_IF
+#if !defined(IP_UNICAST_IF)
 #define IP_UNICAST_IF 50
 #endif
-#ifndef IP_LOCAL_PORT_RANGE
+#if !defined(IP_LOCAL_PORT_RANGE)
 #define IP_LOCAL_PORT_RANGE 51
 #endif
-#ifndef IP_PROTOCOL
+#if !defined(IP_PROTOCOL)
 #define IP_PROTOCOL 52
 #endif
-#ifndef IPV6_FLOWINFO
+#if !defined(IPV6_FLOWINFO)
 #define IPV6_FLOWINFO 11
 #endif
-#ifndef IPV6_FLOWINFO_FLOWLABEL
+#if !defined(IPV6_FLOWINFO_FLOWLABEL)
 #define IPV6_FLOWINFO_FLOWLABEL 0x000fffff
 #define IPV6_FLOWINFO_PRIORITY 0x0ff00000
 #endif
-#ifndef IPV6_MULTICAST_ALL
+#if !defined(IPV6_MULTICAST_ALL)
 #define IPV6_MULTICAST_ALL 29
 #endif
-#ifndef IPV6_ROUTER_ALERT_ISOLATE
+#if !defined(IPV6_ROUTER_ALERT_ISOLATE)
 #define IPV6_ROUTER_ALERT_ISOLATE 30
 #endif
-#ifndef IPV6_RECVERR_RFC4884
+#if !defined(IPV6_RECVERR_RFC4884)
 #define IPV6_RECVERR_RFC4884 31
 #endif
-#ifndef IPV6_FLOWLABEL_MGR
+#if !defined(IPV6_FLOWLABEL_MGR)
 #define IPV6_FLOWLABEL_MGR 32
 #endif
-#ifndef IPV6_FLOWINFO_SEND
+#if !defined(IPV6_FLOWINFO_SEND)
 #define IPV6_FLOWINFO_SEND 33
 #endif
-#ifndef IPV6_AUTOFLOWLABEL
+#if !defined(IPV6_AUTOFLOWLABEL)
 #define IPV6_AUTOFLOWLABEL 70
 #endif
-#ifndef IPV6_ADDR_PREFERENCES
+#if !defined(IPV6_ADDR_PREFERENCES)
 #define IPV6_ADDR_PREFERENCES 72
 #endif
-#ifndef IPV6_MINHOPCOUNT
+#if !defined(IPV6_MINHOPCOUNT)
 #define IPV6_MINHOPCOUNT 73
 #endif
-#ifndef IPV6_ORIGDSTADDR
+#if !defined(IPV6_ORIGDSTADDR)
 #define IPV6_ORIGDSTADDR 74
 #endif
-#ifndef IPV6_RECVORIGDSTADDR
+#if !defined(IPV6_RECVORIGDSTADDR)
 #define IPV6_RECVORIGDSTADDR IPV6_ORIGDSTADDR
 #endif
-#ifndef IPV6_TRANSPARENT
+#if !defined(IPV6_TRANSPARENT)
 #define IPV6_TRANSPARENT 75
 #endif
-#ifndef IPV6_UNICAST_IF
+#if !defined(IPV6_UNICAST_IF)
 #define IPV6_UNICAST_IF 76
 #endif
-#ifndef IPV6_RECVFRAGSIZE
+#if !defined(IPV6_RECVFRAGSIZE)
 #define IPV6_RECVFRAGSIZE 77
 #endif
-#ifndef IPV6_FREEBIND
+#if !defined(IPV6_FREEBIND)
 #define IPV6_FREEBIND 78
 #endif
-#ifndef IPPROTO_ETHERNET
+#if !defined(IPPROTO_ETHERNET)
 #define IPPROTO_ETHERNET 143
 #endif
-#ifndef IPPROTO_AGGFRAG
+#if !defined(IPPROTO_AGGFRAG)
 #define IPPROTO_AGGFRAG 144
 #endif
-#ifndef IPPROTO_SMC
+#if !defined(IPPROTO_SMC)
 #define IPPROTO_SMC 256
 #endif
-#ifndef IPPROTO_MPTCP
+#if !defined(IPPROTO_MPTCP)
 #define IPPROTO_MPTCP 262
 #endif
-#ifndef PACKET_IGNORE_OUTGOING
+#if !defined(PACKET_IGNORE_OUTGOING)
 #define PACKET_IGNORE_OUTGOING 23
 #endif
-#ifndef PACKET_VNET_HDR_SZ
+#if !defined(PACKET_VNET_HDR_SZ)
 #define PACKET_VNET_HDR_SZ 24
 #endif
-#ifndef SCM_SECURITY
+#if !defined(SCM_SECURITY)
 #define SCM_SECURITY 3
 #endif
-#ifndef SCM_PIDFD
+#if !defined(SCM_PIDFD)
 #define SCM_PIDFD 4
 #endif
-#ifndef MSG_SOCK_DEVMEM
+#if !defined(MSG_SOCK_DEVMEM)
 #define MSG_SOCK_DEVMEM 0x2000000
 #endif
 
 /* Of netfilter's headers, which need others that do not stand beside the C library's. */
-#ifndef SO_ORIGINAL_DST
+#if !defined(SO_ORIGINAL_DST)
 #define SO_ORIGINAL_DST 80
 #endif
-#ifndef IP6T_SO_ORIGINAL_DST
+#if !defined(IP6T_SO_ORIGINAL_DST)
 #define IP6T_SO_ORIGINAL_DST 80
 #endif
 
@@ -261,82 +261,82 @@
 /* The later ones of SOL_SOCKET have these numbers wherever the earlier ones go on as usual (sparc's and parisc's do
 ** not). */
 #if defined SO_ATTACH_REUSEPORT_EBPF && SO_ATTACH_REUSEPORT_EBPF == 52
-#ifndef SO_RESERVE_MEM
+#if !defined(SO_RESERVE_MEM)
 #define SO_RESERVE_MEM 73
 #endif
-#ifndef SO_TXREHASH
+#if !defined(SO_TXREHASH)
 #define SO_TXREHASH 74
 #endif
-#ifndef SO_RCVMARK
+#if !defined(SO_RCVMARK)
 #define SO_RCVMARK 75
 #endif
-#ifndef SO_PASSPIDFD
+#if !defined(SO_PASSPIDFD)
 #define SO_PASSPIDFD 76
 #endif
-#ifndef SO_PEERPIDFD
+#if !defined(SO_PEERPIDFD)
 #define SO_PEERPIDFD 77
 #endif
-#ifndef SO_DEVMEM_LINEAR
+#if !defined(SO_DEVMEM_LINEAR)
 #define SO_DEVMEM_LINEAR 78
 #define SCM_DEVMEM_LINEAR SO_DEVMEM_LINEAR
 #define SO_DEVMEM_DMABUF 79
 #define SCM_DEVMEM_DMABUF SO_DEVMEM_DMABUF
 #define SO_DEVMEM_DONTNEED 80
 #endif
-#ifndef SCM_TS_OPT_ID
+#if !defined(SCM_TS_OPT_ID)
 #define SCM_TS_OPT_ID 81
 #endif
-#ifndef SO_RCVPRIORITY
+#if !defined(SO_RCVPRIORITY)
 #define SO_RCVPRIORITY 82
 #endif
-#ifndef SO_PASSRIGHTS
+#if !defined(SO_PASSRIGHTS)
 #define SO_PASSRIGHTS 83
 #endif
-#ifndef SO_INQ
+#if !defined(SO_INQ)
 #define SO_INQ 84
 #define SCM_INQ SO_INQ
 #endif
 #endif
 
-#ifdef TCP_REPAIR
-#ifndef TCP_MD5SIG_FLAG_IFINDEX
+#if defined(TCP_REPAIR)
+#if !defined(TCP_MD5SIG_FLAG_IFINDEX)
 #define TCP_MD5SIG_FLAG_IFINDEX 0x2
 #endif
-#ifndef TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT
+#if !defined(TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT)
 #define TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT 0x1
 #endif
-#ifndef TCP_AO_ADD_KEY
+#if !defined(TCP_AO_ADD_KEY)
 #define TCP_AO_ADD_KEY 38
 #define TCP_AO_DEL_KEY 39
 #define TCP_AO_INFO 40
 #define TCP_AO_GET_KEYS 41
 #define TCP_AO_REPAIR 42
 #endif
-#ifndef TCP_IS_MPTCP
+#if !defined(TCP_IS_MPTCP)
 #define TCP_IS_MPTCP 43
 #endif
-#ifndef TCP_RTO_MAX_MS
+#if !defined(TCP_RTO_MAX_MS)
 #define TCP_RTO_MAX_MS 44
 #endif
-#ifndef TCP_RTO_MIN_US
+#if !defined(TCP_RTO_MIN_US)
 #define TCP_RTO_MIN_US 45
 #endif
-#ifndef TCP_DELACK_MAX_US
+#if !defined(TCP_DELACK_MAX_US)
 #define TCP_DELACK_MAX_US 46
 #endif
 #endif
 
-#ifdef UDP_ENCAP_GTP1U
-#ifndef UDP_ENCAP_RXRPC
+#if defined(UDP_ENCAP_GTP1U)
+#if !defined(UDP_ENCAP_RXRPC)
 #define UDP_ENCAP_RXRPC 6
 #endif
-#ifndef TCP_ENCAP_ESPINTCP
+#if !defined(TCP_ENCAP_ESPINTCP)
 #define TCP_ENCAP_ESPINTCP 7
 #endif
 #endif
 
 /* Protocols have their numbers from the IANA; a level is its protocol's number. */
-#ifndef IPPROTO_L2TP
+#if !defined(IPPROTO_L2TP)
 #define IPPROTO_L2TP 115
 #endif
 #if defined SOL_TIPC && !defined SOL_SCTP
@@ -347,8 +347,8 @@
 #endif
 
 /* Of no header that programs could include. */
-#ifdef SOL_UDPLITE
-#ifndef UDPLITE_SEND_CSCOV
+#if defined(SOL_UDPLITE)
+#if !defined(UDPLITE_SEND_CSCOV)
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
 #endif

@@ -88,7 +88,7 @@ static int whatof (short events) {
 }
 
 /* Who has POLLRDHUP has ppoll. */
-static int await (struct pollfd *fds, int size, bs_time patience) {
+static int await (struct pollfd *fds, int size, bs_span patience) {
 #if POLLRDHUP
   struct timespec ts;
   return ppoll(fds, (nfds_t)size, bs_totimespec(patience, &ts), NULL);
@@ -97,7 +97,7 @@ static int await (struct pollfd *fds, int size, bs_time patience) {
 #endif
 }
 
-int bs_backendcollect (bs_engine *e, bs_time patience, bs_told told, bs_soon soon, void *ud) {
+int bs_backendcollect (bs_engine *e, bs_span patience, bs_told told, bs_soon soon, void *ud) {
   (void)soon;
   int size = e->size;
   while (size > 0 && fdsof(e)[size - 1].fd < 0) /* EINVAL for more than there may be descriptors */

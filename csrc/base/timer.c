@@ -46,7 +46,7 @@ void bs_taketimer (bs_timers *ts, bs_timer *t) {
     down(ts, i, last);
 }
 
-int bs_settimer (bs_timers *ts, bs_timer *t, bs_time when) {
+int bs_settimer (bs_timers *ts, bs_timer *t, bs_moment when) {
   bs_stoptimer(ts, t);
   if (ts->n == ts->size) {
     bs_state *st = ts->st;

@@ -11,7 +11,7 @@ BS_BEGIN
 typedef struct bs_timer bs_timer;
 
 struct bs_timer {
-  bs_time when;
+  bs_moment when;
   void (*ring)(lua_State *L, bs_timer *t); /* what its owner does then */
   int place;                               /* in the heap; 0: it is not set */
 };
@@ -22,7 +22,7 @@ typedef struct bs_timers {
   int n, size;
 } bs_timers;
 
-int bs_settimer(bs_timers *ts, bs_timer *t, bs_time when); /* 0 or BS_ENOMEM */
+int bs_settimer(bs_timers *ts, bs_timer *t, bs_moment when); /* 0 or BS_ENOMEM */
 void bs_taketimer(bs_timers *ts, bs_timer *t);
 
 /* Harmless where it is not set. */

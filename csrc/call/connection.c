@@ -28,7 +28,7 @@ static int self (lua_State *L) {
 
 /* ---- bind, listen, shutdown ---- */
 
-static int dobind (lua_State *L, const bs_address *a, bs_time began) {
+static int dobind (lua_State *L, const bs_address *a, bs_moment began) {
   const bs_socket *s = bs_checksocket(L, 1);
   (void)began; /* it does not wait */
   if (bind(s->fd, &a->u.sa, a->len) != 0)
@@ -59,7 +59,7 @@ typedef struct shutdown_op {
 } shutdown_op;
 
 /* All that is unflushed goes out before, and what a transport has to say at the end. */
-static int shutdown_step (bs_op *o, bs_time patience) {
+static int shutdown_step (bs_op *o, bs_span patience) {
   shutdown_op *op = (shutdown_op *)o;
   int want = bs_flushstep(o, patience);
   if (want != BS_DONE || o->error != 0 || op->told || op->how == SHUT_RD || !bs_isthrough(o->sock))
@@ -120,7 +120,7 @@ static int attempterror (const bs_socket *s) {
   return err;
 }
 
-static int connect_step (bs_op *o, bs_time patience) {
+static int connect_step (bs_op *o, bs_span patience) {
   const bs_address *to = ((connect_op *)o)->to;
   bs_socket *s = o->sock;
   int ended = ((connect_op *)o)->joined;
@@ -130,7 +130,7 @@ static int connect_step (bs_op *o, bs_time patience) {
 
   (void)patience; /* O_NONBLOCK tells the kernel */
   if (s->flags & BS_CONNECTING) {
-    int r = bs_waitfd(s->fd, BS_WRITE, BS_NEVER);
+    int r = bs_waitfd(s->fd, BS_WRITE, BS_NOWAIT);
     if (r == 0) {
       o->error = EINPROGRESS;
       return BS_WRITE;
@@ -200,7 +200,7 @@ static uint32_t hash (const bs_address *a) {
   return h;
 }
 
-static int doconnect (lua_State *L, const bs_address *a, bs_time began) {
+static int doconnect (lua_State *L, const bs_address *a, bs_moment began) {
   bs_socket *s = bs_checksocket(L, 1);
   int waits = s->type != SOCK_DGRAM && s->type != SOCK_RAW;
   connect_op op;
@@ -247,7 +247,7 @@ static BS_ASIDE int isshut (const bs_socket *s) {
 #endif
 }
 
-static BS_STRAIGHT int accept_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int accept_step (bs_op *o, bs_span patience) {
   accept_op *op = (accept_op *)o;
   (void)patience; /* O_NONBLOCK tells the kernel */
   op->len = sizeof(op->peer);

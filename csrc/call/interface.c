@@ -21,7 +21,7 @@
 #include "object/address.h"
 #include "object/ip.h"
 
-#ifdef AF_PACKET
+#if defined(AF_PACKET)
 #include <netpacket/packet.h>
 #endif
 
@@ -118,14 +118,14 @@ static socklen_t length (const struct sockaddr *sa, int family) {
   switch (family) {
     case AF_INET: return sizeof(struct sockaddr_in);
     case AF_INET6: return sizeof(struct sockaddr_in6);
-#ifdef AF_PACKET
+#if defined(AF_PACKET)
     case AF_PACKET: { /* some links have hardware addresses of more than the 8 bytes declared */
       const struct sockaddr_ll *ll = (const struct sockaddr_ll *)(const void *)sa;
       size_t used = offsetof(struct sockaddr_ll, sll_addr) + ll->sll_halen;
       return (socklen_t)(used > sizeof(*ll) ? used : sizeof(*ll));
     }
 #endif
-#ifdef SIN6_LEN /* where sockaddrs tell their length */
+#if defined(SIN6_LEN) /* where sockaddrs tell their length */
     default: return sa->sa_len;
 #else
     default: (void)sa; return 0;
@@ -141,7 +141,7 @@ static void setaddress (lua_State *L, const char *key, const struct sockaddr *sa
   if (len == 0 || len > sizeof(form))
     return;
   memset(&form, 0, sizeof(form));
-#ifdef SIN6_LEN
+#if defined(SIN6_LEN)
   memcpy(&form, sa, sa->sa_len < len ? sa->sa_len : len);
 #else
   memcpy(&form, sa, len);

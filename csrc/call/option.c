@@ -39,7 +39,7 @@ typedef struct ip_mreqn Join4;
 #endif
 
 /* An option's value in C. */
-typedef struct Value {
+typedef struct option_value {
   socklen_t len;
   int optname; /* memberships: with a source it is another option */
   int err;     /* no mistake of the program's, but a failure: there is no such interface */
@@ -54,13 +54,13 @@ typedef struct Value {
     struct timeval time;
     Join4 join4;
     struct ipv6_mreq join6;
-#ifdef MCAST_JOIN_SOURCE_GROUP
+#if defined(MCAST_JOIN_SOURCE_GROUP)
     struct group_source_req source;
 #endif
-#ifdef SCM_CREDENTIALS
+#if defined(SCM_CREDENTIALS)
     struct ucred cred;
 #endif
-#ifdef PACKET_MR_PROMISC
+#if defined(PACKET_MR_PROMISC)
     struct packet_mreq packet;
 #endif
     union {
@@ -73,19 +73,19 @@ typedef struct Value {
     } program; /* Linux's struct sock_fprog */
     char bytes[1024];
   } u;
-} Value;
+} option_value;
 
-typedef struct Kind Kind;
+typedef struct option_kind option_kind;
 
 /* `size` is that of the value; the most that is read. Without check it cannot be set, without push
 ** it is read as bytes. `detail` is for times the units in a second, for interfaces the family of
 ** their addresses, for memberships the option with a source, 0 if there is none, for records which
 ** of them it is, for programs whether a descriptor may stand for one. `strings` says that its values
 ** are strings; for all others a string is raw bytes. */
-struct Kind {
+struct option_kind {
   socklen_t size;
-  void (*check)(lua_State *L, int arg, const Kind *k, Value *v);
-  void (*push)(lua_State *L, const Kind *k, const Value *v);
+  void (*check)(lua_State *L, int arg, const option_kind *k, option_value *v);
+  void (*push)(lua_State *L, const option_kind *k, const option_value *v);
   int detail;
   int strings;
 };
@@ -93,7 +93,7 @@ struct Kind {
 /* ---- integers and switches ---- */
 
 /* Systems answer some options in fewer bytes than they take, and some in more. */
-static lua_Integer tointeger (const Value *v) {
+static lua_Integer tointeger (const option_value *v) {
   switch (v->len) {
     case 1: return v->u.byte;
     case 2: return v->u.u16;
@@ -102,7 +102,7 @@ static lua_Integer tointeger (const Value *v) {
   }
 }
 
-static void pushinteger (lua_State *L, const Kind *k, const Value *v) {
+static void pushinteger (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_pushinteger(L, tointeger(v));
 }
@@ -113,30 +113,30 @@ static lua_Integer checkrange (lua_State *L, int arg, lua_Integer min, lua_Integ
   return n;
 }
 
-static void checkinteger (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkinteger (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   v->u.i = (int)checkrange(L, arg, INT_MIN, INT_MAX);
 }
 
-static void checkunsigned (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkunsigned (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   v->u.u32 = (uint32_t)checkrange(L, arg, 0, UINT32_MAX);
 }
 
-static void pushunsigned (lua_State *L, const Kind *k, const Value *v) {
+static void pushunsigned (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_pushinteger(L, v->u.u32);
 }
 
 /* As wide as a long, or wider. All bits set are -1, by which Linux means a rate without a limit. */
-static void checkwide (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkwide (lua_State *L, int arg, const option_kind *k, option_value *v) {
   if (k->size == sizeof(v->u.u32))
     v->u.u32 = (uint32_t)checkrange(L, arg, -1, UINT32_MAX);
   else
     v->u.u64 = (uint64_t)checkrange(L, arg, -1, LUA_MAXINTEGER);
 }
 
-static void pushwide (lua_State *L, const Kind *k, const Value *v) {
+static void pushwide (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   if (v->len == sizeof(v->u.u32) && v->u.u32 != UINT32_MAX)
     lua_pushinteger(L, v->u.u32);
@@ -144,19 +144,19 @@ static void pushwide (lua_State *L, const Kind *k, const Value *v) {
     lua_pushinteger(L, tointeger(v));
 }
 
-static void checkswitch (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkswitch (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   if (!bs_toswitch(L, arg, &v->u.i))
     luaL_typeerror(L, arg, "boolean");
 }
 
-static void pushswitch (lua_State *L, const Kind *k, const Value *v) {
+static void pushswitch (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_pushboolean(L, tointeger(v) != 0);
 }
 
 /* An option that has no row. */
-static void checkunknown (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkunknown (lua_State *L, int arg, const option_kind *k, option_value *v) {
   v->len = sizeof(v->u.i);
   switch (lua_type(L, arg)) {
     case LUA_TBOOLEAN: checkswitch(L, arg, k, v); break;
@@ -176,31 +176,31 @@ static lua_Integer checkunits (lua_State *L, int arg, lua_Number scale, lua_Inte
   return n < 1 && seconds > 0 ? 1 : (lua_Integer)n;
 }
 
-static void checkunittime (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkunittime (lua_State *L, int arg, const option_kind *k, option_value *v) {
   v->u.i = (int)checkunits(L, arg, k->detail, INT_MAX);
 }
 
-static void pushunittime (lua_State *L, const Kind *k, const Value *v) {
+static void pushunittime (lua_State *L, const option_kind *k, const option_value *v) {
   lua_pushnumber(L, (lua_Number)tointeger(v) / k->detail);
 }
 
 /* The kernel counts these in whole seconds: half a one would be cut. */
-static void checkseconds (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkseconds (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   v->u.i = (int)checkrange(L, arg, 0, INT_MAX);
 }
 
-static void checktime (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checktime (lua_State *L, int arg, const option_kind *k, option_value *v) {
   lua_Integer n = checkunits(L, arg, k->detail, (lua_Integer)INT_MAX * k->detail);
   v->u.time.tv_sec = (time_t)(n / k->detail);
   v->u.time.tv_usec = (suseconds_t)(n % k->detail);
 }
 
-static void pushtime (lua_State *L, const Kind *k, const Value *v) {
+static void pushtime (lua_State *L, const option_kind *k, const option_value *v) {
   lua_pushnumber(L, (lua_Number)v->u.time.tv_sec + (lua_Number)v->u.time.tv_usec / k->detail);
 }
 
-static void checklinger (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checklinger (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   if (lua_type(L, arg) == LUA_TNUMBER) {
     v->u.linger.l_onoff = 1;
@@ -210,7 +210,7 @@ static void checklinger (lua_State *L, int arg, const Kind *k, Value *v) {
     luaL_typeerror(L, arg, "number or false");
 }
 
-static void pushlinger (lua_State *L, const Kind *k, const Value *v) {
+static void pushlinger (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   if (v->u.linger.l_onoff)
     lua_pushinteger(L, v->u.linger.l_linger);
@@ -220,7 +220,7 @@ static void pushlinger (lua_State *L, const Kind *k, const Value *v) {
 
 /* ---- strings ---- */
 
-static void checkname (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkname (lua_State *L, int arg, const option_kind *k, option_value *v) {
   size_t len;
   luaL_checktype(L, arg, LUA_TSTRING);
   const char *name = lua_tolstring(L, arg, &len);
@@ -230,20 +230,20 @@ static void checkname (lua_State *L, int arg, const Kind *k, Value *v) {
   v->len = (socklen_t)len;
 }
 
-static void pushname (lua_State *L, const Kind *k, const Value *v) {
+static void pushname (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   const char *end = memchr(v->u.bytes, '\0', v->len);
   lua_pushlstring(L, v->u.bytes, end != NULL ? (size_t)(end - v->u.bytes) : v->len);
 }
 
-static void checkbytes (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkbytes (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   (void)v;
   luaL_typeerror(L, arg, "string"); /* a string would not have come here */
 }
 
 /* What the kernel does at once and has no value. */
-static void checknothing (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checknothing (lua_State *L, int arg, const option_kind *k, option_value *v) {
   (void)k;
   (void)v;
   luaL_argcheck(L, lua_isnoneornil(L, arg), arg, "this option takes no value");
@@ -251,7 +251,7 @@ static void checknothing (lua_State *L, int arg, const Kind *k, Value *v) {
 
 /* A program's bytes. The kernel takes a struct that points to them, and would read wherever bytes of
 ** Lua's in its place said: so these never are the struct. */
-static void checkprogram (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkprogram (lua_State *L, int arg, const option_kind *k, option_value *v) {
   if (k->detail && lua_type(L, arg) == LUA_TNUMBER) {
     checkinteger(L, arg, k, v);
     v->len = sizeof(v->u.i);
@@ -268,7 +268,7 @@ static void checkprogram (lua_State *L, int arg, const Kind *k, Value *v) {
 
 /* ---- lists to read ---- */
 
-static void pushlist (lua_State *L, const Kind *k, const Value *v) {
+static void pushlist (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_newtable(L);
   for (socklen_t at = 0; at + sizeof(v->u.u32) <= v->len; at += (socklen_t)sizeof(v->u.u32)) {
@@ -280,7 +280,7 @@ static void pushlist (lua_State *L, const Kind *k, const Value *v) {
 }
 
 /* The numbers of the bits that are set, from 1; words are in the machine's byte order. */
-static void pushbitlist (lua_State *L, const Kind *k, const Value *v) {
+static void pushbitlist (lua_State *L, const option_kind *k, const option_value *v) {
   lua_Integer count = 0;
   (void)k;
   lua_newtable(L);
@@ -303,8 +303,8 @@ static void setinteger (lua_State *L, const char *name, lua_Integer n) {
   lua_setfield(L, -2, name);
 }
 
-#ifdef SCM_CREDENTIALS
-static void pushcredentials (lua_State *L, const Kind *k, const Value *v) {
+#if defined(SCM_CREDENTIALS)
+static void pushcredentials (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_createtable(L, 0, 3);
   setinteger(L, "pid", v->u.cred.pid);
@@ -315,13 +315,13 @@ static void pushcredentials (lua_State *L, const Kind *k, const Value *v) {
 
 /* The structs of the kernel's, field by field. They only grow, while those of the C library stay as
 ** they are. A field without a name is no integer, or a hole. */
-typedef struct Field {
+typedef struct info_field {
   const char *name;
   size_t size; /* 0: the end */
-} Field;
+} info_field;
 
 /* clang-format off */
-static const Field infofields[] = { /* struct tcp_info */
+static const info_field infofields[] = { /* struct tcp_info */
   {"state", 1}, {"ca_state", 1}, {"retransmits", 1}, {"probes", 1}, {"backoff", 1},
   {"options", 1}, {NULL, 1}, {NULL, 1}, /* two bytes of bits */
   {"rto", 4}, {"ato", 4}, {"snd_mss", 4}, {"rcv_mss", 4}, {"unacked", 4}, {"sacked", 4},
@@ -339,45 +339,45 @@ static const Field infofields[] = { /* struct tcp_info */
   {"delivered_e0_bytes", 4}, {"delivered_ce_bytes", 4}, {"received_e1_bytes", 4},
   {"received_e0_bytes", 4}, {"received_ce_bytes", 4}, {NULL, 0},
 };
-static const Field meminfofields[] = { /* SK_MEMINFO_ */
+static const info_field meminfofields[] = { /* SK_MEMINFO_ */
   {"rmem_alloc", 4}, {"rcvbuf", 4}, {"wmem_alloc", 4}, {"sndbuf", 4}, {"fwd_alloc", 4},
   {"wmem_queued", 4}, {"optmem", 4}, {"backlog", 4}, {"drops", 4}, {NULL, 0},
 };
-static const Field txtimefields[] = { /* struct sock_txtime */
+static const info_field txtimefields[] = { /* struct sock_txtime */
   {"clockid", 4}, {"flags", 4}, {NULL, 0},
 };
-static const Field windowfields[] = { /* struct tcp_repair_window */
+static const info_field windowfields[] = { /* struct tcp_repair_window */
   {"snd_wl1", 4}, {"snd_wnd", 4}, {"max_window", 4}, {"rcv_wnd", 4}, {"rcv_wup", 4}, {NULL, 0},
 };
-static const Field statisticsfields[] = { /* struct tpacket_stats_v3 */
+static const info_field statisticsfields[] = { /* struct tpacket_stats_v3 */
   {"packets", 4}, {"drops", 4}, {"freeze_q_cnt", 4}, {NULL, 0},
 };
-static const Field rolloverfields[] = { /* struct tpacket_rollover_stats */
+static const info_field rolloverfields[] = { /* struct tpacket_rollover_stats */
   {"all", 8}, {"huge", 8}, {"failed", 8}, {NULL, 0},
 };
-static const Field groupfields[] = { /* struct tipc_group_req */
+static const info_field groupfields[] = { /* struct tipc_group_req */
   {"type", 4}, {"instance", 4}, {"scope", 4}, {"flags", 4}, {NULL, 0},
 };
-static const Field initfields[] = { /* struct sctp_initmsg */
+static const info_field initfields[] = { /* struct sctp_initmsg */
   {"num_ostreams", 2}, {"max_instreams", 2}, {"max_attempts", 2}, {"max_init_timeo", 2}, {NULL, 0},
 };
-static const Field rtofields[] = { /* struct sctp_rtoinfo */
+static const info_field rtofields[] = { /* struct sctp_rtoinfo */
   {"assoc_id", 4}, {"initial", 4}, {"max", 4}, {"min", 4}, {NULL, 0},
 };
-static const Field assocfields[] = { /* struct sctp_assocparams */
+static const info_field assocfields[] = { /* struct sctp_assocparams */
   {"assoc_id", 4}, {"asocmaxrxt", 2}, {"number_peer_destinations", 2}, {"peer_rwnd", 4},
   {"local_rwnd", 4}, {"cookie_life", 4}, {NULL, 0},
 };
-static const Field sackfields[] = { /* struct sctp_sack_info */
+static const info_field sackfields[] = { /* struct sctp_sack_info */
   {"assoc_id", 4}, {"delay", 4}, {"freq", 4}, {NULL, 0},
 };
-static const Field valuefields[] = { /* struct sctp_assoc_value */
+static const info_field valuefields[] = { /* struct sctp_assoc_value */
   {"assoc_id", 4}, {"value", 4}, {NULL, 0},
 };
-static const Field eventfields[] = { /* struct sctp_event */
+static const info_field eventfields[] = { /* struct sctp_event */
   {"assoc_id", 4}, {"type", 2}, {"on", 1}, {NULL, 1}, {NULL, 0},
 };
-static const Field eventsfields[] = { /* struct sctp_event_subscribe */
+static const info_field eventsfields[] = { /* struct sctp_event_subscribe */
   {"data_io", 1}, {"association", 1}, {"address", 1}, {"send_failure", 1}, {"peer_error", 1},
   {"shutdown", 1}, {"partial_delivery", 1}, {"adaptation_layer", 1}, {"authentication", 1},
   {"sender_dry", 1}, {"stream_reset", 1}, {"assoc_reset", 1}, {"stream_change", 1},
@@ -389,7 +389,7 @@ enum {
   R_SACK, R_VALUE, R_EVENT, R_EVENTS
 };
 
-static const Field *const records[] = {
+static const info_field *const records[] = {
   [R_INFO] = infofields, [R_MEMINFO] = meminfofields, [R_TXTIME] = txtimefields,
   [R_WINDOW] = windowfields, [R_STATISTICS] = statisticsfields, [R_ROLLOVER] = rolloverfields,
   [R_GROUP] = groupfields, [R_INIT] = initfields, [R_RTO] = rtofields, [R_ASSOC] = assocfields,
@@ -406,11 +406,11 @@ static int mistake (lua_State *L, int arg, const char *field, const char *what) 
 }
 
 /* The fields that are there; a kernel may know fewer. */
-static void pushrecord (lua_State *L, const Kind *k, const Value *v) {
+static void pushrecord (lua_State *L, const option_kind *k, const option_value *v) {
   size_t at = 0;
   lua_newtable(L);
-  for (const Field *f = records[k->detail]; f->size != 0 && at + f->size <= v->len; f++) {
-    Value field;
+  for (const info_field *f = records[k->detail]; f->size != 0 && at + f->size <= v->len; f++) {
+    option_value field;
     field.len = (socklen_t)f->size;
     memcpy(&field.u, v->u.bytes + at, f->size);
     at += f->size;
@@ -420,7 +420,7 @@ static void pushrecord (lua_State *L, const Kind *k, const Value *v) {
 }
 
 /* Writes the integer on the top of the stack into the field. */
-static void checkfield (lua_State *L, int arg, const Field *f, char *at) {
+static void checkfield (lua_State *L, int arg, const info_field *f, char *at) {
   bs_place place = {arg, 0, f->name, 0, NULL};
   if (lua_type(L, -1) != LUA_TNUMBER)
     bs_unexpected(L, &place, -1, "integer");
@@ -440,22 +440,22 @@ static int isname (lua_State *L, int idx, const char *name) {
   return strlen(name) == len && memcmp(s, name, len) == 0;
 }
 
-static int strange (lua_State *L, int arg, int idx, const Field *fields) {
+static int strange (lua_State *L, int arg, int idx, const info_field *fields) {
   bs_place place = {arg, 0, NULL, 0, NULL};
   bs_guess g;
   bs_guessfield(L, &g, idx);
-  for (const Field *f = fields; f->size != 0; f++)
+  for (const info_field *f = fields; f->size != 0; f++)
     if (f->name != NULL)
       bs_consider(&g, f->name, 0);
   return bs_strangefield(L, &place, idx, &g);
 }
 
 /* Fields that the table does not have are 0. */
-static void checkrecord (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkrecord (lua_State *L, int arg, const option_kind *k, option_value *v) {
   luaL_checktype(L, arg, LUA_TTABLE);
   lua_pushnil(L);
   while (lua_next(L, arg)) {
-    const Field *f = records[k->detail];
+    const info_field *f = records[k->detail];
     size_t at = 0;
     while (f->size != 0 && !isname(L, -2, f->name))
       at += f++->size;
@@ -466,13 +466,13 @@ static void checkrecord (lua_State *L, int arg, const Kind *k, Value *v) {
   }
 }
 
-#ifdef TCP_REPAIR
+#if defined(TCP_REPAIR)
 /* C begins the bits of a byte where the byte order begins. */
 static int bits (int byte, int first, int n) {
   return byte >> (htonl(1) == 1 ? 8 - first - n : first) & ((1 << n) - 1);
 }
 
-static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
+static void pushinfo (lua_State *L, const option_kind *k, const option_value *v) {
   pushrecord(L, k, v);
   const unsigned char *byte = (const unsigned char *)v->u.bytes;
   setinteger(L, "snd_wscale", bits(byte[6], 0, 4));
@@ -484,7 +484,7 @@ static void pushinfo (lua_State *L, const Kind *k, const Value *v) {
 
 /* ---- addresses ---- */
 
-static void pushaddress (lua_State *L, const Kind *k, const Value *v) {
+static void pushaddress (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   bs_pushaddress(L, &v->u.storage.sa, v->len, v->u.storage.sa.sa_family);
 }
@@ -494,7 +494,7 @@ static void pushaddress (lua_State *L, const Kind *k, const Value *v) {
 /* The index of the interface at `idx`. Where the caller can use an IPv4 address as it is, that goes to `*ip`, and the
 ** index is 0. */
 static unsigned checkinterface (lua_State *L, int idx, int arg, const char *field, int family,
-                                struct in_addr *ip, Value *v) {
+                                struct in_addr *ip, option_value *v) {
   unsigned index;
   const char *wrong = bs_tointerface(L, idx, family, &index, ip, &v->err);
   if (wrong != NULL)
@@ -513,55 +513,55 @@ static struct in_addr indexoraddress (struct in_addr ip, unsigned index) {
   return ip;
 }
 
-static void setinterface4 (Value *v, struct in_addr ip, unsigned index) {
+static void setinterface4 (option_value *v, struct in_addr ip, unsigned index) {
   ip = indexoraddress(ip, index);
   memcpy(v->u.bytes, &ip, sizeof(ip));
   v->len = sizeof(ip);
 }
 
-static void setmember4 (Value *v, struct in_addr group, struct in_addr ip, unsigned index) {
+static void setmember4 (option_value *v, struct in_addr group, struct in_addr ip, unsigned index) {
   v->u.join4.imr_multiaddr = group;
   v->u.join4.imr_interface = indexoraddress(ip, index);
 }
 
 #else
 
-static void setmember4 (Value *v, struct in_addr group, struct in_addr ip, unsigned index) {
+static void setmember4 (option_value *v, struct in_addr group, struct in_addr ip, unsigned index) {
   v->u.join4.imr_multiaddr = group;
   v->u.join4.imr_address = ip;
   v->u.join4.imr_ifindex = (int)index;
 }
 
-static void setinterface4 (Value *v, struct in_addr ip, unsigned index) {
+static void setinterface4 (option_value *v, struct in_addr ip, unsigned index) {
   static const struct in_addr none = {0};
   setmember4(v, none, ip, index);
 }
 
 #endif
 
-static void checkinterface4 (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkinterface4 (lua_State *L, int arg, const option_kind *k, option_value *v) {
   struct in_addr ip = {0};
   unsigned index = checkinterface(L, arg, arg, NULL, k->detail, &ip, v);
   setinterface4(v, ip, index);
 }
 
-static void pushinterface4 (lua_State *L, const Kind *k, const Value *v) {
+static void pushinterface4 (lua_State *L, const option_kind *k, const option_value *v) {
   char text[INET_ADDRSTRLEN];
   (void)k;
   lua_pushstring(L, inet_ntop(AF_INET, v->u.bytes, text, sizeof(text)));
 }
 
-static void checkindex (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkindex (lua_State *L, int arg, const option_kind *k, option_value *v) {
   v->u.u32 = checkinterface(L, arg, arg, NULL, k->detail, NULL, v);
 }
 
 /* IP_UNICAST_IF and IPV6_UNICAST_IF have the index in network order, unlike all others. */
-static void checknetindex (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checknetindex (lua_State *L, int arg, const option_kind *k, option_value *v) {
   checkindex(L, arg, k, v);
   v->u.u32 = htonl(v->u.u32);
 }
 
-static void pushnetindex (lua_State *L, const Kind *k, const Value *v) {
+static void pushnetindex (lua_State *L, const option_kind *k, const option_value *v) {
   (void)k;
   lua_pushinteger(L, ntohl(v->u.u32));
 }
@@ -575,7 +575,7 @@ static void checkfields (lua_State *L, int arg, const char *const *names) {
 
 /* ---- memberships: {group =, interface = [, source =]} ---- */
 
-#ifdef MCAST_JOIN_SOURCE_GROUP
+#if defined(MCAST_JOIN_SOURCE_GROUP)
 static void setsockaddr (struct sockaddr_storage *ss, int family, const void *ip) {
   union {
     struct sockaddr sa;
@@ -588,7 +588,7 @@ static void setsockaddr (struct sockaddr_storage *ss, int family, const void *ip
     memcpy(&a.in.sin_addr, ip, sizeof(a.in.sin_addr));
   else
     memcpy(&a.in6.sin6_addr, ip, sizeof(a.in6.sin6_addr));
-#ifdef SIN6_LEN
+#if defined(SIN6_LEN)
   a.sa.sa_len = family == AF_INET ? sizeof(a.in) : sizeof(a.in6);
 #endif
   memcpy(ss, &a, sizeof(a));
@@ -596,7 +596,8 @@ static void setsockaddr (struct sockaddr_storage *ss, int family, const void *ip
 #endif
 
 /* On the top; pops it. */
-static void checkip (lua_State *L, int arg, const char *field, int family, bs_ip *ip, Value *v) {
+static void checkip (lua_State *L, int arg, const char *field, int family, bs_ip *ip,
+                     option_value *v) {
   if (!bs_toip(L, lua_gettop(L), family, ip))
     mistake(L, arg, field,
             family == AF_INET ? "numeric IPv4 address expected" : "numeric IPv6 address expected");
@@ -607,16 +608,16 @@ static void checkip (lua_State *L, int arg, const char *field, int family, bs_ip
 
 static const char *const membership_fields[] = {"group", "interface", "source", NULL};
 
-typedef struct Membership {
+typedef struct membership {
   bs_ip group, source;
   int sourced;
   unsigned index;    /* of the interface, unless */
   struct in_addr ip; /* this is one of its addresses */
-} Membership;
+} membership;
 
 /* The zone of an address is an interface, too. */
-static void getmembership (lua_State *L, int arg, int family, const Kind *k, Value *v,
-                           Membership *m) {
+static void getmembership (lua_State *L, int arg, int family, const option_kind *k, option_value *v,
+                           membership *m) {
   memset(m, 0, sizeof(*m));
   checkfields(L, arg, membership_fields);
   m->sourced = lua_getfield(L, arg, "source") != LUA_TNIL;
@@ -636,10 +637,11 @@ static void getmembership (lua_State *L, int arg, int family, const Kind *k, Val
 }
 
 /* With a source in it, the value is one for the option k->detail, whatever the family. */
-static void checkmembership (lua_State *L, int arg, int family, const Kind *k, Value *v) {
-  Membership m;
+static void checkmembership (lua_State *L, int arg, int family, const option_kind *k,
+                             option_value *v) {
+  membership m;
   getmembership(L, arg, family, k, v, &m);
-#ifdef MCAST_JOIN_SOURCE_GROUP
+#if defined(MCAST_JOIN_SOURCE_GROUP)
   if (m.sourced) {
     v->optname = k->detail;
     v->len = sizeof(v->u.source);
@@ -658,25 +660,25 @@ static void checkmembership (lua_State *L, int arg, int family, const Kind *k, V
   }
 }
 
-static void checkmember4 (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkmember4 (lua_State *L, int arg, const option_kind *k, option_value *v) {
   checkmembership(L, arg, AF_INET, k, v);
 }
 
-static void checkmember6 (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkmember6 (lua_State *L, int arg, const option_kind *k, option_value *v) {
   checkmembership(L, arg, AF_INET6, k, v);
 }
 
-static void checksource4 (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checksource4 (lua_State *L, int arg, const option_kind *k, option_value *v) {
   checkmembership(L, arg, AF_INET, k, v);
   if (v->optname != k->detail)
     mistake(L, arg, "source", "numeric IPv4 address expected");
 }
 
-#ifdef PACKET_MR_PROMISC
+#if defined(PACKET_MR_PROMISC)
 /* Of a packet socket: {interface =, type = [, address = bytes]} */
 static const char *const frames_fields[] = {"interface", "type", "address", NULL};
 
-static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
+static void checkframes (lua_State *L, int arg, const option_kind *k, option_value *v) {
   bs_place at = {arg, 0, "type", 0, NULL};
   size_t len;
   (void)k;
@@ -701,7 +703,7 @@ static void checkframes (lua_State *L, int arg, const Kind *k, Value *v) {
 
 /* ---- the tables ---- */
 
-#ifndef MCAST_JOIN_SOURCE_GROUP
+#if !defined(MCAST_JOIN_SOURCE_GROUP)
 #define MCAST_JOIN_SOURCE_GROUP 0
 #define MCAST_LEAVE_SOURCE_GROUP 0
 #define MCAST_BLOCK_SOURCE 0
@@ -718,9 +720,9 @@ enum {
 };
 /* clang-format on */
 
-#define SIZE(member) sizeof(((Value *)0)->u.member)
+#define SIZE(member) sizeof(((option_value *)0)->u.member)
 
-static const Kind kinds[] = {
+static const option_kind kinds[] = {
   [SWITCH] = {SIZE(i), checkswitch, pushswitch, 0, 0},
   [INTEGER] = {SIZE(i), checkinteger, pushinteger, 0, 0},
   [UNSIGNED] = {SIZE(u32), checkunsigned, pushunsigned, 0, 0},
@@ -733,10 +735,10 @@ static const Kind kinds[] = {
   [LINGER] = {SIZE(linger), checklinger, pushlinger, 0, 0},
   [NAME] = {NAMESIZE, checkname, pushname, 0, 1},
   [BYTES] = {SIZE(bytes), checkbytes, NULL, 0, 0},
-#ifdef SCM_CREDENTIALS
+#if defined(SCM_CREDENTIALS)
   [CREDENTIALS] = {SIZE(cred), NULL, pushcredentials, 0, 0},
 #endif
-#ifdef TCP_REPAIR
+#if defined(TCP_REPAIR)
   [INFO] = {SIZE(bytes), NULL, pushinfo, R_INFO, 0},
 #endif
   [INDEX] = {SIZE(u32), checkindex, pushunsigned, AF_UNSPEC, 1},
@@ -753,7 +755,7 @@ static const Kind kinds[] = {
   [JOIN6] = {SIZE(join6), checkmember6, NULL, MCAST_JOIN_SOURCE_GROUP, 0},
   [LEAVE6] = {SIZE(join6), checkmember6, NULL, MCAST_LEAVE_SOURCE_GROUP, 0},
   [ANYCAST] = {SIZE(join6), checkmember6, NULL, 0, 0},
-#ifdef PACKET_MR_PROMISC
+#if defined(PACKET_MR_PROMISC)
   [FRAMES] = {SIZE(packet), checkframes, NULL, 0, 0},
 #endif
   [ADDRESS] = {SIZE(storage), NULL, pushaddress, 0, 0},
@@ -780,29 +782,29 @@ static const Kind kinds[] = {
   [UNKNOWN] = {SIZE(u64), checkunknown, pushinteger, 0, 0},
 };
 
-typedef struct Option {
+typedef struct option_row {
   const char *name;
   int level;
   int optname;
   int kind;
-} Option;
+} option_row;
 
-static const Option options[] = {
+static const option_row options[] = {
 #include "options.h"
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
-static const Option *findname (const char *name, size_t len) {
-  for (const Option *o = options; o < options + NOPTIONS; o++) {
+static const option_row *findname (const char *name, size_t len) {
+  for (const option_row *o = options; o < options + NOPTIONS; o++) {
     if (strcmp(o->name, name) == 0)
       return strlen(name) == len ? o : NULL;
   }
   return NULL;
 }
 
-static const Option *findpair (int level, int optname) {
-  for (const Option *o = options; o < options + NOPTIONS; o++) {
+static const option_row *findpair (int level, int optname) {
+  for (const option_row *o = options; o < options + NOPTIONS; o++) {
     if (o->optname == optname && o->level == level)
       return o;
   }
@@ -812,18 +814,18 @@ static const Option *findpair (int level, int optname) {
 /* ---- the calls ---- */
 
 /* What the arguments before the value or the size say. */
-typedef struct Target {
+typedef struct filter_target {
   int level;
   int optname;
-  const Kind *kind;
+  const option_kind *kind;
   const char *name; /* for messages; NULL if nobody named it */
-} Target;
+} filter_target;
 
 /* s, NAME */
-static void checknamed (lua_State *L, Target *t) {
+static void checknamed (lua_State *L, filter_target *t) {
   size_t len;
   const char *name = lua_tolstring(L, 2, &len);
-  const Option *o = findname(name, len);
+  const option_row *o = findname(name, len);
   if (o == NULL) {
     (void)bs_checkconstant(L, 2, NAMES); /* says it better if it is no option at all */
     luaL_argerror(L, 2, lua_pushfstring(L, "the level of '%s' is not known", name));
@@ -836,10 +838,10 @@ static void checknamed (lua_State *L, Target *t) {
 }
 
 /* s, level, name */
-static void checkpair (lua_State *L, Target *t) {
+static void checkpair (lua_State *L, filter_target *t) {
   t->level = bs_checkconstant(L, 2, LEVELS);
   t->optname = bs_checkconstant(L, 3, NAMES);
-  const Option *o = findpair(t->level, t->optname);
+  const option_row *o = findpair(t->level, t->optname);
   t->kind = &kinds[o != NULL ? o->kind : UNKNOWN];
   if (lua_type(L, 3) == LUA_TSTRING)
     t->name = lua_tostring(L, 3);
@@ -847,7 +849,7 @@ static void checkpair (lua_State *L, Target *t) {
     t->name = o != NULL ? o->name : NULL;
 }
 
-static int fail (lua_State *L, const char *call, const Target *t, int err) {
+static int fail (lua_State *L, const char *call, const filter_target *t, int err) {
   const char *name = t->name;
   if (name == NULL)
     name = lua_pushfstring(L, "%d/%d", t->level, t->optname);
@@ -857,10 +859,10 @@ static int fail (lua_State *L, const char *call, const Target *t, int err) {
 /* The driver of receiving calls remembers what it set: no longer true. And close has to know whether it may last. */
 static void noteoption (bs_socket *s, int level, int optname) {
   int same = optname == SO_RCVTIMEO;
-#ifdef SO_RCVTIMEO_OLD /* another form of it, or itself; so is the next */
+#if defined(SO_RCVTIMEO_OLD) /* another form of it, or itself; so is the next */
   same |= optname == SO_RCVTIMEO_OLD;
 #endif
-#ifdef SO_RCVTIMEO_NEW
+#if defined(SO_RCVTIMEO_NEW)
   same |= optname == SO_RCVTIMEO_NEW;
 #endif
   if (level == SOL_SOCKET && same) {
@@ -868,7 +870,7 @@ static void noteoption (bs_socket *s, int level, int optname) {
     s->flags = (unsigned char)(s->flags & ~BS_SETRCVTIMEO);
   }
   int linger = optname == SO_LINGER;
-#ifdef SO_LINGER_SEC
+#if defined(SO_LINGER_SEC)
   linger |= optname == SO_LINGER_SEC;
 #endif
   if (level == SOL_SOCKET && linger)
@@ -876,7 +878,7 @@ static void noteoption (bs_socket *s, int level, int optname) {
 }
 
 /* Of IPv4's multicast options OpenBSD takes two as a byte, and that alone; all others take that, too. */
-static int setbyte (const bs_socket *s, const Target *t, const Value *v) {
+static int setbyte (const bs_socket *s, const filter_target *t, const option_value *v) {
 #if defined(IP_MULTICAST_TTL) && defined(IP_MULTICAST_LOOP)
   int one = t->level == IPPROTO_IP && v->len == sizeof(v->u.i) &&
             (v->optname == IP_MULTICAST_TTL || v->optname == IP_MULTICAST_LOOP);
@@ -926,8 +928,8 @@ static int option_setsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   int named = lua_type(L, 2) == LUA_TSTRING && lua_gettop(L) <= 3;
   int arg = named ? 3 : 4;
-  Target t;
-  Value v;
+  filter_target t;
+  option_value v;
   void *data = &v.u;
   size_t len;
   if (named)
@@ -969,7 +971,7 @@ static int option_setsockopt (lua_State *L) {
 
 /* A descriptor, of no socket: a file of Lua's, which is there before. So it is no bare number, whatever size is asked
 ** for. */
-static int ownedoption (lua_State *L, const bs_socket *s, const Target *t) {
+static int ownedoption (lua_State *L, const bs_socket *s, const filter_target *t) {
   int fd;
   socklen_t len = sizeof(fd);
   luaL_Stream *file = bs_newfile(L);
@@ -989,8 +991,8 @@ static int ownedoption (lua_State *L, const bs_socket *s, const Target *t) {
 /* s:getsockopt(level, name [, size]), s:getsockopt(NAME): the value */
 static int option_getsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
-  Target t;
-  Value v;
+  filter_target t;
+  option_value v;
   void *data = &v.u;
   lua_Integer size = -1; /* none was given */
   if (lua_type(L, 2) == LUA_TSTRING && lua_isnoneornil(L, 3))

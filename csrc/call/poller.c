@@ -706,7 +706,7 @@ static void told (void *ud, int i, int what) {
     markready((bs_poller *)ud, i, what);
 }
 
-static int wait_step (bs_op *op, bs_time patience) {
+static int wait_step (bs_op *op, bs_span patience) {
   bs_poller *p = ((wait_op *)op)->p;
   if (refuses(p)) { /* perhaps since the last step */
     op->error = EBADF;
@@ -718,7 +718,7 @@ static int wait_step (bs_op *op, bs_time patience) {
   for (int n = p->asking, i = p->circle; n > 0; n--, i = p->regs[i].later)
     if (p->regs[i].held)
       markready(p, i, BS_READ);
-  op->error = bs_enginewait(&p->engine, p->first == NONE ? patience : BS_NEVER, told, NULL, p);
+  op->error = bs_enginewait(&p->engine, p->first == NONE ? patience : BS_NOWAIT, told, NULL, p);
   if (op->error == EINTR)
     op->error = 0;
   return op->error != 0 || p->first != NONE ? BS_DONE : BS_AGAIN;

@@ -370,7 +370,7 @@ static enum found match (read_op *r) {
   return found;
 }
 
-static int read_step (bs_op *o, bs_time patience) {
+static int read_step (bs_op *o, bs_span patience) {
   read_op *r = (read_op *)o;
   bs_socket *s = o->sock;
   if (s->fd < 0) {
@@ -388,7 +388,7 @@ static int read_step (bs_op *o, bs_time patience) {
   size_t room = c->size - c->end;
   int peeked = bs_peekoff(s);
   ssize_t got =
-    bs_recv(s, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NEVER : patience));
+    bs_recv(s, c->data + c->end, room, bs_dontwait(found == PROBE ? BS_NOWAIT : patience));
   if (got < 0) {
     int err = errno;
     if (err == EINTR)

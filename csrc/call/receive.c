@@ -227,7 +227,7 @@ BS_ASIDE int bs_receivethrough (bs_receive *r, int *want) {
 }
 
 /* `from` is r->from, where the compiler can see it. */
-static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
+static BS_STRAIGHT int receive (bs_op *o, bs_span patience, int from) {
   receive_op *r = (receive_op *)o;
   int flags = r->flags | bs_dontwait(patience);
   size_t n = r->n;
@@ -268,16 +268,16 @@ static BS_STRAIGHT int receive (bs_op *o, bs_time patience, int from) {
   return BS_DONE;
 }
 
-static BS_STRAIGHT int receive_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int receive_step (bs_op *o, bs_span patience) {
   return receive(o, patience, 0);
 }
 
-static BS_STRAIGHT int recvfrom_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int recvfrom_step (bs_op *o, bs_span patience) {
   return receive(o, patience, 1);
 }
 
 /* Nothing may be put into a buffer that the kernel still reads. */
-static BS_STRAIGHT int recvinto_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int recvinto_step (bs_op *o, bs_span patience) {
   const receive_op *r = (const receive_op *)o;
   if (!BS_LIKELY(o->st->lent == NULL) && bs_islent(o->st, r->into)) {
     o->error = EBUSY;
@@ -374,7 +374,7 @@ static BS_STRAIGHT int recvinto_finish (lua_State *L, bs_op *o) {
 
 /* MSG_WAITALL on a stream: the bytes gather in the socket's own chunk, where an error or Ctrl-C leaves them. A timeout
 ** gives what there is, as POSIX has it. */
-static int gather_step (bs_op *o, bs_time patience) {
+static int gather_step (bs_op *o, bs_span patience) {
   receive_op *r = (receive_op *)o;
   bs_socket *s = o->sock;
   bs_chunk *c = bs_chunkof(s);
@@ -440,7 +440,7 @@ static int gather_finish (lua_State *L, bs_op *o) {
 }
 
 /* Peeking under SO_PEEK_OFF, where some of the bytes were read ahead: first they, and then the kernel's. */
-static int peek_step (bs_op *o, bs_time patience) {
+static int peek_step (bs_op *o, bs_span patience) {
   receive_op *r = (receive_op *)o;
   const bs_chunk *c = bs_chunkof(o->sock);
   size_t have = c != NULL ? c->end - c->start : 0, n = r->n;
@@ -493,9 +493,9 @@ static int areenough (const lowat_op *w) {
   return (p.revents & ~POLLIN) != 0 || ioctl(fd, FIONREAD, &n) != 0 || n >= w->least || n == 0;
 }
 
-static int lowat_step (bs_op *o, bs_time patience) {
+static int lowat_step (bs_op *o, bs_span patience) {
   const lowat_op *w = (const lowat_op *)o;
-  if (patience == BS_NEVER && !bs_pending(o->sock) && o->sock->fd >= 0 && !areenough(w))
+  if (patience == BS_NOWAIT && !bs_pending(o->sock) && o->sock->fd >= 0 && !areenough(w))
     return BS_READ;
   return w->plain->step(o, patience);
 }
@@ -505,7 +505,7 @@ static int lowat_finish (lua_State *L, bs_op *o) {
   const bs_kind *plain = ((const lowat_op *)o)->plain;
   if (o->error == BS_ETIMEOUT) {
     o->error = 0;
-    if (plain->step(o, BS_NEVER) != BS_DONE)
+    if (plain->step(o, BS_NOWAIT) != BS_DONE)
       o->error = BS_ETIMEOUT;
   }
   return plain->finish(L, o);

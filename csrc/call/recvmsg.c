@@ -71,11 +71,11 @@ static int sys_recvmmsg (int fd, bs_header *h, unsigned n, int flags) {
 
 /* ==== the inbox ==== */
 
-typedef struct Inbox {
+typedef struct inbox {
   size_t len; /* of what has come */
   size_t size;
   char control[];
-} Inbox;
+} inbox;
 
 /* Of recvmsg: its metatable; at 1 there is that of messages. */
 #define INBOX lua_upvalueindex(BS_NUP + 1)
@@ -128,13 +128,13 @@ static int closedescriptors (void *control, size_t len) {
 }
 
 static int inbox_gc (lua_State *L) {
-  Inbox *box = (Inbox *)lua_touserdata(L, 1);
+  inbox *box = (inbox *)lua_touserdata(L, 1);
   (void)closedescriptors(box->control, box->len);
   return 0;
 }
 
-static Inbox *newinbox (lua_State *L, const bs_socket *s, size_t size) {
-  Inbox *box = (Inbox *)lua_newuserdatauv(L, sizeof(Inbox) + size, 0);
+static inbox *newinbox (lua_State *L, const bs_socket *s, size_t size) {
+  inbox *box = (inbox *)lua_newuserdatauv(L, sizeof(inbox) + size, 0);
   box->len = 0;
   box->size = size;
   if (bs_carriesfds(s)) {
@@ -164,7 +164,7 @@ static void pushdescriptor (lua_State *L, const bs_control *c, size_t i) {
   taken(c, i);
 }
 
-static void pushfds (lua_State *L, Inbox *box) {
+static void pushfds (lua_State *L, inbox *box) {
   lua_Integer n = 0;
   bs_control c;
   for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);)
@@ -287,13 +287,13 @@ static int wantsnothing (bs_receive *r) {
 
 typedef struct recvmsg_op {
   bs_receive r; /* the first member */
-  Inbox *box;   /* on the stack */
+  inbox *box;   /* on the stack */
   int flags;    /* of the message */
   int looked;   /* so often it has looked ahead in vain; 2: it does so no more */
 } recvmsg_op;
 
 /* Where recvmsg(2) did not do it. */
-static void closeonexec (Inbox *box) {
+static void closeonexec (inbox *box) {
   bs_control c;
   for (size_t at = 0; bs_nextcontrol(box->control, box->len, &at, &c);)
     for (size_t i = 0; i < ndescriptors(&c); i++)
@@ -322,7 +322,7 @@ static int nearlyfull (void) {
 
 /* What finds no room in the process's table is lost. So where that may be, it is tried by a look before: then there is
 ** still time for the collector. True: the step has its answer. */
-static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
+static int lookahead (recvmsg_op *m, bs_span patience, int *want) {
   bs_receive *r = &m->r;
   bs_op *o = &r->op;
   char byte;
@@ -341,7 +341,7 @@ static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
   if (
     got <
     0) /* before the call itself would wait; a second time in vain it peeks elsewhere: SO_PEEK_OFF */
-    return bs_isagain(errno) && patience != BS_NEVER && m->looked++ == 0;
+    return bs_isagain(errno) && patience != BS_NOWAIT && m->looked++ == 0;
   (void)closedescriptors(m->box->control, msg.msg_controllen);
   if (!(msg.msg_flags & MSG_CTRUNC))
     return 0;
@@ -353,14 +353,14 @@ static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
 
 #else
 
-static int lookahead (recvmsg_op *m, bs_time patience, int *want) {
+static int lookahead (recvmsg_op *m, bs_span patience, int *want) {
   (void)m, (void)patience, (void)want;
   return 0;
 }
 
 #endif
 
-static int recvmsg_step (bs_op *o, bs_time patience) {
+static int recvmsg_step (bs_op *o, bs_span patience) {
   recvmsg_op *m = (recvmsg_op *)o;
   bs_receive *r = &m->r;
   int flags = r->flags | bs_dontwait(patience);
@@ -483,10 +483,10 @@ static int recvmsg_recvmsg (lua_State *L) {
 /* ---- several at once ---- */
 
 /* What a header points to; the bytes follow, and then the room for control data. */
-typedef struct Slot {
+typedef struct message_slot {
   struct iovec piece;
   struct sockaddr_storage address;
-} Slot;
+} message_slot;
 
 /* Room for `count` messages of n bytes: this, as many headers, as many slots. With the state's allocator, and not as
 ** a userdata: most of it will never be touched, and the collector should not hurry for its sake. The state keeps one
@@ -499,20 +499,20 @@ struct bs_block {
 };
 
 /* A call's own block. The collector gives it back where an error was raised. */
-typedef struct Hold {
+typedef struct block_holder {
   bs_state *st;
   bs_block *block; /* NULL: none now */
-} Hold;
+} block_holder;
 
 #define HOLD lua_upvalueindex(BS_NUP + 1) /* of recvmmsg: its metatable */
 
 /* What a slot needs, which may be more than a pointer does: some systems have an int64_t in a sockaddr_storage. */
-typedef struct Aligned {
+typedef struct aligned_slot {
   char first;
-  Slot slot;
-} Aligned;
+  message_slot slot;
+} aligned_slot;
 
-#define ALIGNMENT offsetof(Aligned, slot)
+#define ALIGNMENT offsetof(aligned_slot, slot)
 
 static size_t aligned (size_t n) {
   return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -520,7 +520,7 @@ static size_t aligned (size_t n) {
 
 /* From slot to slot. */
 static size_t stride (size_t n, size_t control) {
-  return sizeof(Slot) + aligned(n) + aligned(control);
+  return sizeof(message_slot) + aligned(n) + aligned(control);
 }
 
 static size_t blocksize (unsigned count, size_t n, size_t control) {
@@ -538,7 +538,7 @@ static bs_block *newblock (const bs_state *st, unsigned count, size_t n, size_t 
   char *place = (char *)(b->headers + count);
   for (unsigned i = 0; i < count; i++, place += stride(n, control)) {
     struct msghdr *h = &b->headers[i].msg_hdr;
-    Slot *slot = (Slot *)(void *)place;
+    message_slot *slot = (message_slot *)(void *)place;
     slot->piece.iov_base = slot + 1;
     slot->piece.iov_len = n;
     h->msg_name = &slot->address;
@@ -560,7 +560,7 @@ void bs_dropblock (bs_state *st) {
 }
 
 /* False when memory is out. */
-static int takeblock (Hold *hold, unsigned count, size_t n, size_t control) {
+static int takeblock (block_holder *hold, unsigned count, size_t n, size_t control) {
   bs_state *st = hold->st;
   bs_block *b = st->block;
   if (b != NULL && b->count == count && b->n == n && b->control == control)
@@ -575,7 +575,7 @@ static int takeblock (Hold *hold, unsigned count, size_t n, size_t control) {
   return 1;
 }
 
-static void giveback (Hold *hold) {
+static void giveback (block_holder *hold) {
   bs_state *st = hold->st;
   bs_block *b = hold->block;
   hold->block = NULL;
@@ -588,15 +588,15 @@ static void giveback (Hold *hold) {
 }
 
 static int hold_gc (lua_State *L) {
-  giveback((Hold *)lua_touserdata(L, 1));
+  giveback((block_holder *)lua_touserdata(L, 1));
   return 0;
 }
 
 typedef struct recvmmsg_op {
-  bs_receive r;   /* the first member; n is that of one message */
-  Hold *hold;     /* on the stack; without a block the one message is in r */
-  size_t control; /* room for each one's */
-  unsigned count; /* so many at most */
+  bs_receive r;       /* the first member; n is that of one message */
+  block_holder *hold; /* on the stack; without a block the one message is in r */
+  size_t control;     /* room for each one's */
+  unsigned count;     /* so many at most */
   unsigned got;
 } recvmmsg_op;
 
@@ -631,7 +631,7 @@ static void refusedescriptors (const recvmmsg_op *m, unsigned got) {
   }
 }
 
-static int recvmmsg_step (bs_op *o, bs_time patience) {
+static int recvmmsg_step (bs_op *o, bs_span patience) {
   recvmmsg_op *m = (recvmmsg_op *)o;
   bs_receive *r = &m->r;
   if (bs_serveheld(r)) {
@@ -766,8 +766,8 @@ static int recvmmsg_finish (lua_State *L, bs_op *o) {
 static const bs_kind recvmmsg_kind = {BS_CALL("recvmmsg", recvmmsg_op), .traits = BS_RECEIVETRAITS,
                                       .step = recvmmsg_step, .finish = recvmmsg_finish};
 
-static Hold *newhold (lua_State *L, bs_state *st) {
-  Hold *hold = (Hold *)lua_newuserdatauv(L, sizeof(Hold), 0);
+static block_holder *newhold (lua_State *L, bs_state *st) {
+  block_holder *hold = (block_holder *)lua_newuserdatauv(L, sizeof(block_holder), 0);
   hold->st = st;
   hold->block = NULL;
   lua_pushvalue(L, HOLD);

@@ -116,9 +116,9 @@ static int answer (bs_op *op, int eai, int err) {
   return BS_DONE;
 }
 
-static int ask (query *q, bs_time patience, struct addrinfo **list) {
+static int ask (query *q, bs_span patience, struct addrinfo **list) {
   const char *host = q->host[0] != '\0' ? q->host : NULL;
-  if (patience == BS_NEVER && host != NULL && !(q->hints.ai_flags & AI_NUMERICHOST))
+  if (patience == BS_NOWAIT && host != NULL && !(q->hints.ai_flags & AI_NUMERICHOST))
     return BS_BLOCK;
   errno = 0;
   q->eai = getaddrinfo(host, q->service[0] != '\0' ? q->service : NULL, &q->hints, list);
@@ -162,7 +162,7 @@ typedef struct naming {
   bs_target target;
 } naming;
 
-static int withname_step (bs_op *op, bs_time patience) {
+static int withname_step (bs_op *op, bs_span patience) {
   naming *n = (naming *)op;
   struct addrinfo *list;
   bs_address found;
@@ -242,7 +242,7 @@ static void pushlist (lua_State *L) {
   luaL_setmetatable(L, LIST);
 }
 
-static int getaddrinfo_step (bs_op *op, bs_time patience) {
+static int getaddrinfo_step (bs_op *op, bs_span patience) {
   listing *l = (listing *)op;
   return ask(&l->q, patience, &l->list);
 }
@@ -349,9 +349,9 @@ typedef struct reverse {
   char service[BS_SERVICESIZE];
 } reverse;
 
-static int getnameinfo_step (bs_op *op, bs_time patience) {
+static int getnameinfo_step (bs_op *op, bs_span patience) {
   reverse *r = (reverse *)op;
-  if (patience == BS_NEVER && !(r->flags & NI_NUMERICHOST))
+  if (patience == BS_NOWAIT && !(r->flags & NI_NUMERICHOST))
     return BS_BLOCK;
   errno = 0;
   r->eai = getnameinfo(&r->address.u.sa, r->address.len, r->host, sizeof(r->host), r->service,
@@ -402,13 +402,13 @@ typedef struct transport {
 static const transport transports[] = {
   {"tcp", IPPROTO_TCP},
   {"udp", IPPROTO_UDP},
-#ifdef IPPROTO_SCTP
+#if defined(IPPROTO_SCTP)
   {"sctp", IPPROTO_SCTP},
 #endif
-#ifdef IPPROTO_DCCP
+#if defined(IPPROTO_DCCP)
   {"dccp", IPPROTO_DCCP},
 #endif
-#ifdef IPPROTO_UDPLITE
+#if defined(IPPROTO_UDPLITE)
   {"udplite", IPPROTO_UDPLITE},
 #endif
   {NULL, 0},
@@ -466,7 +466,7 @@ static int findport (const char *name, const transport *t, int *port) {
   return eai;
 }
 
-static int getservbyname_step (bs_op *op, bs_time patience) {
+static int getservbyname_step (bs_op *op, bs_span patience) {
   service *s = (service *)op;
   (void)patience; /* it reads a file */
   errno = 0;
@@ -502,7 +502,7 @@ static int resolve_getservbyname (lua_State *L) {
 
 /* getnameinfo knows services in two views, TCP's and UDP's. A name out of one of them is the answer
 ** for another protocol too if it leads back to the port there. */
-static int getservbyport_step (bs_op *op, bs_time patience) {
+static int getservbyport_step (bs_op *op, bs_span patience) {
   static const int views[] = {0, NI_DGRAM};
   service *s = (service *)op;
   bs_address a;
@@ -555,13 +555,11 @@ typedef struct protocol {
   char name[BS_SERVICESIZE];
 } protocol;
 
-/*
-** {======================================================
-** getprotobyname has static data, and nothing tells of getprotobyname_r but the library's own name.
-** =======================================================
-*/
-#ifndef BS_HAVE_GETPROTOBYNAME_R
-#ifdef __GLIBC__
+/* ==== platform ==== */
+
+/* getprotobyname has static data, and nothing tells of getprotobyname_r but the library's own name. */
+#if !defined(BS_HAVE_GETPROTOBYNAME_R)
+#if defined(__GLIBC__)
 #define BS_HAVE_GETPROTOBYNAME_R 1
 #else
 #define BS_HAVE_GETPROTOBYNAME_R 0
@@ -596,9 +594,8 @@ static int findprotocol (const char *name, int *number) {
 }
 
 #endif
-/* }====================================================== */
 
-static int getprotobyname_step (bs_op *op, bs_time patience) {
+static int getprotobyname_step (bs_op *op, bs_span patience) {
   protocol *p = (protocol *)op;
   (void)patience; /* it reads a file */
   op->error = findprotocol(p->name, &p->number);

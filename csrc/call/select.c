@@ -85,7 +85,7 @@ static int invalid (select_op *o) {
   return BS_DONE;
 }
 
-static int select_step (bs_op *op, bs_time patience) {
+static int select_step (bs_op *op, bs_span patience) {
   select_op *o = (select_op *)op;
   int held = 0, invalids = 0;
   for (int i = 0; i < o->n; i++) {
@@ -95,7 +95,7 @@ static int select_step (bs_op *op, bs_time patience) {
     e->holds = i < o->nreaders && bs_holds(&e->from);
     held |= e->holds;
   }
-  int n = poll(o->fds, (nfds_t)o->nfds, bs_millis(held ? BS_NEVER : patience));
+  int n = poll(o->fds, (nfds_t)o->nfds, bs_millis(held ? BS_NOWAIT : patience));
   if (n < 0) {
     int err = errno;
     if (err == EINTR || err == EAGAIN)

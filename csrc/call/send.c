@@ -39,7 +39,7 @@ static BS_SELDOM ssize_t lendonce (const send_op *op, int flags) {
   return n;
 }
 
-static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_time patience) {
+static BS_STRAIGHT ssize_t sendonce (const send_op *op, bs_span patience) {
   int flags = op->flags | MSG_NOSIGNAL | bs_dontwait(patience);
   return BS_LIKELY(!(flags & BS_ZEROCOPY)) ? sendwith(op, flags) : lendonce(op, flags);
 }
@@ -87,7 +87,7 @@ static BS_ASIDE int sendthrough (send_op *op, int all) {
   return all && op->sent < op->len ? BS_AGAIN : bs_allsent(o);
 }
 
-static BS_STRAIGHT int send_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int send_step (bs_op *o, bs_span patience) {
   send_op *op = (send_op *)o;
   if (!BS_LIKELY(!bs_isthrough(o->sock)))
     return sendthrough(op, 0);
@@ -106,7 +106,7 @@ static BS_STRAIGHT int send_finish (lua_State *L, bs_op *o) {
   return 1;
 }
 
-static BS_STRAIGHT int sendall_step (bs_op *o, bs_time patience) {
+static BS_STRAIGHT int sendall_step (bs_op *o, bs_span patience) {
   send_op *op = (send_op *)o;
   if (!BS_LIKELY(!bs_isthrough(o->sock)))
     return sendthrough(op, 1);
@@ -185,7 +185,7 @@ static int send_sendall (lua_State *L) {
   return dosend(L, &sendall_kind);
 }
 
-static BS_STRAIGHT int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_time began,
+static BS_STRAIGHT int dosendto (lua_State *L, bs_socket *s, const bs_address *to, bs_moment began,
                                  int flags) {
   send_op op;
   initsend(L, lua_gettop(L), &op, &sendto_kind, s);
@@ -198,11 +198,11 @@ static BS_STRAIGHT int dosendto (lua_State *L, bs_socket *s, const bs_address *t
   return bs_runinline(L, &op.op, &sendto_kind);
 }
 
-static int sendtoname (lua_State *L, const bs_address *to, bs_time began) {
+static int sendtoname (lua_State *L, const bs_address *to, bs_moment began) {
   return dosendto(L, bs_checksocket(L, 1), to, began, 0);
 }
 
-static int sendtoaddress (lua_State *L, const bs_address *to, bs_time began) {
+static int sendtoaddress (lua_State *L, const bs_address *to, bs_moment began) {
   return dosendto(L, bs_checksocket(L, 1), to, began, lua_gettop(L) > 3);
 }
 

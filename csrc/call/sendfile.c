@@ -151,7 +151,7 @@ static ssize_t bysplice (sendfile_op *op, size_t n, int dontwait) {
   }
   ssize_t sent = inkernel(op, n, dontwait);
   if (sent < 0 && bs_isagain(errno)) { /* one of them is not ready */
-    if (bs_waitfd(op->from->fd, BS_READ, BS_NEVER) == 0)
+    if (bs_waitfd(op->from->fd, BS_READ, BS_NOWAIT) == 0)
       return NOTHINGYET;
     sent = inkernel(op, n, dontwait); /* now it can only be the socket */
   }
@@ -196,7 +196,7 @@ static int waitforsource (sendfile_op *op) {
   int unsent = 0; /* why it could not be sent, its next sending call will tell */
   op->op.sock = op->from;
   op->to->flags |= BS_WAITED; /* who closes it is to tell: the source will not */
-  switch (bs_flush(op->from, BS_NEVER, &unsent)) {
+  switch (bs_flush(op->from, BS_NOWAIT, &unsent)) {
     case BS_DONE: return BS_READ;
     case BS_WRITE: return BS_READ | BS_WRITE;
     default: return BS_AGAIN;
@@ -209,9 +209,9 @@ static int moveto (const sendfile_op *op) {
   return lseek(op->fd, op->at, SEEK_SET) < 0 ? -1 : 0;
 }
 
-static int sendfile_step (bs_op *o, bs_time patience) {
+static int sendfile_step (bs_op *o, bs_span patience) {
   sendfile_op *op = (sendfile_op *)o;
-  lua_Integer most = patience == BS_NEVER ? MOSTATONCE : MOSTWAITING;
+  lua_Integer most = patience == BS_NOWAIT ? MOSTATONCE : MOSTWAITING;
   o->sock = op->to;
   int want = bs_flush(op->to, patience, &o->error); /* EBADF if it is closed */
   if (want != BS_DONE || o->error != 0)

@@ -80,28 +80,28 @@ static int sys_sendmmsg (int fd, bs_header *h, unsigned n, int flags) {
 /* ==== sending ==== */
 
 /* A descriptor that shall go along. Its owner may be closed while the call waits: it is asked each time. */
-typedef struct Passed {
+typedef struct passed_fd {
   bs_socket *sock;
   const luaL_Stream *file;
   int fd; /* with neither of them */
-} Passed;
+} passed_fd;
 
 /* What belongs to one message beside the kernel's header of it. */
-typedef struct Outgoing {
+typedef struct outgoing {
   struct iovec *pieces; /* what is left of them; none is empty */
   size_t npieces;
   struct iovec one; /* room for a single one */
   const bs_address *to;
-  const Passed *fds;
+  const passed_fd *fds;
   size_t nfds;
   char *rights; /* where in the control data they stand */
   int flags;
-} Outgoing;
+} outgoing;
 
 typedef struct sendmsg_op {
   bs_op op;
   bs_header *headers; /* both on the stack, in one userdata */
-  Outgoing *out;
+  outgoing *out;
   size_t n;
   size_t sent;  /* messages */
   size_t bytes; /* in all */
@@ -112,28 +112,28 @@ typedef struct sendmsg_op {
 
 /* ---- the user's tables ---- */
 
-typedef struct Builder {
+typedef struct builder {
   bs_place at;
   bs_socket *sock;
   int anchors; /* the table on the stack that keeps alive what the batch points to */
   lua_Integer nanchors;
   char *control; /* of the message under way */
   size_t len, size;
-} Builder;
+} builder;
 
 /* Pops it. */
-static void anchor (lua_State *L, Builder *b) {
+static void anchor (lua_State *L, builder *b) {
   lua_rawseti(L, b->anchors, ++b->nanchors);
 }
 
-static void *newanchored (lua_State *L, Builder *b, size_t size) {
+static void *newanchored (lua_State *L, builder *b, size_t size) {
   void *p = lua_newuserdatauv(L, size, 0);
   anchor(L, b);
   return p;
 }
 
 /* Adds a piece; the value is on the top, and popped. */
-static void addpiece (lua_State *L, Builder *b, Outgoing *x, const char *expected) {
+static void addpiece (lua_State *L, builder *b, outgoing *x, const char *expected) {
   size_t len;
   const char *data = bs_todata(L, lua_gettop(L), &len);
   if (data == NULL)
@@ -149,7 +149,7 @@ static void addpiece (lua_State *L, Builder *b, Outgoing *x, const char *expecte
 }
 
 /* More pieces than the kernel takes, in one message: they become one. */
-static void join (lua_State *L, Builder *b, Outgoing *x) {
+static void join (lua_State *L, builder *b, outgoing *x) {
   size_t total = 0, at = 0;
   for (size_t i = 0; i < x->npieces; i++) {
     if (x->pieces[i].iov_len > SIZE_MAX / 2 - total)
@@ -168,7 +168,7 @@ static void join (lua_State *L, Builder *b, Outgoing *x) {
 }
 
 /* The field `data` is on the top, and stays. */
-static void getdata (lua_State *L, Builder *b, Outgoing *x) {
+static void getdata (lua_State *L, builder *b, outgoing *x) {
   int idx = lua_gettop(L);
   x->pieces = &x->one;
   if (lua_type(L, idx) != LUA_TTABLE) {
@@ -188,7 +188,7 @@ static void getdata (lua_State *L, Builder *b, Outgoing *x) {
     join(L, b, x);
 }
 
-static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
+static void getaddress (lua_State *L, builder *b, outgoing *x) {
   const bs_address *a = bs_testaddress(L, -1);
   if (a == NULL)
     bs_mistake(L, &b->at, bs_noaddress(L, lua_gettop(L)));
@@ -201,7 +201,7 @@ static void getaddress (lua_State *L, Builder *b, Outgoing *x) {
 }
 
 /* Adds a control message; gives where its data is, until the next is added. */
-static char *addcontrol (lua_State *L, Builder *b, int level, int type, const void *data,
+static char *addcontrol (lua_State *L, builder *b, int level, int type, const void *data,
                          size_t len) {
   if (len > INT_MAX / 2)
     bs_mistake(L, &b->at, "data too long");
@@ -225,7 +225,7 @@ static char *addcontrol (lua_State *L, Builder *b, int level, int type, const vo
   return (char *)CMSG_DATA(c);
 }
 
-static int getconstant (lua_State *L, Builder *b, int idx, const char *name, const char *prefixes) {
+static int getconstant (lua_State *L, builder *b, int idx, const char *name, const char *prefixes) {
   b->at.part = name;
   lua_getfield(L, idx, name);
   int value = bs_checknamed(L, &b->at, -1, prefixes);
@@ -234,7 +234,7 @@ static int getconstant (lua_State *L, Builder *b, int idx, const char *name, con
 }
 
 /* {level=, type=, data= or value=} is on the top, and popped. */
-static void addentry (lua_State *L, Builder *b) {
+static void addentry (lua_State *L, builder *b) {
   static const char *const names[] = {"level", "type", "data", "value", NULL};
   int idx = lua_gettop(L);
   size_t len;
@@ -263,7 +263,7 @@ static void addentry (lua_State *L, Builder *b) {
   lua_settop(L, idx - 1);
 }
 
-static void getcontrol (lua_State *L, Builder *b, Outgoing *x) {
+static void getcontrol (lua_State *L, builder *b, outgoing *x) {
   int idx = lua_gettop(L);
   size_t n = bs_checkarray(L, &b->at, idx);
   (void)x;
@@ -275,7 +275,7 @@ static void getcontrol (lua_State *L, Builder *b, Outgoing *x) {
 }
 
 /* A descriptor is on the top, and popped. From now on others may have it. */
-static void addpassed (lua_State *L, Builder *b, Passed *p) {
+static void addpassed (lua_State *L, builder *b, passed_fd *p) {
   const char *wrong;
   bs_socket *s;
   int idx = lua_gettop(L);
@@ -291,7 +291,7 @@ static void addpassed (lua_State *L, Builder *b, Passed *p) {
 }
 
 /* After the field `control`: what is added later may move what was there. */
-static void getfds (lua_State *L, Builder *b, Outgoing *x) {
+static void getfds (lua_State *L, builder *b, outgoing *x) {
   int idx = lua_gettop(L);
   size_t n = bs_checkarray(L, &b->at, idx);
   if (n == 0)
@@ -300,7 +300,7 @@ static void getfds (lua_State *L, Builder *b, Outgoing *x) {
     bs_mistake(L, &b->at, "only AF_UNIX sockets pass descriptors");
   if (b->sock->type == SOCK_STREAM && x->npieces == 0)
     bs_mistake(L, &b->at, "in a stream descriptors go with data, of one byte at least");
-  Passed *fds = (Passed *)newanchored(L, b, n * sizeof(Passed));
+  passed_fd *fds = (passed_fd *)newanchored(L, b, n * sizeof(passed_fd));
   for (b->at.item = 1; (size_t)b->at.item <= n; b->at.item++) {
     lua_geti(L, idx, b->at.item);
     addpassed(L, b, &fds[b->at.item - 1]);
@@ -311,17 +311,17 @@ static void getfds (lua_State *L, Builder *b, Outgoing *x) {
   x->nfds = n;
 }
 
-static void getflags (lua_State *L, Builder *b, Outgoing *x) {
+static void getflags (lua_State *L, builder *b, outgoing *x) {
   x->flags = bs_checknamed(L, &b->at, -1, "MSG_\0");
 }
 
 static const char *const message_fields[] = {"data", "address", "flags", "control", "fds", NULL};
-static void (*const message_getters[])(lua_State *L, Builder *b, Outgoing *x) = {
+static void (*const message_getters[])(lua_State *L, builder *b, outgoing *x) = {
   getdata, getaddress, getflags, getcontrol, getfds,
 };
 
 /* The message on the top, which is popped. */
-static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
+static void getmessage (lua_State *L, builder *b, bs_header *h, outgoing *x) {
   int idx = lua_gettop(L);
   memset(h, 0, sizeof(*h));
   memset(x, 0, sizeof(*x));
@@ -351,7 +351,7 @@ static void getmessage (lua_State *L, Builder *b, bs_header *h, Outgoing *x) {
 }
 
 /* Pushes the batch and its table of anchors. Later there are at most so many slots more on the stack. */
-static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *kind, bs_socket *s,
+static void initsend (lua_State *L, sendmsg_op *op, builder *b, const bs_kind *kind, bs_socket *s,
                       size_t n) {
   luaL_checkstack(L, LUA_MINSTACK + 10, NULL);
   bs_initop(&op->op, kind, s->st, s);
@@ -360,8 +360,8 @@ static void initsend (lua_State *L, sendmsg_op *op, Builder *b, const bs_kind *k
   op->begun = 0;
   op->flags = 0;
   op->loan = NULL;
-  op->headers = (bs_header *)lua_newuserdatauv(L, n * (sizeof(bs_header) + sizeof(Outgoing)), 0);
-  op->out = (Outgoing *)(op->headers + n);
+  op->headers = (bs_header *)lua_newuserdatauv(L, n * (sizeof(bs_header) + sizeof(outgoing)), 0);
+  op->out = (outgoing *)(op->headers + n);
   lua_createtable(L, n < BS_MOSTMESSAGES ? (int)n : BS_MOSTMESSAGES, 0); /* a length may be a lie */
   memset(b, 0, sizeof(*b));
   b->at.arg = 2;
@@ -380,10 +380,10 @@ static void lend (lua_State *L, sendmsg_op *op, int flags) {
 /* Makes the message ready as things stand now. */
 static struct msghdr *readied (sendmsg_op *m, size_t i) {
   struct msghdr *h = &m->headers[i].msg_hdr;
-  const Outgoing *x = &m->out[i];
+  const outgoing *x = &m->out[i];
   bs_setpieces(h, x->pieces, x->npieces);
   for (size_t k = 0; k < x->nfds; k++) {
-    const Passed *p = &x->fds[k];
+    const passed_fd *p = &x->fds[k];
     int fd = p->fd; /* of a closed one -1, and so EBADF by itself */
     if (p->sock != NULL) {
       fd = p->sock->fd;
@@ -409,7 +409,7 @@ static ssize_t sendonce (sendmsg_op *m, size_t i, int flags) {
   return -1;
 }
 
-static int sendmsg_step (bs_op *o, bs_time patience) {
+static int sendmsg_step (bs_op *o, bs_span patience) {
   sendmsg_op *m = (sendmsg_op *)o;
   if (m->bytes > 0) /* through a transport, which had something left */
     return bs_allsent(o);
@@ -440,7 +440,7 @@ static const bs_kind sendmsg_kind = {BS_CALL("sendmsg", sendmsg_op), .traits = B
 /* s:sendmsg{...} */
 static int sendmsg_sendmsg (lua_State *L) {
   sendmsg_op m;
-  Builder b;
+  builder b;
   bs_socket *s = bs_checksocket(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
@@ -454,7 +454,7 @@ static int sendmsg_sendmsg (lua_State *L) {
 }
 
 /* The first bytes of a stream's message went: only the rest is to go. */
-static void advance (Outgoing *x, bs_header *h, size_t bytes) {
+static void advance (outgoing *x, bs_header *h, size_t bytes) {
   while (x->npieces > 0 && x->pieces->iov_len <= bytes) {
     bytes -= x->pieces->iov_len;
     x->pieces++;
@@ -474,7 +474,7 @@ static void advance (Outgoing *x, bs_header *h, size_t bytes) {
 static int streammessages (sendmsg_op *m, int flags) {
   if (m->sent == m->n)
     return bs_allsent(&m->op);
-  Outgoing *x = &m->out[m->sent];
+  outgoing *x = &m->out[m->sent];
   flags = bs_lendflags(m->loan, flags | x->flags);
   ssize_t n = sendonce(m, m->sent, flags);
   if (n < 0) {
@@ -497,7 +497,7 @@ static int streammessages (sendmsg_op *m, int flags) {
   return m->sent < m->n ? BS_AGAIN : bs_allsent(&m->op);
 }
 
-static int sendmmsg_step (bs_op *o, bs_time patience) {
+static int sendmmsg_step (bs_op *o, bs_span patience) {
   sendmsg_op *m = (sendmsg_op *)o;
   int flags = m->flags | MSG_NOSIGNAL | bs_dontwait(patience);
   unsigned n = 0;
@@ -541,7 +541,7 @@ static const bs_kind sendmmsg_kind = {BS_CALL("sendmmsg", sendmsg_op), .traits =
 /* s:sendmmsg(messages [, flags]) */
 static int sendmsg_sendmmsg (lua_State *L) {
   sendmsg_op m;
-  Builder b;
+  builder b;
   bs_place at = {2, 0, NULL, 0, NULL};
   bs_socket *s = bs_checksocket(L, 1);
   luaL_checkany(L, 2);

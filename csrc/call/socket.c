@@ -41,7 +41,7 @@ typedef struct closing {
   int fd;
 } closing;
 
-static int closing_step (bs_op *o, bs_time patience) {
+static int closing_step (bs_op *o, bs_span patience) {
   (void)patience;
   close(((const closing *)o)->fd);
   return BS_DONE;
@@ -92,7 +92,7 @@ typedef struct lingering {
   bs_job *job; /* on the stack */
 } lingering;
 
-static int lingering_step (bs_op *o, bs_time patience) {
+static int lingering_step (bs_op *o, bs_span patience) {
   (void)patience;
   o->fd = bs_jobfd(((const lingering *)o)->job);
   int ready = o->fd < 0 ? 1 : bs_readyfd(o->fd, BS_READ);
@@ -309,7 +309,7 @@ static int socket_close (lua_State *L) {
 static void leave (lua_State *L, bs_socket *s) {
   int err = 0;
   if (s->flags & BS_UNFLUSHED)
-    while (bs_flush(s, BS_NEVER, &err) == BS_AGAIN)
+    while (bs_flush(s, BS_NOWAIT, &err) == BS_AGAIN)
       ;
   release(L, s);
 }

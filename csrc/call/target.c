@@ -16,7 +16,7 @@ int bs_withaddress (lua_State *L, int arg, const char *call, int family, const b
   return results > 0 ? results : next(L, (const bs_address *)lua_touserdata(L, arg), 0);
 }
 
-static int pushtop (lua_State *L, const bs_address *a, bs_time began) {
+static int pushtop (lua_State *L, const bs_address *a, bs_moment began) {
   (void)a;
   (void)began;
   lua_settop(L, 2);

@@ -12,7 +12,7 @@ BS_BEGIN
 ** `began` is when a look-up began whose time counts in the call's own (0: there was none).
 ** The arguments there are an address, or what follows the family in socket.address(family, ...).
 ** `s` is the socket that the call is a method of, or NULL: nothing is looked up for a closed one. */
-typedef int (*bs_next)(lua_State *L, const bs_address *a, bs_time began);
+typedef int (*bs_next)(lua_State *L, const bs_address *a, bs_moment began);
 int bs_withaddress(lua_State *L, int arg, const char *call, int family, const bs_socket *s,
                    bs_next next);
 /* As bs_withaddress, for AF_INET and AF_INET6 where host and service are at arg and arg + 1:

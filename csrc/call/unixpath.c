@@ -90,7 +90,7 @@ static int bindandlisten (const listen_op *l, int locked) {
   return err;
 }
 
-static int listen_step (bs_op *o, bs_time patience) {
+static int listen_step (bs_op *o, bs_span patience) {
   listen_op *l = (listen_op *)o;
   (void)patience; /* no call here waits */
   int err = l->lock->fd < 0 ? opendirectory(l) : 0;

@@ -17,7 +17,7 @@ typedef struct wait_op {
   int want, ready;
 } wait_op;
 
-static int wait_step (bs_op *o, bs_time patience) {
+static int wait_step (bs_op *o, bs_span patience) {
   wait_op *w = (wait_op *)o;
   int fd = o->sock != NULL ? o->sock->fd : o->fd;
   (void)patience;

@@ -64,7 +64,7 @@ static int buffered (write_op *w) {
   return 1;
 }
 
-static int write_step (bs_op *o, bs_time patience) {
+static int write_step (bs_op *o, bs_span patience) {
   write_op *w = (write_op *)o;
   struct iovec *pieces = w->pieces != NULL ? w->pieces : w->few;
   bs_socket *s = o->sock;

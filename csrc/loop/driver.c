@@ -75,7 +75,7 @@ static BS_STRAIGHT int attempt (lua_State *L, bs_loop *loop, bs_op *op, unsigned
 /* Lets the task wait for its operation: true, or op->error says why not. */
 static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
   bs_timers *timers = &t->loop->timers;
-  bs_time when = bs_fixdeadline(op);
+  bs_moment when = bs_fixdeadline(op);
   if (want == BS_REST)
     bs_unpark(t);
   else {
@@ -87,7 +87,7 @@ static BS_STRAIGHT int park (bs_task *t, bs_op *op, int want) {
   if (op->kind->concerns != NULL || (want == BS_REST && bs_waitsitself(op)))
     bs_append(&t->loop->selecting, t);
   if (op->rest > 0) {
-    bs_time rested = bs_now() + op->rest;
+    bs_moment rested = bs_now() + op->rest;
     when = rested < when ? rested : when;
   }
   if (when == BS_FOREVER)
@@ -129,7 +129,7 @@ static void late (bs_task *t) {
     bs_abandon(t->job);
   }
   else if (bs_waitsitself(op) && op->fd < 0 && !bs_isgone(t) &&
-           op->kind->step(op, BS_NEVER) == BS_DONE)
+           op->kind->step(op, BS_NOWAIT) == BS_DONE)
     return;
   op->error = BS_ETIMEOUT;
 }

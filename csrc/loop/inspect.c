@@ -191,8 +191,8 @@ static double waitedfor (const bs_task *t) {
   const bs_op *op = t->op;
   if (t->state != BS_WAITING)
     return 0;
-  bs_time began = op->deadline == BS_FOREVER ? op->began : op->deadline - bs_span(op->timeout);
-  bs_time now = bs_now();
+  bs_moment began = op->deadline == BS_FOREVER ? op->began : op->deadline - bs_tospan(op->timeout);
+  bs_moment now = bs_now();
   return began < now ? (double)(now - began) / 1e9 : 0;
 }
 

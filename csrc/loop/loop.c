@@ -98,9 +98,9 @@ static void told (void *ud, int fd, int what) {
 /* ==== waiting for time ==== */
 
 /* Nothing ever comes; that the time is over is what is wanted. */
-static int sleep_step (bs_op *op, bs_time patience) {
+static int sleep_step (bs_op *op, bs_span patience) {
   (void)patience;
-  op->rest = (bs_time)1 << 62;
+  op->rest = (bs_span)1 << 62;
   return BS_REST;
 }
 
@@ -167,7 +167,7 @@ bs_loop *bs_needloop (lua_State *L) {
 static void ringtimers (lua_State *L, bs_loop *loop) {
   if (loop->timers.n == 0)
     return;
-  bs_time now = bs_now();
+  bs_moment now = bs_now();
   for (bs_timer *t;
        (t = bs_nexttimer(&loop->timers)) != NULL && t->when <= now && !bs_loopforked(loop);) {
     bs_stoptimer(&loop->timers, t);
@@ -201,7 +201,7 @@ static int loop_turn (lua_State *L) {
     bs_checkmainhook(L, loop->st, &known);
   loop->L = L;
   while (loop->alive > 0 && !loop->stopped) {
-    bs_time patience = BS_NEVER;
+    bs_span patience = BS_NOWAIT;
     for (bs_task *t = loop->silent.first; t != NULL; t = t->next)
       t->silent = BS_STALE;
     runready(L, loop);
@@ -216,8 +216,8 @@ static int loop_turn (lua_State *L) {
       const bs_timer *next = bs_nexttimer(&loop->timers);
       patience = BS_FOREVER;
       if (next != NULL) {
-        bs_time now = bs_now();
-        patience = next->when > now ? next->when - now : BS_NEVER;
+        bs_moment now = bs_now();
+        patience = next->when > now ? next->when - now : BS_NOWAIT;
       }
       else if (loop->waiting == 0)
         return deadlock(L, loop);

@@ -121,7 +121,7 @@ BS_ASIDE int bs_watchplace (bs_task *t, int fd, const bs_op *op) {
 int bs_queueat (bs_task *t, bs_op *op) {
   bs_loop *loop = t->loop;
   int fd = bs_sideof(op, BS_OUT)->fd;
-  bs_time when = bs_fixdeadline(op);
+  bs_moment when = bs_fixdeadline(op);
   if (when != BS_FOREVER && bs_settimer(&loop->timers, &t->timer, when) != 0)
     return BS_ENOMEM;
   bs_crowd *others = bs_needcrowd(loop, fd);

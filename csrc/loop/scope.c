@@ -274,7 +274,7 @@ static int scope_timeout (lua_State *L) {
   lua_replace(L, 1);
   lua_remove(L, 2);
   if (seconds >= 0) {
-    bs_time span = bs_span(seconds);
+    bs_span span = bs_tospan(seconds);
     if (span != BS_FOREVER && bs_settimer(&loop->timers, &sc->timer, bs_now() + span) != 0)
       bs_memory(L);
   }

@@ -80,7 +80,7 @@ void bs_normalize (bs_address *a, int family) {
     }
   }
   a->len = len;
-#ifdef SIN6_LEN /* the kernel's tell their length, users' do not */
+#if defined(SIN6_LEN) /* the kernel's tell their length, users' do not */
   a->u.sa.sa_len = (unsigned char)len;
 #endif
 }

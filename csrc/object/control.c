@@ -42,7 +42,7 @@ int bs_nextcontrol (void *bytes, size_t len, size_t *at, bs_control *c) {
 /* ==== the kinds ==== */
 
 /* Of one in the kernel's form. */
-typedef union Datum {
+typedef union datum {
   int i;
   uint16_t u16;
   uint32_t u32;
@@ -59,16 +59,16 @@ typedef union Datum {
 #if defined(IPV6_PKTINFO)
   struct in6_pktinfo info6;
 #endif
-} Datum;
+} datum;
 
 /* check: the Lua value at idx into *d, its size is `size`; NULL: it is never sent, or as bytes.
 ** push: leaves the Lua value of the `len` bytes of data, false if they do not look like it; NULL: bytes. */
-typedef struct Kind {
+typedef struct form {
   int level, type;
   size_t size;
-  void (*check)(lua_State *L, bs_place *at, int idx, Datum *d);
+  void (*check)(lua_State *L, bs_place *at, int idx, datum *d);
   int (*push)(lua_State *L, const unsigned char *data, size_t len);
-} Kind;
+} form;
 
 /* Of a form that some system may have no kind for. */
 #if defined(__GNUC__)
@@ -79,7 +79,7 @@ typedef struct Kind {
 
 /* ---- integers ---- */
 
-static void int_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+static void int_check (lua_State *L, bs_place *at, int idx, datum *d) {
   d->i = (int)bs_checkwithin(L, at, idx, INT_MIN, INT_MAX);
 }
 
@@ -101,16 +101,16 @@ static int int_push (lua_State *L, const unsigned char *data, size_t len) {
   return 1;
 }
 
-SPARE static void switch_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void switch_check (lua_State *L, bs_place *at, int idx, datum *d) {
   if (!bs_toswitch(L, idx, &d->i))
     bs_unexpected(L, at, idx, "boolean");
 }
 
-SPARE static void u16_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void u16_check (lua_State *L, bs_place *at, int idx, datum *d) {
   d->u16 = (uint16_t)bs_checkwithin(L, at, idx, 0, UINT16_MAX);
 }
 
-SPARE static void u32_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void u32_check (lua_State *L, bs_place *at, int idx, datum *d) {
   d->u32 = (uint32_t)bs_checkwithin(L, at, idx, 0, UINT32_MAX);
 }
 
@@ -124,7 +124,7 @@ SPARE static int u32_push (lua_State *L, const unsigned char *data, size_t len) 
 }
 
 /* As in addresses, in the machine's own byte order. */
-SPARE static void flow_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void flow_check (lua_State *L, bs_place *at, int idx, datum *d) {
   u32_check(L, at, idx, d);
   d->u32 = htonl(d->u32);
 }
@@ -138,7 +138,7 @@ SPARE static int flow_push (lua_State *L, const unsigned char *data, size_t len)
   return 1;
 }
 
-SPARE static void u64_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+SPARE static void u64_check (lua_State *L, bs_place *at, int idx, datum *d) {
   d->u64 = (uint64_t)bs_checkwithin(L, at, idx, 0, LUA_MAXINTEGER);
 }
 
@@ -200,7 +200,7 @@ static lua_Integer getid (lua_State *L, bs_place *at, int idx, const char *name,
   return own;
 }
 
-static void cred_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+static void cred_check (lua_State *L, bs_place *at, int idx, datum *d) {
   static const char *const names[] = {"pid", "uid", "gid", NULL};
   bs_checkfields(L, at, idx, names);
   d->cred.pid = (pid_t)getid(L, at, idx, "pid", INT_MAX, getpid());
@@ -279,7 +279,7 @@ static void pushinfo (lua_State *L, lua_Integer ifindex, const bs_address *a) {
 
 #if defined(IP_PKTINFO)
 BS_ANYWIDTH /* of the index */
-static void info_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+static void info_check (lua_State *L, bs_place *at, int idx, datum *d) {
   struct in_addr ip;
   memset(&d->info, 0, sizeof(d->info));
   d->info.ipi_ifindex = (int)checkinfo(L, at, idx, AF_INET, &ip, sizeof(ip));
@@ -303,7 +303,7 @@ static int info_push (lua_State *L, const unsigned char *data, size_t len) {
 #endif
 
 #if defined(IPV6_PKTINFO)
-static void info6_check (lua_State *L, bs_place *at, int idx, Datum *d) {
+static void info6_check (lua_State *L, bs_place *at, int idx, datum *d) {
   struct in6_addr ip;
   memset(&d->info6, 0, sizeof(d->info6));
   d->info6.ipi6_ifindex = (unsigned)checkinfo(L, at, idx, AF_INET6, &ip, sizeof(ip));
@@ -377,7 +377,7 @@ static int error_push (lua_State *L, const unsigned char *data, size_t len) {
 #endif
 
 /* clang-format off */
-static const Kind kinds[] = {
+static const form kinds[] = {
 #if defined(SCM_CREDENTIALS)
   {SOL_SOCKET, SCM_CREDENTIALS, sizeof(struct ucred), cred_check, cred_push},
 #endif
@@ -495,7 +495,7 @@ static const Kind kinds[] = {
 };
 /* clang-format on */
 
-static const Kind *findkind (int level, int type) {
+static const form *findkind (int level, int type) {
   for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
     if (kinds[i].level == level && kinds[i].type == type)
       return &kinds[i];
@@ -504,8 +504,8 @@ static const Kind *findkind (int level, int type) {
 
 size_t bs_checkcontrol (lua_State *L, bs_place *at, int idx, int level, int type,
                         char data[BS_CONTROLVALUE]) {
-  const Kind *k = findkind(level, type);
-  Datum d;
+  const form *k = findkind(level, type);
+  datum d;
   if (k == NULL || k->check == NULL)
     bs_mistake(L, at, "not known for this level and type; give 'data', the raw bytes");
   k->check(L, at, idx, &d);
@@ -514,6 +514,6 @@ size_t bs_checkcontrol (lua_State *L, bs_place *at, int idx, int level, int type
 }
 
 int bs_pushcontrol (lua_State *L, int level, int type, const unsigned char *data, size_t len) {
-  const Kind *k = findkind(level, type);
+  const form *k = findkind(level, type);
   return k != NULL && k->push != NULL && k->push(L, data, len);
 }

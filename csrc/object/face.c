@@ -113,7 +113,7 @@ static int notflushed (const bs_socket *s, int *err) {
   return errno == EINPROGRESS ? BS_WRITE : BS_DONE; /* TCP_FASTOPEN_CONNECT: it connects first */
 }
 
-int bs_flush (bs_socket *s, bs_time patience, int *err) {
+int bs_flush (bs_socket *s, bs_span patience, int *err) {
   if (s->fd < 0) {
     *err = EBADF;
     return BS_DONE;

@@ -27,7 +27,7 @@ void bs_dropface(bs_socket *s);                    /* with what is not flushed *
 bs_socket *bs_checkstream(lua_State *L, const char *call); /* at 1; raises if it is no stream */
 int bs_nostream(lua_State *L, const bs_socket *s, const char *call); /* what others give */
 /* Sends what write() left: one try. BS_DONE: nothing is left, or *err says why. */
-int bs_flush(bs_socket *s, bs_time patience, int *err);
+int bs_flush(bs_socket *s, bs_span patience, int *err);
 /* What is unflushed, for write.c. */
 int bs_faceroom(bs_socket *s, size_t more); /* behind it; false when memory is out */
 void bs_setunflushed(bs_socket *s, int is);

@@ -21,31 +21,29 @@
 #if defined(SO_ZEROCOPY)
 #include <linux/sockios.h>
 
-typedef struct Part {
-  struct Part *next; /* a later one */
+typedef struct part {
+  struct part *next; /* a later one */
   bs_loan *loan;
   uint64_t end;   /* of TCP: so many bytes were acknowledged when the peer has it all */
   uint32_t first; /* the kernel's number of it, */
   uint32_t count; /* as it counts messages, */
   uint32_t left;  /* and so many that it has not done with */
-} Part;
+} part;
 
 struct bs_lender {
   struct bs_lender *next, **link; /* in the list of the state's */
   const bs_socket *sock;
-  Part *first, **last; /* in the order in which they were sent */
-  Part *spare;         /* for the next one */
+  part *first, **last; /* in the order in which they were sent */
+  part *spare;         /* for the next one */
   bs_loan *ended;      /* those that are no longer needed here */
   lua_Integer places;  /* so many there have been in the table */
   uint32_t number;     /* the kernel's, of the next part */
 };
 
-typedef struct bs_lender Lender;
-
 struct bs_loan {
-  Lender *lender; /* NULL: the socket is closed */
-  bs_loan *next;  /* of those that have ended */
-  size_t open;    /* parts; the call itself counts as one */
+  bs_lender *lender; /* NULL: the socket is closed */
+  bs_loan *next;     /* of those that have ended */
+  size_t open;       /* parts; the call itself counts as one */
   lua_Integer place;
   size_t nbuffers;
   bs_buffer *buffers[];
@@ -79,7 +77,7 @@ static void unpin (bs_buffer *b) {
 
 /* One part less. Its place in the table is left when Lua is at hand. */
 static void closepart (bs_loan *loan) {
-  Lender *l = loan->lender;
+  bs_lender *l = loan->lender;
   bs_assert(loan->open > 0);
   if (--loan->open > 0)
     return;
@@ -92,14 +90,14 @@ static void closepart (bs_loan *loan) {
   }
 }
 
-static void freepart (const Lender *l, Part *p) {
+static void freepart (const bs_lender *l, part *p) {
   const bs_state *st = l->sock->st;
   if (p != NULL)
-    st->alloc(st->allocdata, p, sizeof(Part), 0);
+    st->alloc(st->allocdata, p, sizeof(part), 0);
 }
 
-static void endpart (Lender *l, Part **at) {
-  Part *p = *at;
+static void endpart (bs_lender *l, part **at) {
+  part *p = *at;
   *at = p->next;
   if (*at == NULL)
     l->last = at;
@@ -129,7 +127,7 @@ static int unsent (const bs_socket *s) {
 }
 
 /* Ends what the kernel has done with. */
-static void settle (Lender *l) {
+static void settle (bs_lender *l) {
   uint64_t bytes;
   if (l->first == NULL)
     return;
@@ -145,7 +143,7 @@ static void settle (Lender *l) {
 
 /* Those of the lender at idx that have ended leave its table. */
 static void sweep (lua_State *L, int idx) {
-  Lender *l = (Lender *)lua_touserdata(L, idx);
+  bs_lender *l = (bs_lender *)lua_touserdata(L, idx);
   if (l->ended == NULL)
     return;
   lua_getiuservalue(L, idx, LOANS);
@@ -158,21 +156,21 @@ static void sweep (lua_State *L, int idx) {
 }
 
 /* Pushes the lender of the socket; NULL, and nothing pushed: it has none. */
-static Lender *pushlender (lua_State *L, const bs_socket *s) {
+static bs_lender *pushlender (lua_State *L, const bs_socket *s) {
   if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_LENDERS) != LUA_TTABLE ||
       lua_rawgetp(L, -1, s) != LUA_TUSERDATA) {
     lua_pop(L, lua_istable(L, -1) ? 1 : 2);
     return NULL;
   }
   lua_remove(L, -2);
-  return (Lender *)lua_touserdata(L, -1);
+  return (bs_lender *)lua_touserdata(L, -1);
 }
 
 /* ==== loans that begin ==== */
 
 /* Pushes it, made if there is none yet. */
-static Lender *needlender (lua_State *L, bs_socket *s) {
-  Lender *l = pushlender(L, s);
+static bs_lender *needlender (lua_State *L, bs_socket *s) {
+  bs_lender *l = pushlender(L, s);
   if (l != NULL)
     return l;
   if (lua_getiuservalue(L, BS_UP_STATE, BS_STATE_LENDERS) != LUA_TTABLE) {
@@ -181,7 +179,7 @@ static Lender *needlender (lua_State *L, bs_socket *s) {
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, BS_UP_STATE, BS_STATE_LENDERS);
   }
-  l = (Lender *)lua_newuserdatauv(L, sizeof(Lender), 1);
+  l = (bs_lender *)lua_newuserdatauv(L, sizeof(bs_lender), 1);
   memset(l, 0, sizeof(*l));
   l->sock = s;
   l->last = &l->first;
@@ -229,7 +227,7 @@ bs_loan *bs_lend (lua_State *L, bs_socket *s, int idx) {
   if (getsockopt(s->fd, SOL_SOCKET, SO_ZEROCOPY, &on, &len) != 0 || !on)
     return NULL; /* the kernel copies, or fails */
   luaL_checkstack(L, 10, NULL);
-  Lender *l = needlender(L, s);
+  bs_lender *l = needlender(L, s);
   int at = lua_gettop(L);
   settle(l);
   sweep(L, at);
@@ -260,18 +258,18 @@ bs_loan *bs_lend (lua_State *L, bs_socket *s, int idx) {
 int bs_lendflags (const bs_loan *loan, int flags) {
   if (loan == NULL || loan->lender == NULL)
     return flags;
-  Lender *l = loan->lender;
+  bs_lender *l = loan->lender;
   const bs_state *st = l->sock->st;
   if (l->spare == NULL)
-    l->spare = (Part *)st->alloc(st->allocdata, NULL, 0, sizeof(Part));
+    l->spare = (part *)st->alloc(st->allocdata, NULL, 0, sizeof(part));
   return l->spare != NULL ? flags : flags & ~BS_ZEROCOPY;
 }
 
 void bs_lent (bs_loan *loan, int flags, uint32_t messages) {
   if (loan == NULL || loan->lender == NULL || !(flags & BS_ZEROCOPY) || messages == 0)
     return;
-  Lender *l = loan->lender;
-  Part *p = l->spare;
+  bs_lender *l = loan->lender;
+  part *p = l->spare;
   int left = unsent(
     l->sock); /* before the other: what is acknowledged in between must not count twice too little */
   l->spare = NULL;
@@ -291,7 +289,7 @@ void bs_lent (bs_loan *loan, int flags, uint32_t messages) {
 /* ==== what the program, and close, tell ==== */
 
 /* Of the messages lo .. hi those that are in the part; the kernel's numbers begin again after the last one. */
-static uint32_t common (const Part *p, uint32_t lo, uint32_t hi) {
+static uint32_t common (const part *p, uint32_t lo, uint32_t hi) {
   int64_t from = (int32_t)(lo - p->first), to = (int32_t)(hi - p->first);
   if (from < 0)
     from = 0;
@@ -300,8 +298,8 @@ static uint32_t common (const Part *p, uint32_t lo, uint32_t hi) {
   return to >= from ? (uint32_t)(to - from + 1) : 0;
 }
 
-static void done (Lender *l, uint32_t lo, uint32_t hi) {
-  for (Part **at = &l->first; *at != NULL;) {
+static void done (bs_lender *l, uint32_t lo, uint32_t hi) {
+  for (part **at = &l->first; *at != NULL;) {
     uint32_t n = common(*at, lo, hi);
     (*at)->left -= n < (*at)->left ? n : (*at)->left;
     if ((*at)->left == 0)
@@ -327,7 +325,7 @@ void bs_lendnotice (lua_State *L, const bs_socket *s, void *control, size_t len)
   if (s->st->lenders == NULL)
     return;
   luaL_checkstack(L, 6, NULL);
-  Lender *l = pushlender(L, s);
+  bs_lender *l = pushlender(L, s);
   if (l == NULL)
     return;
   for (size_t at = 0; bs_nextcontrol(control, len, &at, &c);)
@@ -341,7 +339,7 @@ void bs_lendnotice (lua_State *L, const bs_socket *s, void *control, size_t len)
 void bs_endloans (lua_State *L, const bs_socket *s) {
   if (s->st->lenders == NULL || !lua_checkstack(L, 6))
     return;
-  Lender *l = pushlender(L, s);
+  bs_lender *l = pushlender(L, s);
   if (l == NULL)
     return;
   lua_getiuservalue(L, -1, LOANS);
@@ -370,7 +368,7 @@ int bs_islent (const bs_state *st, const void *place) {
       b = b->next;
     if (b == NULL || settled)
       return b != NULL;
-    for (Lender *l = st->lenders; l != NULL; l = l->next)
+    for (bs_lender *l = st->lenders; l != NULL; l = l->next)
       settle(l);
   }
 }

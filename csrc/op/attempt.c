@@ -15,19 +15,19 @@
 /* After a passing failure of accept, as one would do by hand. */
 #define RESTAFTERFAILURE (100 * BS_MILLISECOND)
 
-int bs_flushstep (bs_op *op, bs_time patience) {
+int bs_flushstep (bs_op *op, bs_span patience) {
   return bs_flush(op->sock, patience, &op->error);
 }
 
 #define KERNELTIMED 0.25 /* seconds: from here on a receive waits in the kernel */
 
-BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
+BS_ASIDE bs_span bs_firstpatience (bs_op *op) {
   unsigned traits = op->kind->traits;
   if (traits & BS_TIMED) {
     (void)bs_fixdeadline(op);
-    bs_time time = op->timeout == 0 ? BS_NEVER : bs_until(op->deadline);
+    bs_span time = op->timeout == 0 ? BS_NOWAIT : bs_until(op->deadline);
     /* too short a time for the clock is still no "never" */
-    return time == BS_NEVER && op->timeout > 0 ? 1 : time;
+    return time == BS_NOWAIT && op->timeout > 0 ? 1 : time;
   }
   if (traits & BS_NEEDSFLAG)
     (void)bs_mustnotwait(op);
@@ -37,27 +37,27 @@ BS_ASIDE bs_time bs_firstpatience (bs_op *op) {
     op->began = bs_now();
     return BS_FOREVER;
   }
-  return BS_NEVER;
+  return BS_NOWAIT;
 }
 
-bs_time bs_nextpatience (bs_op *op, int answered) {
+bs_span bs_nextpatience (bs_op *op, int answered) {
   if (op->timeout < 0)
     return BS_FOREVER;
   if (op->timeout == 0) {
     if (bs_waitsitself(op) && answered)
       op->error = BS_ETIMEOUT;
-    return BS_NEVER;
+    return BS_NOWAIT;
   }
-  bs_time time = bs_until(bs_fixdeadline(op)); /* what goes on and on ends at the deadline, too */
+  bs_span time = bs_until(bs_fixdeadline(op)); /* what goes on and on ends at the deadline, too */
   if (time == 0)
     op->error = BS_ETIMEOUT;
-  return bs_waitsitself(op) ? time : BS_NEVER;
+  return bs_waitsitself(op) ? time : BS_NOWAIT;
 }
 
 /* One try, with what write() left unflushed around it: a sending call comes after that; a receiving one
 ** sends it before it waits, and then waits for either. (EPIPE is left to the next sending call, which gets it
 ** again: what the peer has sent can still be received.) */
-int bs_tryflushing (bs_op *op, bs_time patience) {
+int bs_tryflushing (bs_op *op, bs_span patience) {
   const bs_kind *kind = op->kind;
   bs_socket *s = op->sock;
   if (!(kind->traits & (BS_SENDS | BS_RECEIVES)))
@@ -66,10 +66,10 @@ int bs_tryflushing (bs_op *op, bs_time patience) {
     int want = bs_flush(s, patience, &op->error);
     return want == BS_DONE && op->error == 0 ? kind->step(op, patience) : want;
   }
-  int want = kind->step(op, BS_NEVER), err = 0;
+  int want = kind->step(op, BS_NOWAIT), err = 0;
   if (want == BS_DONE || want == BS_AGAIN)
     return want;
-  int left = bs_flush(s, BS_NEVER, &err);
+  int left = bs_flush(s, BS_NOWAIT, &err);
   if (left != BS_DONE)
     return left == BS_WRITE ? want | BS_WRITE : left;
   if (err == 0)
@@ -95,10 +95,10 @@ static int passes (int err) {
     case EHOSTDOWN:
     case EHOSTUNREACH:
     case ENETUNREACH:
-#ifdef ENONET
+#if defined(ENONET)
     case ENONET:
 #endif
-#ifdef ENOSR
+#if defined(ENOSR)
     case ENOSR:
 #endif
       return 1;
@@ -174,7 +174,7 @@ int bs_attempt (lua_State *L, bs_op *op, unsigned char *collected, bs_trier *by)
     return BS_DONE;
   while (want == BS_AGAIN) {
     op->drained = 0;
-    want = bs_judge(L, op, bs_tryonce(op, BS_NEVER), collected);
+    want = bs_judge(L, op, bs_tryonce(op, BS_NOWAIT), collected);
     if (want != BS_AGAIN)
       break;
     if (bs_waitsitself(op))

@@ -58,13 +58,13 @@ static BS_STRAIGHT int bs_mustnotwait (bs_op *op) {
 }
 
 /* How long the first step of a call with a timeout may wait by itself; op->error is set where it could not be kept. */
-bs_time bs_firstpatience(bs_op *op);
+bs_span bs_firstpatience(bs_op *op);
 /* Of the following steps. `answered`: the last one has, and is not made anew for want of descriptors. */
-bs_time bs_nextpatience(bs_op *op, int answered);
+bs_span bs_nextpatience(bs_op *op, int answered);
 
-int bs_tryflushing(bs_op *op, bs_time patience); /* where write() left something unflushed */
+int bs_tryflushing(bs_op *op, bs_span patience); /* where write() left something unflushed */
 
-static BS_STRAIGHT int bs_tryonce (bs_op *op, bs_time patience) {
+static BS_STRAIGHT int bs_tryonce (bs_op *op, bs_span patience) {
   if (!BS_LIKELY(op->sock == NULL || !(op->sock->flags & BS_UNFLUSHED)))
     return bs_tryflushing(op, patience);
   return op->kind->step(op, patience);
@@ -98,7 +98,7 @@ void bs_backoff(bs_op *op);
 int bs_isvain(bs_op *op, int *vain, int atonce);
 
 /* Sends what write() left: a step, of calls that flush first. */
-int bs_flushstep(bs_op *op, bs_time patience);
+int bs_flushstep(bs_op *op, bs_span patience);
 
 BS_END
 

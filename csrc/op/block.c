@@ -15,8 +15,8 @@
 #include "op/turn.h"
 
 /* Does nothing for a while: > 0 then, 0 if the deadline came first, -1 after a signal. */
-static int rest (bs_time span, bs_time deadline) {
-  bs_time most = bs_until(deadline);
+static int rest (bs_span span, bs_moment deadline) {
+  bs_span most = bs_until(deadline);
   int r = poll(NULL, 0, bs_millis(span < most ? span : most));
   return r < 0 ? r : span < most;
 }
@@ -30,7 +30,7 @@ static int await (bs_op *op, int want, int *vain) {
   /* what is left of a timeout that is no more would cut the next wait, too */
   if (op->sock != NULL && op->timeout < 0 && op->sock->rcvtimeo > 0 && bs_receives(op))
     (void)bs_waitsinkernel(op->sock, 0);
-  bs_time before = bs_now();
+  bs_moment before = bs_now();
   int r = bs_waitfd(op->sock != NULL ? op->sock->fd : op->fd, want, op->deadline);
   int atonce = r > 0 && bs_now() - before < BS_MILLISECOND;
   return bs_isvain(op, vain, atonce) ? rest(op->rest, op->deadline) : r;
@@ -67,13 +67,13 @@ static int awaitjob (lua_State *L, bs_op *op, bs_hooks *known) {
 
 /* A step of a kind that blocks: without waiting if that will do, else in a thread, else here. */
 static BS_ASIDE int stepblocking (lua_State *L, bs_op *op, bs_hooks *known) {
-  int want = op->kind->step(op, BS_NEVER);
+  int want = op->kind->step(op, BS_NOWAIT);
   if (want != BS_BLOCK || op->timeout == 0)
     return want;
   return awaitjob(L, op, known) ? BS_DONE : op->kind->step(op, BS_FOREVER);
 }
 
-static int step (lua_State *L, bs_op *op, bs_time patience, bs_hooks *known) {
+static int step (lua_State *L, bs_op *op, bs_span patience, bs_hooks *known) {
   return bs_mayblock(op) ? stepblocking(L, op, known) : bs_tryonce(op, patience);
 }
 
@@ -82,7 +82,7 @@ void bs_drive (lua_State *L, bs_op *op, int want, bs_hooks *known) {
   int vain = 0;
   unsigned char collected = 0;
   for (;;) {
-    bs_time patience = op->timeout < 0 ? BS_FOREVER : BS_NEVER;
+    bs_span patience = op->timeout < 0 ? BS_FOREVER : BS_NOWAIT;
     int answered = want != BS_DONE;
     want = bs_judge(L, op, want, &collected);
     if (want == BS_DONE)
@@ -117,7 +117,7 @@ int bs_blockthread (lua_State *L, bs_op *op) {
   if (known.main != NULL)
     bs_checkmainhook(L, op->st, &known);
   int want = BS_DONE;
-  bs_time patience = op->timeout < 0 || bs_mayblock(op) ? BS_FOREVER : bs_firstpatience(op);
+  bs_span patience = op->timeout < 0 || bs_mayblock(op) ? BS_FOREVER : bs_firstpatience(op);
   if (op->error == 0)
     want = step(L, op, patience, &known);
   if (want != BS_DONE || op->error > 0)

@@ -7,8 +7,8 @@
 #include "object/hint.h"
 #include "op/op.h"
 
-bs_time bs_begindeadline (bs_op *op) {
-  bs_time span = bs_span(op->timeout);
+bs_moment bs_begindeadline (bs_op *op) {
+  bs_span span = bs_tospan(op->timeout);
   op->deadline = span == BS_FOREVER ? BS_FOREVER : (op->began != 0 ? op->began : bs_now()) + span;
   return op->deadline;
 }

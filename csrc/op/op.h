@@ -22,7 +22,7 @@ typedef struct bs_kind {
   unsigned traits; /* BS_RECEIVES ... */
   /* Try once. patience 0: must not wait; else it may wait in the kernel (BS_TIMED: so long). A driver that
   ** keeps a copy of the operation anchors it off the stack of the call: finish may cut that. */
-  int (*step)(bs_op *op, bs_time patience);
+  int (*step)(bs_op *op, bs_span patience);
   /* Push the results, or nil, message, code; gives their number. May run a further operation. */
   int (*finish)(lua_State *L, bs_op *op);
   /* Frees what a step left in the operation and no finish will take; NULL: that is nothing. */
@@ -79,12 +79,12 @@ typedef struct bs_kind {
 struct bs_op {
   const bs_kind *kind;
   bs_state *st;
-  bs_socket *sock;  /* may be NULL */
-  int error;        /* of the answer BS_DONE */
-  double timeout;   /* of this call, seconds; negative: for ever */
-  bs_time began;    /* 0: not known; the deadline then counts from the first wait */
-  bs_time deadline; /* 0: not fixed yet */
-  bs_time rest;     /* with BS_REST */
+  bs_socket *sock;    /* may be NULL */
+  int error;          /* of the answer BS_DONE */
+  double timeout;     /* of this call, seconds; negative: for ever */
+  bs_moment began;    /* 0: not known; the deadline then counts from the first wait */
+  bs_moment deadline; /* 0: not fixed yet */
+  bs_span rest;       /* with BS_REST */
   int fd; /* readable when an operation without a socket may go on; -1: no descriptor tells */
   unsigned char
     drained; /* a receive got less than it had room for: the kernel has no more for now */
@@ -124,10 +124,10 @@ static inline int bs_sides (const bs_op *op) {
 }
 
 double bs_left(const bs_op *op); /* seconds until the deadline; negative: for ever */
-bs_time bs_begindeadline(bs_op *op);
+bs_moment bs_begindeadline(bs_op *op);
 
 /* The deadline, which begins now if it has not. */
-static BS_STRAIGHT bs_time bs_fixdeadline (bs_op *op) {
+static BS_STRAIGHT bs_moment bs_fixdeadline (bs_op *op) {
   if (op->deadline == 0 && op->timeout < 0)
     op->deadline = BS_FOREVER;
   return op->deadline != 0 ? op->deadline : bs_begindeadline(op);

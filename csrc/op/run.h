@@ -15,7 +15,7 @@ int bs_runaside(lua_State *L, bs_op *op); /* the same, for kinds with BS_BLOCKS 
 
 /* Inline where `kind` is a constant and a call is made millions of times. */
 static BS_STRAIGHT int bs_runinline (lua_State *L, bs_op *op, const bs_kind *kind) {
-  bs_time patience = BS_FOREVER;
+  bs_span patience = BS_FOREVER;
   if (!BS_LIKELY(op->st->aside == 0))
     return bs_runaside(L, op);
   bs_hooks known = bs_knownhooks(L, op->st);

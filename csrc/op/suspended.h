@@ -25,9 +25,9 @@ struct bs_waited {
   bs_hooks known;
   lua_Hook hook; /* the coroutine's, while it is taken off; NULL: it is not */
   int mask, count;
-  size_t size;   /* of the operation; 0: there is none any more */
-  bs_time began; /* to wait, this time */
-  int vain;      /* how often in a row it was ready at once, and the step could do nothing */
+  size_t size;     /* of the operation; 0: there is none any more */
+  bs_moment began; /* to wait, this time */
+  int vain;        /* how often in a row it was ready at once, and the step could do nothing */
   unsigned char collected;
   unsigned char ended; /* the operation has: finish will have it */
 };

@@ -75,11 +75,9 @@ struct bs_job {
   request *request; /* NULL: it is over */
 };
 
-/*
-** {======================================================
-** A descriptor that becomes readable: an eventfd where there is one, else a pipe.
-** =======================================================
-*/
+/* ==== platform ==== */
+
+/* A descriptor that becomes readable: an eventfd where there is one, else a pipe. */
 #if defined(__has_include)
 #if __has_include(<sys/eventfd.h>)
 #include <sys/eventfd.h>
@@ -121,14 +119,11 @@ static void closetell (request *r) {
   if (r->tell != r->fd)
     close(r->tell);
 }
-/* }====================================================== */
 
-/*
-** {======================================================
-** A thread that outlives lua_close must not return into code that is gone. Where the object was not linked
-** with -z nodelete, it asks to be kept; as a part of the program it is kept anyway, and this fails.
-** =======================================================
-*/
+/* ==== platform ==== */
+
+/* A thread that outlives lua_close must not return into code that is gone. Where the object was not linked
+** with -z nodelete, it asks to be kept; as a part of the program it is kept anyway, and this fails. */
 #if defined(RTLD_NODELETE) && defined(RTLD_NOLOAD)
 
 static void staymapped (void) {
@@ -147,7 +142,6 @@ static void staymapped (void) {
 }
 
 #endif
-/* }====================================================== */
 
 /* ---- requests ---- */
 

@@ -217,9 +217,9 @@ static int pushobject (lua_State *L, int want) {
 /* Until it is ready, the deadline, or a signal. */
 static void block (bs_waited *w, int want) {
   const bs_op *op = bs_operation(w);
-  bs_time until = op->deadline;
+  bs_moment until = op->deadline;
   if (want == BS_REST) {
-    bs_time rested = bs_now() + op->rest;
+    bs_moment rested = bs_now() + op->rest;
     (void)bs_waitfd(-1, 0, rested < until ? rested : until);
   }
   else if (descriptorof(w) >= 0)
