@@ -79,7 +79,7 @@ if here.output "strace -o /dev/null true" then
     end
   end
 else
-  print "skip: strace is not here, or may not look at other processes"
+  print "1 skipped: strace is not here, or may not look at other processes"
   skipped = 1
 end
 

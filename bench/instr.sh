@@ -38,7 +38,7 @@ comparable=yes
 if ! grep -qxF "# made with: $made" "$goals"; then
   comparable=no
   skipped=1
-  echo "skip: the baselines of bench/instr_goals.txt are of another compiler or Lua"
+  echo "1 skipped: the baselines of bench/instr_goals.txt are of another compiler or Lua"
   echo "      (this is $made)"
 fi
 

@@ -18,7 +18,7 @@ check() {
 
 skip() {
   skipped=$((skipped + 1))
-  echo "skip: $1"
+  echo "1 skipped: $1"
 }
 
 # Runs a compiler with these arguments on each file, two at a time.

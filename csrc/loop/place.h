@@ -165,6 +165,7 @@ static BS_STRAIGHT int bs_holdsides (bs_task *t, const bs_op *op) {
 static BS_STRAIGHT void bs_passturn (bs_loop *loop, bs_socket *s) {
   place *p = &loop->places[s->fd];
   bs_task *next = p->others != NULL ? p->others->queue.first : NULL;
+  bs_assert((s->marks & BS_OUT) && p->sender != NULL);
   p->sender = next;
   if (next != NULL) {
     bs_rouse(next);
@@ -184,6 +185,7 @@ static BS_STRAIGHT void bs_releasesides (bs_task *t) {
   t->holds = 0;
   if (holds & BS_IN) {
     bs_socket *s = bs_sideof(op, BS_IN);
+    bs_assert((s->marks & BS_IN) && t->loop->places[s->fd].receiver == t);
     s->marks = (unsigned char)(s->marks & ~BS_IN);
     t->loop->places[s->fd].receiver = NULL;
   }

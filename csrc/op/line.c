@@ -57,6 +57,7 @@ void bs_holdfor (bs_waited *w, int sides) {
     bs_socket *s = sides & side ? bs_sideof(bs_operation(w), side) : NULL;
     if (s == NULL)
       continue;
+    bs_assert(!(s->marks & side));
     s->marks = (unsigned char)(s->marks | side);
     w->holds = (unsigned char)(w->holds | side);
   }

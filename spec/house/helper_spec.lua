@@ -72,7 +72,7 @@ describe("the helper #process", function()
       it("is skipped", function() helper.skip("the moon is full") end)
     ]]
     assert.equal(0, status)
-    assert.match("\nskip: the moon is full\n", output)
+    assert.match("\n1 skipped: the moon is full\n", output)
     assert.equal("0 passed, 0 failed, 1 skipped", last)
   end)
 

@@ -10,7 +10,7 @@ describe("make test-vm #process", function()
     helper.save(dir .. "/run.sh", script)
     for set, status in pairs { [""] = 77, ["MISSING=0"] = 0 } do
       local output, got = helper.shell(("unset MISSING; %s PATH=%s sh %s/run.sh"):format(set, dir, dir))
-      assert.match("^vm: [^\n]+\nskip: the virtual machine cannot be had here\n\n"
+      assert.match("^vm: [^\n]+\n1 skipped: the virtual machine cannot be had here\n\n"
         .. "0 passed, 0 failed, 1 skipped\n$", output)
       assert.equal(status, got)
     end

@@ -225,7 +225,7 @@ describe("an error reaches", function()
         a:recv {}
       end)
       assert.is_false(ok)
-      assert.match("^[^\n]*loop_error_spec.lua:%d+: bad argument #1 to 'recv' %(number expected, got table%)", message)
+      assert.match("^[^\n]*error_spec.lua:%d+: bad argument #1 to 'recv' %(number expected, got table%)", message)
       tasks.join(late)
     end)
   end)

@@ -154,7 +154,7 @@ describe("loop.tasks", function()
           end
         end
         tasks.join(loop.spawn(code(through, {f = f, loop = loop})))
-        assert.match("loop_inspect_spec%.lua:%d+$", where)
+        assert.match("inspect_spec%.lua:%d+$", where)
         for _, ask in ipairs {"loop.timeout(60, loop.tasks)", "loop.wrap(loop.tasks)()"} do
           local list = tasks.join(loop.spawn(code("\nlocal r = " .. ask .. " return r", {loop = loop})))
           local found
@@ -502,7 +502,7 @@ describe("loop.traceback", function()
     loop.onerror(function() end)
     assert.equal(1, loop.run(function() loop.stop(1) error "oops" end))
     loop.onerror(nil)
-    assert.match("loop_inspect_spec", loop.traceback())
+    assert.match("inspect_spec", loop.traceback())
   end)
 end)
 

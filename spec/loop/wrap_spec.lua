@@ -57,7 +57,7 @@ describe("loop.wrap does as coroutine.wrap:", function()
     assert.same({ "closed" }, log)
     ok, err = pcall(wrap(function() error "text" end))
     assert.is_false(ok)
-    assert.match("loop_wrap_spec.lua:%d+: text$", err)
+    assert.match("wrap_spec.lua:%d+: text$", err)
   end)
 
   alike("raises when it has ended", function(wrap)

@@ -250,7 +250,7 @@ end)
 
 scenario("a reader and a writer of one socket at once; a second reader gets EBUSY", function(e)
   local a, b = assert(socket.socketpair())
-  local size, got = 1 << 22, {}
+  local size, got, refused = 1 << 22, {}, false
   e.spawn(function() equal(size, a:sendall(("x"):rep(size))) end)
   e.spawn(function()
     for _ = 1, 2 do got[#got + 1] = assert(a:recv(1)) end
@@ -258,11 +258,13 @@ scenario("a reader and a writer of one socket at once; a second reader gets EBUS
   e.spawn(function()
     turn()
     fails("EBUSY", a:recv(1))
+    refused = true
   end)
   e.spawn(function()
     b:send "1"
     local n = 0
     while n < size do n = n + #b:recv() end
+    while not refused do turn() end -- the reader is to be unfinished until then
     b:send "2"
   end)
   e.run()

@@ -308,7 +308,7 @@ local function main()
       local ok, err, late = pcall(loop.timeout, ALL, try, balancer)
       if not ok or late then promise(false, "%s", tostring(late or err)) end
     else
-      print("skip: " .. balancer.skip)
+      print("1 skipped: " .. balancer.skip)
       skipped = skipped + 1
     end
   end

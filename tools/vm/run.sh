@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 missing() {
   echo "$1" >&2
-  echo 'skip: the virtual machine cannot be had here'
+  echo '1 skipped: the virtual machine cannot be had here'
   echo
   echo '0 passed, 0 failed, 1 skipped'
   exit "${MISSING:-77}"
