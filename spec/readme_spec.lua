@@ -8,8 +8,8 @@
 --              library that is not here.
 --   lua server a script that is started, and runs until the block after it is done ...
 --   lua client ... which is its client. What each prints stands in it. Both have a port in place of 8001 that is free.
---   console    shell commands after `$ `, each with its output below. Commands that install or take long are
---              known to `commands` below, and checked in another way.
+--   console    shell commands after `$ `, each with its output below, and comments after `# `. Commands
+--              that install or take long are known to `commands` below, and checked in another way.
 --   lua-repl   typed into one `lua5.4 -i`, all such blocks of a page in one session, after what the `export`
 --              commands of the console blocks say. Typed is what stands after `> ` and `>> `.
 --   text       drawings, for reading; each call named in one, `name()`, has to exist.
@@ -199,6 +199,7 @@ local commands = {
     return "...\n" .. shell "lua5.4 examples/demo.lua"
   end,
   ["make deps test"] = accepted,
+  ["make"] = accepted,
   ["make install"] = accepted,
   ["make install PREFIX=$HOME/.local"] = accepted,
   -- spec/rockspec_spec.lua runs it
@@ -280,11 +281,12 @@ end
 function kinds.console(block)
   local i = 1
   while i <= #block do
+    while block[i]:find "^# " do i = i + 1 end
     local command = block[i]:match "^%$ (.*)$"
     if not command then error("no command: " .. block[i], 0) end
     local expected = {}
     i = i + 1
-    while block[i] and not block[i]:find "^%$ " do
+    while block[i] and not block[i]:find "^[$#] " do
       expected[#expected + 1] = block[i]
       i = i + 1
     end
