@@ -37,7 +37,7 @@ endif
 HOUSE = -std=c99 -fPIC -fno-plt -fvisibility=hidden -pthread $(STRICT)
 
 SHARED = $(BUILD)/bsdsocket/core.so
-SOURCES := $(sort $(wildcard csrc/*.c))
+SOURCES := $(sort $(wildcard csrc/*.c csrc/*/*.c))
 OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/%.o)
 MODULES := $(sort $(wildcard lua/*/*.lua lua/*/*/*.lua))
 
@@ -78,7 +78,7 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/%.o: csrc/%.c $(BUILD)/flags
 	@dir=$$(sh tools/find.sh include) && echo '$(CC) -c $<' && \
-	$(CC) $(HOUSE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -I"$$dir" -c -o $@ $<
+	mkdir -p $(@D) && $(CC) $(HOUSE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -Icsrc -I"$$dir" -c -o $@ $<
 
 # nodelete: a helper thread may outlive lua_close, and must not return into unmapped code.
 $(SHARED): $(OBJECTS)
@@ -87,12 +87,12 @@ $(SHARED): $(OBJECTS)
 	*) how='-shared -Wl,-z,nodelete' ;; esac; \
 	echo '$(CC) -o $@' && $(CC) $$how -pthread $(CFLAGS) -o $@ $(OBJECTS) $(LDFLAGS)
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
 # The C programs of the benchmark, optimized whatever the library is built with.
 BENCH = $(BUILD)/bench/c $(BUILD)/bench/counterpart
 
-$(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/prefix.h $(BUILD)/flags
+$(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/base/prefix.h $(BUILD)/flags
 	@mkdir -p $(BUILD)/bench && echo '$(CC) -o $@' && \
 	$(CC) $(HOUSE) $(CPPFLAGS) -O2 -Icsrc -o $@ $< bench/net.c
 
@@ -132,7 +132,7 @@ lint: deps-lint ## check the sources: luacheck, gcc and clang with warnings as e
 	@$(CHECKOUT) && FLAGS='$(HOUSE) $(CPPFLAGS) -Werror' sh tools/lint.sh
 
 format: ## lay out the C files as lint wants them, by clang-format 14
-	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/constants.h,$(wildcard csrc/*.[ch] bench/*.[ch]))
+	$$(command -v clang-format-14 || echo clang-format) -i $(filter-out csrc/base/constants.h,$(wildcard csrc/*.[ch] csrc/*/*.[ch] bench/*.[ch]))
 
 asan: deps-asan ## run the specs with the address and undefined-behaviour sanitizers
 	@MAKE='$(AGAIN)' SPEC='$(SPEC)' ARGS='$(ARGS)' sh tools/asan.sh
@@ -180,7 +180,7 @@ uninstall: ## remove what install put there
 	if [ -d "$$d" ]; then find "$$d" -depth -type d -exec rmdir {} \; ; fi; done
 
 clean: ## remove everything that was built, by make or by luarocks
-	rm -rf build build-* bsdsocket csrc/*.o
+	rm -rf build build-* bsdsocket csrc/*.o csrc/*/*.o
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \

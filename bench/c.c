@@ -5,7 +5,7 @@
 **   c about                      which workloads there are
 **   c WORKLOAD COUNT PLACE ...   does one; a server prints its port instead
 */
-#include "prefix.h"
+#include "base/prefix.h"
 
 #include "net.h"
 

@@ -7,7 +7,7 @@
 ** It prints where it can be reached, a line, if it is the one that is started first, and at the end what it
 ** measured: `seconds 0.123`. The watch starts when the first tenth is done, which is for warming up.
 */
-#include "prefix.h"
+#include "base/prefix.h"
 
 #include "net.h"
 

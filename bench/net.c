@@ -1,7 +1,7 @@
 /*
 ** net.c: what both C programs of the benchmark need. No workload is here.
 */
-#include "prefix.h"
+#include "base/prefix.h"
 
 #include "net.h"
 

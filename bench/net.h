@@ -14,7 +14,7 @@
 #define BATCH 128   /* datagrams between two turns: a receive buffer of the usual size holds them */
 #define LINE 64     /* bytes, the newline with them */
 #define VECTOR 64   /* datagrams of one recvmmsg */
-#define EVENTS 256  /* of one epoll_wait, as csrc/engine.c has it */
+#define EVENTS 256  /* of one epoll_wait, as csrc/base/engine.c has it */
 #define BUFFERED 65536 /* bytes that are read at once where lines are wanted */
 
 typedef struct workload {

@@ -2,32 +2,20 @@
 ** core.c: luaopen_bsdsocket_core makes what all rooms share (the state, the metatables) and opens the rooms. What
 ** the rooms do is in their own files.
 */
-#include "prefix.h"
+#include "base/prefix.h"
 
 #include <string.h>
 
-#include "bsdsocket.h"
+#include "base/open.h"
+#include "base/process.h"
+#include "object/chunk.h"
+#include "op/outside.h"
 
 #if defined(__GNUC__)
 #define BS_EXPORT __attribute__((visibility("default")))
 #else
 #define BS_EXPORT
 #endif
-
-void bs_setfuncs (lua_State *L, int table, const luaL_Reg *funcs) {
-  lua_pushvalue(L, table);
-  for (int i = 1; i <= BS_NUP; i++)
-    lua_pushvalue(L, i);
-  luaL_setfuncs(L, funcs, BS_NUP);
-  lua_pop(L, 1);
-}
-
-void bs_pushfunction (lua_State *L, lua_CFunction f, int extra) {
-  for (int i = 1; i <= BS_NUP; i++)
-    lua_pushvalue(L, lua_upvalueindex(i));
-  lua_rotate(L, -(BS_NUP + extra), BS_NUP);
-  lua_pushcclosure(L, f, BS_NUP + extra);
-}
 
 static void *refuse (void *ud, void *block, size_t osize, size_t nsize) {
   (void)ud, (void)block, (void)osize, (void)nsize;
@@ -53,6 +41,7 @@ static int state_gc (lua_State *L) {
 static void newstate (lua_State *L) {
   bs_state *st = (bs_state *)lua_newuserdatauv(L, sizeof(bs_state), BS_STATE_NUV);
   memset(st, 0, sizeof(*st));
+  st->outside = &bs_outsidetable;
   st->meta = lua_topointer(L, BS_AT_SOCKET);
   st->alloc = lua_getallocf(L, &st->allocdata);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -89,7 +78,8 @@ int luaopen_bsdsocket_core (lua_State *L) {
   lua_createtable(L, 0, 128); /* the sockets' methods */
   lua_pushvalue(L, BS_AT_METHODS);
   lua_setfield(L, BS_AT_SOCKET, "__index");
-  bs_opentransfer(L); /* first, so that send and recv find their places in the table free */
+  bs_opensend(L); /* first, so that send and recv find their places in the table free */
+  bs_openreceive(L);
   bs_opensocket(L);
   bs_openconnection(L);
   bs_openread(L);
@@ -100,9 +90,11 @@ int luaopen_bsdsocket_core (lua_State *L) {
   bs_openoption(L);
   bs_openintern(L);
   bs_openaddress(L);
+  bs_opentarget(L);
   bs_openbuffer(L);
   bs_openpoller(L);
-  bs_openloop(L);
+  bs_openloop(L); /* before waiter.c: it is asked first who drives a call */
+  bs_openwait(L);
   bs_opentask(L); /* these add to loop's functions */
   bs_openinspect(L);
   bs_opentrace(L);

@@ -13,7 +13,7 @@ return function(name, flags)
   local output, status = helper.shell(([[
     cd %s && include=$(sh tools/find.sh include) || exit
     case $(uname -s) in Darwin) how='-bundle -undefined dynamic_lookup' ;; *) how=-shared ;; esac
-    ${CC:-cc} -std=c99 -g -O1 -DBS_ASSERT -Wall -Wextra -I"$include" -fPIC $how %s -o %s/%s.so fault/%s.c
+    ${CC:-cc} -std=c99 -g -O1 -DBS_ASSERT -Wall -Wextra -Icsrc -I"$include" -fPIC $how %s -o %s/%s.so fault/%s.c
   ]]):format(helper.quote(helper.root), flags, dir, name, name))
   if status == 127 then return nil end
   assert(status == 0, output)

@@ -1,8 +1,14 @@
 /*
-** engine.c: csrc/engine.c for its spec, built by fault/build.lua: the functions as they are, with integers
+** engine.c: csrc/base/engine.c for its spec, built by fault/build.lua: the functions as they are, with integers
 ** for descriptors. What is asked and told are the library's numbers, failures are numbers, too.
 */
-#include "../csrc/engine.c"
+#include "base/prefix.h"
+
+#include "../csrc/base/engine.c"
+#include "../csrc/base/epoll.c"
+#include "../csrc/base/kqueue.c"
+#include "../csrc/base/poll.c"
+#include "../csrc/base/process.c"
 
 #include <sys/wait.h>
 
@@ -11,7 +17,7 @@ typedef struct owner {
   bs_state st;
 } owner;
 
-/* wait.c has the library's */
+/* clock.c has the library's */
 int bs_millis (bs_time span) {
   return span == BS_FOREVER ? -1 : (int)((span + 999999) / 1000000);
 }
@@ -74,7 +80,8 @@ static void told (void *ud, int i, int what) {
 /* e:wait(seconds, f) */
 static int engine_wait (lua_State *L) {
   owner *o = check(L);
-  return result(L, bs_enginewait(&o->engine, (bs_time)(luaL_checknumber(L, 2) * 1e9), told, NULL, L));
+  return result(L,
+                bs_enginewait(&o->engine, (bs_time)(luaL_checknumber(L, 2) * 1e9), told, NULL, L));
 }
 
 /* Its child's answer, then its own. */
@@ -114,13 +121,20 @@ static int engine_starve (lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"add", engine_add},       {"close", engine_close}, {"forked", engine_forked},
-  {"modify", engine_modify}, {"needs", engine_needs}, {"remove", engine_remove},
-  {"starve", engine_starve}, {"state", engine_state}, {"wait", engine_wait},
-  {"__gc", engine_close},    {NULL, NULL},
+  {"add", engine_add},
+  {"close", engine_close},
+  {"forked", engine_forked},
+  {"modify", engine_modify},
+  {"needs", engine_needs},
+  {"remove", engine_remove},
+  {"starve", engine_starve},
+  {"state", engine_state},
+  {"wait", engine_wait},
+  {"__gc", engine_close},
+  {NULL, NULL},
 };
 
-int luaopen_engine (lua_State *L);
+int luaopen_engine(lua_State *L);
 
 int luaopen_engine (lua_State *L) {
   luaL_newmetatable(L, "engine");

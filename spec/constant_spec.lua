@@ -1,4 +1,4 @@
--- csrc/constant.c: the names of numbers.
+-- csrc/base/constant.c: the names of numbers.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 
@@ -140,7 +140,7 @@ describe("the module has", function()
       assert.is_true(pcall(function() return socket[name] end), name)
       assert.is_nil(rawget(socket, name))
     end
-    for line in io.lines "csrc/constants.h" do
+    for line in io.lines "csrc/base/constants.h" do
       local name = line:match "^#ifdef (.+)$"
       if name and not rawget(socket, name) then assert.is_nil(socket[name]) end
     end
@@ -214,11 +214,11 @@ describe("the module has", function()
   end)
 end)
 
-describe("csrc/constants.h", function()
+describe("csrc/base/constants.h", function()
   it("has five lines for each name: #ifdef, row, #else, row, #endif", function()
     local group, wanted, row
     local seen = {}
-    for line in io.lines "csrc/constants.h" do
+    for line in io.lines "csrc/base/constants.h" do
       local ifdef = line:match "^#ifdef (%w[%w_]*)$"
       local name, value = line:match '^{"([%w_]+)", ([%w_()]+)},$'
       if line:find "^BS_GROUP" then
@@ -268,7 +268,7 @@ describe("csrc/constants.h", function()
     end
     check("#include <errno.h>\n", function(name) return name:find "^E[%u%d]+$" end)
     for _, source in ipairs {
-      '#include "netheaders.h"\n',
+      '#include "base/netheaders.h"\n',
       "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n", -- these two cannot stand beside the others
       "#ifdef __linux__\n#include <linux/udp.h>\n#endif\n",
     } do

@@ -1,4 +1,4 @@
--- csrc/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
+-- csrc/object/control.c: the control data of messages, as it crosses the kernel. What is wrong with a table that a call was
 -- given is in message_spec.lua.
 local helper = require "spec.helper"
 local namespace = require "spec.namespace"
@@ -108,7 +108,7 @@ describe("control data", function()
       assert(a:send "x")
       local value, data = control(assert(b:recvmsg()), "SOL_SOCKET", name)
       assert.equal("float", math.type(value))
-      assert.is_true(value >= before and value <= os.time() + 1, value)
+      assert.is_true(value >= before - 1 and value <= os.time() + 1, value)
       assert.equal(16, #data)
     end
     local a, b = udp()
@@ -121,7 +121,7 @@ describe("control data", function()
       socket.select(nil, nil, 0.001)
     end
     local value, data = control(m, "SOL_SOCKET", "SCM_TIMESTAMPING")
-    assert.is_true(value >= before and value <= os.time() + 1, value)
+    assert.is_true(value >= before - 1 and value <= os.time() + 1, value)
     assert.equal(48, #data)
   end)
 
@@ -523,7 +523,7 @@ describe("control data that is a number or an address in the kernel:", function(
     assert.equal(1, a:sendmsg{ data = "x", control = { stamp } })
     local m = assert(a:settimeout(5):recvmsg(9, { flags = "MSG_ERRQUEUE" }))
     local value = control(m, "SOL_SOCKET", "SCM_TIMESTAMPING")
-    assert(value >= before and value <= os.time() + 1, value)
+    assert(value >= before - 1 and value <= os.time() + 1, value) -- the system may set its clock
     if not a:sendmsg{ data = "x", control = { stamp, entry("SOL_SOCKET", "SCM_TS_OPT_ID", 4000000000) } } then
       helper.skip "this kernel does not have SCM_TS_OPT_ID"
     end

@@ -1,11 +1,11 @@
--- csrc/engine.c by itself, as fault/engine.c makes it callable: what its users rely on and no method shows. Every
+-- csrc/base/engine.c by itself, as fault/engine.c makes it callable: what its users rely on and no method shows. Every
 -- test runs over the system's best engine and over poll. What socket.poller makes of them is in poller_spec.lua.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local net = require "spec.net"
 local build = require "fault.build"
 
-local READ, WRITE, URGENT, ERROR, EDGE, ONCE, HANGUP, LOST = 1, 2, 4, 8, 16, 32, 64, 128
+local READ, WRITE, URGENT, ERROR, HANGUP, LOST, EDGE, ONCE = 1, 2, 4, 8, 16, 32, 512, 1024
 local NOMEMORY = -2 -- BS_ENOMEM
 
 -- What waits tell: an array of {place, what}, in the order of places.

@@ -304,7 +304,7 @@ function helper.shell(command)
 end
 
 function helper.macros(source)
-  local name = helper.saved('#include "prefix.h"\n', source)
+  local name = helper.saved('#include "base/prefix.h"\n', source)
   local cc = os.getenv "CC"
   local command = ("%s -std=c99 -I csrc -x c -dM -E %s"):format(cc and cc ~= "" and cc or "cc", quote(name))
   local output, status = helper.shell(command)

@@ -1,4 +1,4 @@
--- csrc/hint.c: what messages say besides, for who has written an address as others take it, or asks what the system's
+-- csrc/object/hint.c: what messages say besides, for who has written an address as others take it, or asks what the system's
 -- text means. By rows, for every call to which a mistake can be made.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"

@@ -1,4 +1,4 @@
--- csrc/interface.c: the network interfaces of this machine. Every machine has a loopback interface;
+-- csrc/call/interface.c: the network interfaces of this machine. Every machine has a loopback interface;
 -- nothing else is taken for granted.
 
 local helper = require "spec.helper"

@@ -129,7 +129,7 @@ for _, origin in ipairs(origins) do
         local start = socket.monotime()
         assert.is_true(box[1]:close())
         local took = socket.monotime() - start
-        assert.is_true(took > 0.9 and took < 3, took)
+        assert.is_true(took > 0.9 and took < 10, took)
         assert.is_true(ticks.n > 20, ticks.n)
         ticks.cancel()
       end)

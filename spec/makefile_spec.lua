@@ -62,7 +62,7 @@ describe("the Makefile #process #slow", function()
 
   it("builds again what changed, and only that", function()
     local dir = copy()
-    assert(os.execute("cd " .. dir .. " && rm -f csrc/* && mkdir -p csrc"))
+    assert(os.execute("cd " .. dir .. " && rm -rf csrc && mkdir -p csrc"))
     local function write(name, text)
       helper.save(dir .. "/csrc/" .. name, text)
     end
@@ -99,7 +99,7 @@ describe("the Makefile #process #slow", function()
   -- a copy with one source of its own
   local function tiny(text)
     local dir = copy()
-    assert(os.execute("cd " .. dir .. " && rm -f csrc/*"))
+    assert(os.execute("cd " .. dir .. " && rm -rf csrc && mkdir csrc"))
     helper.save(dir .. "/csrc/a.c", text)
     return dir
   end

@@ -1,4 +1,4 @@
--- csrc/sendmsg.c and csrc/recvmsg.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the kernel, and the
+-- csrc/call/sendmsg.c and csrc/call/recvmsg.c: sendmsg, recvmsg, sendmmsg, recvmmsg. What is sent crosses the kernel, and the
 -- receiver compares the bytes and the sender's address. Other files beside this one:
 --   message_fds_spec.lua  descriptors that go along
 --   control_spec.lua      control data

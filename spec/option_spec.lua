@@ -1,4 +1,4 @@
--- csrc/option.c: setsockopt and getsockopt. Every row of csrc/options.h has its row here.
+-- csrc/call/option.c: setsockopt and getsockopt. Every row of csrc/call/options.h has its row here.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
 local process = require "spec.process"
@@ -259,13 +259,13 @@ describe("a switch takes 1 and 0, as C does, and still reads back as a boolean:"
   end)
 end)
 
-it("every option of csrc/options.h has a test here", function()
+it("every option of csrc/call/options.h has a test here", function()
   local missing, count = {}, 0
   -- Of what this machine's kernel may lack the test is in the virtual machine, where it is there.
   for line in io.lines "spec/vm/option_spec.lua" do
     for name in line:gmatch '"([%u%d_]+)"' do others[name] = true end
   end
-  for line in io.lines "csrc/options.h" do
+  for line in io.lines "csrc/call/options.h" do
     local name = line:match '^{"([%u%d_]+)"'
     if name then
       count = count + 1
@@ -327,12 +327,12 @@ end
 
 it("every option that the headers name has its row, or a reason why it has none", function()
   local isrow, missing, count = {}, {}, 0
-  for line in io.lines "csrc/options.h" do
+  for line in io.lines "csrc/call/options.h" do
     local name = line:match '^{"([%u%d_]+)"'
     if name then isrow[name] = true end
   end
   for _, source in ipairs {
-    '#include "netheaders.h"\n', "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n",
+    '#include "base/netheaders.h"\n', "#ifdef __linux__\n#include <linux/tcp.h>\n#endif\n",
     "#ifdef __linux__\n#include <linux/udp.h>\n#endif\n",
   } do
     for name in helper.macros(source) do

@@ -1,4 +1,4 @@
--- csrc/resolve.c: names of hosts, services and protocols; host and port in place of an address.
+-- csrc/call/resolve.c: names of hosts, services and protocols; host and port in place of an address.
 -- No network is asked for: the names are localhost, which every machine knows, and one under
 -- `.invalid`, which nobody may (RFC 6761). Services are from netbase's /etc/services.
 

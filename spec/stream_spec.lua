@@ -1,4 +1,4 @@
--- csrc/read.c, reading a stream as a file: read lines, and chunks. Other files beside this one have the rest of the
+-- csrc/call/read.c, reading a stream as a file: read lines, and chunks. Other files beside this one have the rest of the
 -- file face:
 --   stream_bound_spec.lua   readuntil setmaxline: delimiters, and how long a line may be
 --   stream_ahead_spec.lua   pending, and what all other calls make of bytes that were read ahead

@@ -1,4 +1,4 @@
--- csrc/write.c, writing a stream as a file: write flush setvbuf, and who else sends what was written and is not
+-- csrc/call/write.c, writing a stream as a file: write flush setvbuf, and who else sends what was written and is not
 -- flushed yet.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"

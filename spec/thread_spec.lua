@@ -1,4 +1,4 @@
--- csrc/thread.c: look-ups go on in helper threads. The resolver is the system's own; in a network of its own, and
+-- csrc/op/thread.c: look-ups go on in helper threads. The resolver is the system's own; in a network of its own, and
 -- with a resolv.conf of its own, it asks a name server that says nothing until the script lets it.
 local socket = require "bsdsocket"
 local helper = require "spec.helper"
@@ -329,7 +329,7 @@ describe("helper threads #process", function()
     end
     if not built then helper.skip "the C library of Lua 5.4 is not here to link a program with" end
     -- linked as luarocks does it, without -z nodelete
-    local objects = helper.shell("ls csrc/*.c"):gsub("csrc/(%w+)%.c\n", build .. "/%1.o ")
+    local objects = helper.shell("find csrc -name '*.c'"):gsub("csrc/([%w/]+)%.c\n", build .. "/%1.o ")
     local output, status = helper.shell(("mkdir %s/bsdsocket && ${CC:-cc} -shared -o %s/bsdsocket/core.so %s"
       .. "-pthread"):format(dir, dir, objects))
     assert(status == 0, output)

@@ -61,7 +61,7 @@ end
 --- Names that csrc knows, whether this system has them or not: group -> set.
 local function constants()
   local groups, current = {}, nil
-  for line in helper.read "csrc/constants.h":gmatch "[^\n]+" do
+  for line in helper.read "csrc/base/constants.h":gmatch "[^\n]+" do
     local group, name = line:match "^BS_GROUP%((.-)%)", line:match '^{"([%w_]+)"'
     if group then
       current = group
@@ -194,7 +194,7 @@ describe("types/bsdsocket.lua", function()
     same(live, documented)
   end)
 
-  it("has every constant that csrc/constants.h knows, in its group, and no other", function()
+  it("has every constant that csrc/base/constants.h knows, in its group, and no other", function()
     local known, documented = constants(), {}
     for _, e in ipairs(entries) do
       if e.constants and e.constants[1] then
@@ -280,9 +280,9 @@ describe("types/bsdsocket.lua", function()
 
   it("has every field of TCP_INFO, and no other", function()
     local live, documented = {}, {}
-    local fields = helper.read "csrc/option.c":match "infofields%[%] = (%b{})"
+    local fields = helper.read "csrc/call/option.c":match "infofields%[%] = (%b{})"
     for name in fields:gmatch '{"([%w_]+)", %d}' do live[name] = true end
-    for name in helper.read "csrc/option.c":match "static void pushinfo.-\n}":gmatch 'setinteger%(L, "([%w_]+)"' do
+    for name in helper.read "csrc/call/option.c":match "static void pushinfo.-\n}":gmatch 'setinteger%(L, "([%w_]+)"' do
       live[name] = true
     end
     for _, e in ipairs(entries) do
@@ -296,7 +296,7 @@ describe("types/bsdsocket.lua", function()
     same(live, documented)
   end)
 
-  it("has every option of csrc/options.h with its kind, and no other", function()
+  it("has every option of csrc/call/options.h with its kind, and no other", function()
     local word = { -- kind in csrc -> the word of the reference
       SWITCH = "boolean", INTEGER = "integer", UNSIGNED = "integer", INTEGER64 = "integer", RATE = "integer",
       SECONDS = "whole seconds", MILLISECONDS = "seconds", MICROSECONDS = "seconds", TIME = "seconds",
@@ -317,7 +317,7 @@ describe("types/bsdsocket.lua", function()
       ICMP6 = "IPPROTO_ICMPV6", PACKET = "SOL_PACKET", NETLINK = "SOL_NETLINK",
     }
     local known, documented, explained = {}, {}, {}
-    for name, level, kind in helper.read "csrc/options.h":gmatch '\n{"([%w_]+)", ([%w_]+), [%w_]+, ([%w_]+)},' do
+    for name, level, kind in helper.read "csrc/call/options.h":gmatch '\n{"([%w_]+)", ([%w_]+), [%w_]+, ([%w_]+)},' do
       known[name] = ("%s: %s"):format(level, assert(word[kind], kind))
     end
     for _, e in ipairs(entries) do

@@ -8,7 +8,7 @@ flags='-g -O0 --coverage'
 "$MAKE" BUILD="$build" CFLAGS="$flags" all || exit 1
 
 # Counts are for every process to add to, those too that have given their privileges up.
-for file in "$build"/*.gcno; do
+for file in "$build"/*.gcno "$build"/*/*.gcno; do
   : >"${file%.gcno}.gcda"
   chmod a+w "${file%.gcno}.gcda"
 done
@@ -17,7 +17,7 @@ done
 status=$?
 
 gcov=$(${CC:-cc} -print-prog-name=gcov)
-for file in csrc/*.c; do
+for file in csrc/*.c csrc/*/*.c; do
   name=${file#csrc/}
   "$gcov" -n -o "$build/${name%.c}.o" "$file" 2>/dev/null
 done | awk -v floor="$FLOOR" '

@@ -25,7 +25,7 @@ skip() {
 export include
 each() {
   # shellcheck disable=SC2016 # the inner shell is to see them
-  printf '%s\n' csrc/*.c bench/*.c |
+  printf '%s\n' csrc/*.c csrc/*/*.c bench/*.c |
     xargs -P 2 -I FILE sh -c 'exec "$@" $FLAGS -Icsrc -I"$include" "$0"' FILE "$@"
 }
 
@@ -43,7 +43,7 @@ clang_analyzer() {
 loads_in_540() (
   work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT || exit
   # shellcheck disable=SC2086 # FLAGS are words
-  gcc $FLAGS -Icsrc -I"$include" -shared -o "$work/core.so" csrc/*.c || exit
+  gcc $FLAGS -Icsrc -I"$include" -shared -o "$work/core.so" csrc/*.c csrc/*/*.c || exit
   sed '/^#/d; y/ /\n/' tools/lua-5.4.0.txt >"$work/known"
   nm -D --undefined-only "$work/core.so" | sed -n 's/.* U \(lua[^@]*\).*/\1/p' >"$work/wanted"
   [ -s "$work/wanted" ] && ! grep -vxF -f "$work/known" "$work/wanted"
@@ -52,8 +52,8 @@ loads_in_540() (
 # constants.h is one long table, a row or an #ifdef a line.
 laid_out() {
   good=true
-  for file in csrc/*.[ch] bench/*.[ch]; do
-    [ "$file" = csrc/constants.h ] || "$format" --dry-run -Werror "$file" || good=false
+  for file in csrc/*.[ch] csrc/*/*.[ch] bench/*.[ch]; do
+    [ "$file" = csrc/base/constants.h ] || "$format" --dry-run -Werror "$file" || good=false
   done
   $good || { echo 'make format does it'; false; }
 }
@@ -69,6 +69,7 @@ check clang each clang -fsyntax-only
 check 'gcc -fanalyzer' gcc_analyzer
 check 'clang --analyze' clang_analyzer
 check 'functions of Lua 5.4.0 only' loads_in_540
+check 'the floors of csrc' "$LUA" tools/floors.lua check
 check 'shell scripts' scripts
 
 # Another version lays out some lines otherwise, and nobody can please two.

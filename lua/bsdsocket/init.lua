@@ -48,7 +48,7 @@ local function isaddress(value)
   return type(value) == "userdata" and getmetatable(value) == ADDRESS
 end
 
---- Checks a field of an options table, with the wording of csrc/control.c.
+--- Checks a field of an options table, with the wording of csrc/base/args.c.
 local function fieldcheck(ok, n, call, name, message)
   argcheck(ok, n, call, not ok and ("field '%s': %s"):format(name, message))
 end
