@@ -101,7 +101,9 @@ static const struct making {
   {AF_INET6, -1, -1, EOPNOTSUPP, "only AF_UNIX sockets come in pairs"},
 #if defined(__linux__)
   {-1, SOCK_RAW, -1, EPERM, "needs CAP_NET_RAW"},
+#if defined(AF_PACKET)
   {AF_PACKET, -1, -1, EPERM, "needs CAP_NET_RAW"},
+#endif
   {-1, SOCK_DGRAM, IPPROTO_ICMP, EACCES, "not in net.ipv4.ping_group_range"},
   {-1, SOCK_DGRAM, IPPROTO_ICMPV6, EACCES, "not in net.ipv4.ping_group_range"},
 #endif

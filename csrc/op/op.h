@@ -94,7 +94,7 @@ struct bs_op {
 };
 
 #define BS_USUALOP                                                                                 \
-  (sizeof(bs_op) + 6 * sizeof(size_t)) /* most operations need no more: a receive, say */
+  (sizeof(bs_op) + 4 * sizeof(void *) + 16) /* most operations need no more: a receive, say */
 
 /* For `s`, under its timeout in the call's direction; without one (NULL) for ever. */
 static BS_STRAIGHT void bs_initop (bs_op *op, const bs_kind *kind, bs_state *st, bs_socket *s) {
