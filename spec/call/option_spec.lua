@@ -380,12 +380,14 @@ describe("setsockopt", function()
   end)
 
   it("takes integers and booleans for a pair that the library does not know", function()
-    local option = socket.SO_TIMESTAMP_NEW
+    -- where times have 64 bits and all else 32, the new one is that which the library knows
+    local name = socket.SO_TIMESTAMP ~= socket.SO_TIMESTAMP_NEW and "SO_TIMESTAMP_NEW" or "SO_TIMESTAMP_OLD"
+    local option = socket[name]
     if not option then helper.skip(NOSUCH) end
     assert.equal(s, s:setsockopt("SOL_SOCKET", option, 1))
     assert.equal(1, s:getsockopt("SOL_SOCKET", option))
-    assert.equal("integer", math.type(s:getsockopt(socket.SOL_SOCKET, "SO_TIMESTAMP_NEW")))
-    assert.equal(s, s:setsockopt("SOL_SOCKET", "SO_TIMESTAMP_NEW", false))
+    assert.equal("integer", math.type(s:getsockopt(socket.SOL_SOCKET, name)))
+    assert.equal(s, s:setsockopt("SOL_SOCKET", name, false))
     assert.equal(0, s:getsockopt("SOL_SOCKET", option))
     assert.equal(s, s:setsockopt("SOL_SOCKET", option, true))
     assert.equal(1, s:getsockopt("SOL_SOCKET", option))

@@ -29,7 +29,7 @@ describe("a buffer", function()
     for _, size in ipairs { 1 << 62, 1 << 50 } do
       local ok, message = pcall(socket.buffer, size)
       assert.is_false(ok)
-      assert.match("memory", message)
+      assert(message:find "memory" or message:find "out of range", message) -- the latter where pointers are short
     end
   end)
 
