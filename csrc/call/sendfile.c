@@ -299,7 +299,9 @@ static int begin (lua_State *L, sendfile_op *op) {
     op->go = bysocket;
     return op->from->type == SOCK_STREAM ? 0 : EOPNOTSUPP;
   }
-  if (op->file != NULL && fflush(op->file->f) != 0)
+  /* one that is being read has nothing to flush, and musl would throw away what it has read ahead of a pipe */
+  if (op->file != NULL && !(bs_filebuffered(op->file->f, &data, &n) && n > 0) &&
+      fflush(op->file->f) != 0)
     return errno;
   if (op->moves) {
     op->at = op->file != NULL ? ftello(op->file->f) : lseek(op->fd, 0, SEEK_CUR);
