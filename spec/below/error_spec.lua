@@ -26,7 +26,7 @@ describe("a failure", function()
     assert.equal("connect 127.0.0.1:" .. port .. ": Connection refused", message)
     local other <close> = assert(socket.socket())
     message = helper.fails("s:bind", "EADDRINUSE", other:bind(quiet:getsockname()))
-    assert.equal("bind 127.0.0.1:" .. port .. ": Address already in use", message)
+    assert.equal("bind 127.0.0.1:" .. port .. ": " .. socket.strerror "EADDRINUSE", message)
     local unix <close> = assert(socket.socket("AF_UNIX"))
     local path = helper.tmpname()
     message = helper.fails("s:connect", "ENOENT", unix:connect(path))
@@ -123,8 +123,8 @@ describe("socket.strerror", function()
   end)
 
   it("knows the resolver's codes by name and by number", function()
-    assert.equal("Name or service not known", socket.strerror "EAI_NONAME")
-    assert.equal("Name or service not known", socket.strerror(socket.EAI_NONAME))
+    assert.truthy(socket.strerror "EAI_NONAME":find "^Name ") -- the C library's own words
+    assert.equal(socket.strerror "EAI_NONAME", socket.strerror(socket.EAI_NONAME))
     for name, value in pairs(socket) do
       if name:find "^EAI_" then
         assert.equal("string", type(socket.strerror(name)))

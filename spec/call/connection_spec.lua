@@ -54,9 +54,10 @@ describe("s:bind", function()
     local s <close> = assert(assert(socket.socket()):bind("127.0.0.1", 0))
     local name = tostring(s:getsockname())
     local other <close> = assert(socket.socket())
-    assert.equal("bind " .. name .. ": Address already in use",
+    assert.equal("bind " .. name .. ": " .. socket.strerror "EADDRINUSE",
       helper.fails("s:bind", "EADDRINUSE", other:bind(s:getsockname())))
-    assert.equal("bind 192.0.2.1:80 (no interface of this machine has this address): Cannot assign requested address",
+    assert.equal("bind 192.0.2.1:80 (no interface of this machine has this address): "
+      .. socket.strerror "EADDRNOTAVAIL",
       helper.fails("s:bind", "EADDRNOTAVAIL", other:bind("192.0.2.1", 80)))
     helper.fails("s:bind", "EINVAL", s:bind("127.0.0.1", 0))
     local unix <close> = assert(socket.socket("AF_UNIX"))
@@ -64,7 +65,8 @@ describe("s:bind", function()
     local path = helper.tmpname()
     assert(unix:bind(path))
     local second <close> = assert(socket.socket("AF_UNIX"))
-    assert.equal("bind " .. path .. " (the file is there; socket.listen replaces a stale one): Address already in use",
+    assert.equal("bind " .. path .. " (the file is there; socket.listen replaces a stale one): "
+      .. socket.strerror "EADDRINUSE",
       helper.fails("s:bind", "EADDRINUSE", second:bind(path)))
     assert.is_nil((s:bind(socket.address "AF_UNSPEC")))
   end)
@@ -93,7 +95,7 @@ describe("s:listen", function()
 
   it("returns what the system refuses", function()
     local d <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
-    assert.equal("listen: Operation not supported", helper.fails("s:listen", "EOPNOTSUPP", d:listen()))
+    assert.equal("listen: " .. socket.strerror "EOPNOTSUPP", helper.fails("s:listen", "EOPNOTSUPP", d:listen()))
     local l <close> = net.listener()
     local c <close> = assert(assert(socket.socket()):connect(l:getsockname()))
     helper.fails("s:listen", "EINVAL", c:listen())
@@ -302,7 +304,7 @@ describe("s:clients", function()
       for _ in s:clients() do error "nobody can come" end
     end)
     local d <close> = assert(socket.socket("AF_INET", "SOCK_DGRAM"))
-    helper.raises("s:clients", ": accept: Operation not supported$", function()
+    helper.raises("s:clients", ": accept: " .. socket.strerror "EOPNOTSUPP" .. "$", function()
       for _ in d:clients() do error "nobody can come" end
     end)
     helper.raises("s:clients", "bad argument #1 to '.-' %(socket expected", s.clients, io.stdout)
@@ -761,7 +763,7 @@ describe("s:shutdown", function()
 
   it("returns what the system refuses", function()
     local s <close> = assert(socket.socket())
-    assert.equal("shutdown: Transport endpoint is not connected", helper.fails("s:shutdown", "ENOTCONN", s:shutdown()))
+    assert.equal("shutdown: " .. socket.strerror "ENOTCONN", helper.fails("s:shutdown", "ENOTCONN", s:shutdown()))
     local a, _, both = pair()
     local _ <close> = both
     helper.fails("s:shutdown", "EINVAL", a:shutdown(99))
@@ -805,7 +807,7 @@ describe("s:getsockname and s:getpeername", function()
 
   it("return what the system refuses", function()
     local s <close> = assert(socket.socket())
-    assert.equal("getpeername: Transport endpoint is not connected",
+    assert.equal("getpeername: " .. socket.strerror "ENOTCONN",
       helper.fails("s:getpeername", "ENOTCONN", s:getpeername()))
     assert.equal("0.0.0.0", assert(s:getsockname()).host)
   end)

@@ -236,7 +236,7 @@ describe("a failure says more than the system's text where that does not say eno
     local path = helper.tmpname()
     local s <close> = assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(path))
     local t <close> = assert(socket.socket("AF_UNIX"))
-    local there = " (the file is there; socket.listen replaces a stale one): Address already in use"
+    local there = " (the file is there; socket.listen replaces a stale one): " .. socket.strerror "EADDRINUSE"
     assert.equal("bind " .. path .. there,
       helper.fails("s:bind", "EADDRINUSE", t:bind(path)))
     local wrong = ("connect %s (the socket there is of another type): %s"):format(path, socket.strerror "EPROTOTYPE")
@@ -261,7 +261,7 @@ describe("a failure says more than the system's text where that does not say eno
     local l <close> = assert(socket.listen("127.0.0.1", 0))
     local s <close> = assert(socket.socket())
     local name = tostring(l:getsockname())
-    assert.equal("bind " .. name .. ": Address already in use",
+    assert.equal("bind " .. name .. ": " .. socket.strerror "EADDRINUSE",
       helper.fails("s:bind", "EADDRINUSE", s:bind(l:getsockname())))
     l:close()
     assert.match("^connect 127.0.0.1:%d+: Connection refused$",

@@ -295,7 +295,7 @@ describe("read", function()
   it("says ENOTCONN on a socket without a connection", function()
     local s <close> = assert(socket.socket("AF_INET", "SOCK_STREAM"))
     for _, format in ipairs {"l", "L", "a", "n", 1} do
-      assert.equal("read: Transport endpoint is not connected", helper.fails("s:read", "ENOTCONN", s:read(format)))
+      assert.equal("read: " .. socket.strerror "ENOTCONN", helper.fails("s:read", "ENOTCONN", s:read(format)))
     end
     helper.fails("s:readuntil", "ENOTCONN", s:readuntil "x")
   end)
@@ -316,7 +316,7 @@ describe("read", function()
       local c, d = net.pair(kind)
       c:send "one\ntwo\n"
       for _, format in ipairs {"l", "a", "n", 1, 0} do
-        assert.equal("read: Operation not supported", helper.fails("s:read", "EOPNOTSUPP", d:read(format)))
+        assert.equal("read: " .. socket.strerror "EOPNOTSUPP", helper.fails("s:read", "EOPNOTSUPP", d:read(format)))
       end
       helper.fails("s:readuntil", "EOPNOTSUPP", d:readuntil "\n")
       assert.equal("one\ntwo\n", d:recv())
@@ -385,7 +385,7 @@ describe("read", function()
 
   it("tells in a loop over lines, too, that a finalizer took what it had found", function()
     for message, act in pairs {
-      ["lines: Device or resource busy"] = function(s) s:read() end,
+      ["lines: " .. socket.strerror "EBUSY"] = function(s) s:read() end,
       ["lines: Bad file descriptor"] = function(s) s:close() end,
     } do
       local c, d = net.pair()
@@ -485,7 +485,7 @@ describe("lines", function()
     helper.raises("s:lines", "timed out$", nextline)
     a:send "a line that is too long"
     b:setmaxline(3)
-    helper.raises("s:lines", "Message too long$", nextline)
+    helper.raises("s:lines", socket.strerror "EMSGSIZE" .. "$", nextline)
     b:setmaxline(100)
     a:close()
     gives({"a line that is too long"}, nextline())
@@ -525,7 +525,7 @@ describe("lines", function()
   it("raises at once where messages have bounds", function()
     for _, kind in ipairs {"SOCK_DGRAM", "SOCK_SEQPACKET"} do
       local _, d = net.pair(kind)
-      helper.raises("s:lines", "Operation not supported", function() d:lines() end)
+      helper.raises("s:lines", socket.strerror "EOPNOTSUPP", function() d:lines() end)
     end
   end)
 
@@ -595,7 +595,7 @@ describe("chunks", function()
   it("raises at once where messages have bounds", function()
     for _, kind in ipairs {"SOCK_DGRAM", "SOCK_SEQPACKET"} do
       local _, d = net.pair(kind)
-      helper.raises("s:chunks", "Operation not supported", function() d:chunks() end)
+      helper.raises("s:chunks", socket.strerror "EOPNOTSUPP", function() d:chunks() end)
     end
   end)
 
