@@ -23,6 +23,8 @@ ARGS ?=
 MISSING ?= 77
 # V=1 shows the flags of the build.
 V ?=
+# `make port PART=musl` runs that part only.
+PART ?=
 # A program to run the specs under, such as a debugger.
 UNDER ?=
 # `make coverage` fails when fewer per cent of the lines were run.
@@ -58,12 +60,12 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 
 .PHONY: all deps demo examples test test-vm test-scale lint format asan hard valgrind coverage docs bench-instr install \
 	uninstall clean help deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
-	deps-test-vm deps-test-scale bench bench-plot bench-calls bench-many bench-deps FORCE
+	deps-test-vm deps-test-scale deps-port port bench bench-plot bench-calls bench-many bench-deps FORCE
 
 all: $(SHARED) ## build the library for use from this checkout (what plain `make` does)
 
 # Goals that install come first, even under -j.
-ifneq ($(filter deps deps-% test-vm test-scale lint asan hard valgrind coverage bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
+ifneq ($(filter deps deps-% test-vm test-scale lint asan hard valgrind coverage port bench-deps bench-calls bench-instr,$(MAKECMDGOALS)),)
 $(OBJECTS) $(BUILD)/flags: | deps
 endif
 
@@ -99,7 +101,7 @@ $(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/base/prefix.h
 deps: ## install what demo and test need: Lua, its headers, busted, luarocks, a compiler, netbase
 	@sh tools/deps.sh
 
-deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale: deps
+deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale deps-port: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
@@ -110,6 +112,7 @@ deps-coverage: ## install what coverage needs: gcov
 deps-bench-instr: ## install what bench-instr needs: valgrind
 deps-bench-calls: ## install what bench-calls needs: strace
 deps-test-vm: ## install what test-vm needs: qemu, and what packs an image
+deps-port: ## install what port needs: roots of other systems, other compilers, an emulator
 deps-test-scale: ## install what test-scale needs: HAProxy, and if it can be had nginx
 
 demo: all ## run the demo: a server and a client talk, step by step
@@ -148,6 +151,9 @@ coverage: deps-coverage ## run the specs and print the share of lines run; COVER
 
 docs: ## make docs/reference.md from types/bsdsocket.lua
 	@$(CHECKOUT) && "$$LUA" tools/docs.lua
+
+port: deps-port all ## build and run it as on other systems; PART=musl for one of bare bigendian bookworm bullseye macos musl trixie
+	@$(CHECKOUT) && PART='$(PART)' bash tools/port.sh
 
 bench-deps: deps ## install what bench compares with: LuaSocket, cqueues, luv, copas, Python; and gnuplot
 	@sh tools/deps.sh bench

@@ -2,7 +2,7 @@
 # Installs what is missing on this machine, and only that:
 #   tools/deps.sh         what `make demo` and `make test` need
 #   tools/deps.sh lint    what that target needs besides; likewise asan, hard, valgrind, coverage, bench,
-#                         bench-instr, bench-calls, test-vm, test-scale
+#                         bench-instr, bench-calls, test-vm, test-scale, port
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -49,6 +49,14 @@ test-vm|ip, tc, tipc|has_admin ip tc tipc|iproute2||||
 test-vm|modprobe, depmod|has_admin modprobe depmod|kmod||||
 test-vm|cpio|command -v cpio|cpio||||
 test-vm|xz, zstd|has_admin xz zstd|xz-utils zstd||||
+port|debootstrap|has_admin debootstrap|debootstrap||||
+port|musl-gcc|command -v musl-gcc|musl-tools||||
+port|qemu-s390x-static|command -v qemu-s390x-static|qemu-user-static||||
+port|a compiler for s390x|command -v s390x-linux-gnu-gcc|gcc-s390x-linux-gnu libc6-dev-s390x-cross||||
+port|clang|command -v clang|clang||||
+port|lld|has_lld|lld||||
+port|npm|command -v npm|npm||||
+port|dpkg-source|command -v dpkg-source|dpkg-dev||||
 test-scale|haproxy|has_admin haproxy|haproxy|haproxy|haproxy|haproxy|haproxy
 test-scale|?nginx with its stream module|has_nginx|nginx-light libnginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|nginx nginx-mod-stream|
 EOF_ROWS
@@ -104,6 +112,10 @@ has_admin() (
   for program; do command -v "$program" || exit; done
 )
 
+has_lld() {
+  command -v ld64.lld || ls /usr/lib/llvm-*/bin/ld64.lld
+}
+
 has_nginx() {
   has_admin nginx && ls /etc/nginx/modules-enabled/*stream*
 }
@@ -138,28 +150,6 @@ install_rock() {
   *) as_root "$luarocks" --lua-version 5.4 install "$1" ;;
   esac
 }
-
-# The machine's lists may have no deb-src in them, and are not ours to change: these are a directory's own. The
-# mirrors are those that its packages come from.
-install_source() (
-  dir=$PWD/build-hard/source
-  rm -rf "$dir" && mkdir -p "$dir/lists/partial" "$dir/parts" "$dir/cache" || exit
-  # shellcheck disable=SC2016 # what apt-get expands
-  apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)' 'Created-By: Packages' |
-    sort -u | while IFS='|' read -r origin uri release component signed; do
-      case $origin in Debian | Ubuntu) ;; *) continue ;; esac
-      case $signed in /*) signed="[signed-by=$signed] " ;; *) signed= ;; esac
-      echo "deb-src $signed$uri $release $component"
-    done >"$dir/list"
-  from() {
-    apt-get -qq -o Dir::Etc::sourcelist="$dir/list" -o Dir::Etc::sourceparts="$dir/parts" \
-      -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" -o APT::Sandbox::User="$(id -un)" "$@"
-  }
-  cd "$dir" && from update && from --only-source source "$1" >/dev/null
-  status=$?
-  rm -rf lists cache parts
-  exit "$status"
-)
 
 # Several targets at once, under make -j, take turns: the managers allow one at a time.
 if command -v flock >/dev/null; then
@@ -220,7 +210,7 @@ install() {
   done
   for source in $sources; do
     echo "deps: apt-get unpacks the source of $source"
-    install_source "$source" || return
+    sh tools/source.sh "$source" build-hard/source || return
   done
 }
 

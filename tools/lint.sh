@@ -59,7 +59,7 @@ laid_out() {
 }
 
 scripts() {
-  for file in tools/*.sh tools/vm/*.sh tools/vm/init bench/*.sh; do sh -n "$file" || return; done
+  for file in tools/*.sh tools/port/*.sh tools/vm/*.sh tools/vm/init bench/*.sh; do sh -n "$file" || return; done
   bash -n .ci/run
 }
 

@@ -1,0 +1,5 @@
+# 32-bit x86, Debian bookworm
+
+suite=bookworm
+SPECS='spec/object spec/call spec/stream spec/message spec/below spec/loop'
+. tools/port/root.sh
