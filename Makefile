@@ -59,7 +59,7 @@ CHECKOUT = LUA=$$(sh tools/find.sh lua) && export LUA && \
 	export LUA_PATH_$(U_V) LUA_CPATH_$(U_V)
 
 .PHONY: all deps demo examples test test-vm test-scale lint format asan hard valgrind coverage docs bench-instr install \
-	uninstall clean help deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
+	uninstall clean help deps-test deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls \
 	deps-test-vm deps-test-scale deps-port port bench bench-plot bench-calls bench-many bench-deps FORCE
 
 all: $(SHARED) ## build the library for use from this checkout (what plain `make` does)
@@ -98,12 +98,19 @@ $(BENCH): $(BUILD)/bench/%: bench/%.c bench/net.c bench/net.h csrc/base/prefix.h
 	@mkdir -p $(BUILD)/bench && echo '$(CC) -o $@' && \
 	$(CC) $(HOUSE) $(CPPFLAGS) -O2 -Icsrc -o $@ $< bench/net.c
 
-deps: ## install what demo and test need: Lua, its headers, busted, luarocks, a compiler, netbase
-	@sh tools/deps.sh
+deps: ## install what demo needs: a compiler, make, Lua and its headers; `make deps test` brings what test needs, too
+	@sh tools/deps.sh demo
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+	@sh tools/deps.sh test
+endif
 
-deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale deps-port: deps
+# Of those who run specs.
+deps-asan deps-hard deps-valgrind deps-coverage deps-test-vm deps-port: deps-test
+
+deps-test deps-lint deps-asan deps-hard deps-valgrind deps-coverage deps-bench-instr deps-bench-calls deps-test-vm deps-test-scale deps-port: deps
 	@sh tools/deps.sh $(@:deps-%=%)
 
+deps-test: ## install what test needs: busted, luarocks, and what some specs look at
 deps-lint: ## install what lint needs: luacheck, clang, clang-format
 deps-asan: ## install what asan needs: the sanitizers' libraries
 deps-hard: ## install what hard needs: the sanitizers' libraries, and the source of Lua
@@ -124,7 +131,7 @@ examples: all ## run every example that can end by itself
 test: all ## run the specs; SPEC=spec/call/x_spec.lua for one file, ARGS="--filter=x" for busted
 	@$(CHECKOUT) && $(UNDER) "$$LUA" spec/run.lua $(ARGS) $(SPEC)
 
-test-vm: deps all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SPEC and ARGS as for test
+test-vm: deps-test-vm all ## run the specs of TIPC, SCTP, vsock in a virtual machine; SPEC and ARGS as for test
 	@$(CHECKOUT) && SPEC='$(SPEC)' ARGS='$(ARGS)' MISSING='$(MISSING)' sh tools/vm/run.sh
 
 # The clients are 1000, and each is a descriptor.

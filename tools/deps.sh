@@ -1,22 +1,21 @@
 #!/bin/sh
 # Installs what is missing on this machine, and only that:
-#   tools/deps.sh         what `make demo` and `make test` need
-#   tools/deps.sh lint    what that target needs besides; likewise asan, hard, valgrind, coverage, bench,
+#   tools/deps.sh         what `make demo` needs: four things
+#   tools/deps.sh test    what `make test` needs besides; likewise lint, asan, hard, valgrind, coverage, bench,
 #                         bench-instr, bench-calls, test-vm, test-scale, port
 # Where nothing is missing it touches nothing and asks no network.
 
 cd "$(dirname "$0")/.." || exit 1
-target=${1:-test}
-case $target in test) goals='make demo and make test' ;; *) goals="make $target" ;; esac
+target=${1:-demo}
 
 # One row for each thing: the targets that need it, its name, how to see that it is here, and its packages
 # for each manager. A package `rock:x` comes from luarocks, of `src:x` the source is unpacked in build-hard; a thing `?x` is good to have, no more.
 rows() {
   cat <<'EOF_ROWS'
-test|a C compiler|has_compiler|gcc libc6-dev|gcc musl-dev linux-headers|gcc|gcc|
-test|make|command -v make|make|make|make|make|make
-test|Lua 5.4|sh tools/find.sh lua|lua5.4|lua5.4|lua|lua|lua
-test|headers of Lua 5.4|sh tools/find.sh include|liblua5.4-dev|lua5.4-dev|lua-devel|lua|lua
+demo|a C compiler|has_compiler|gcc libc6-dev|gcc musl-dev linux-headers|gcc|gcc|
+demo|make|command -v make|make|make|make|make|make
+demo|Lua 5.4|sh tools/find.sh lua|lua5.4|lua5.4|lua|lua|lua
+demo|headers of Lua 5.4|sh tools/find.sh include|liblua5.4-dev|lua5.4-dev|lua-devel|lua|lua
 test|busted for Lua 5.4|has_module busted.runner busted.core|lua-busted|lua5.4-busted|luarocks rock:busted|luarocks rock:busted|luarocks rock:busted
 test|luarocks|has_luarocks|luarocks|luarocks5.4|luarocks|luarocks|luarocks
 test|/etc/services and /etc/protocols|has_services|netbase|alpine-baselayout-data|setup|iana-etc|
@@ -216,11 +215,11 @@ install() {
 
 look
 if [ -z "$missing$optional" ]; then
-  echo "deps: nothing is missing for $goals"
+  echo "deps: nothing is missing for make $target"
   exit
 fi
 
-echo "deps: missing for $goals: $missing${missing:+${optional:+, }}$optional"
+echo "deps: missing for make $target: $missing${missing:+${optional:+, }}$optional"
 if [ -z "$manager" ]; then
   echo "deps: no apt-get, apk, dnf, pacman or brew here: please install these by hand" >&2
 elif [ "$manager" != brew ] && [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then

@@ -1,5 +1,5 @@
--- tools/port.sh, by which `make port` builds and runs the library as on other systems: its parts, and the page that tells
--- what came of them. They take twenty minutes and fetch what they need, so none is run here.
+-- tools/port.sh, by which `make port` builds and runs the library as on other systems: its parts, and the page that
+-- tells what came of them. They take twenty minutes and fetch what they need, so none is run here.
 local helper = require "spec.support.helper"
 
 local function set(text, pattern)
