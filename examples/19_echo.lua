@@ -55,9 +55,4 @@ local function main()
 end
 
 io.stdout:setvbuf "line"
-local ok, message = pcall(loop.run, main)
-if not ok and tostring(message):find "interrupted!" then os.exit(130, true) end -- Ctrl-C
-if not ok then
-  io.stderr:write(tostring(message), "\n")
-  os.exit(1, true)
-end
+loop.run(main)

@@ -93,6 +93,16 @@ function process.glimpsed(pid)
   return waits
 end
 
+--- What it said to the end when Ctrl-C came: Lua's own message and traceback after it, and the status 1.
+function process.stopped(program)
+  local output, status = process.rest(program)
+  local said, how = output:match "^(.-)[^\n]*interrupted!\n(.*)$"
+  if not how or not how:find "^[^\n]*" or status ~= 1 then
+    error(("it ended with %d, and said: %s"):format(status, output), 2)
+  end
+  return said
+end
+
 function process.interrupted(script, signal)
   local program <close> = process.start(script)
   local said = process.line(program)
