@@ -43,6 +43,21 @@ rows["sendto + recvfrom, UDP"] = function(n)
   for _ = 1, n do s:sendto(x, to) r:recvfrom(16) end
 end
 
+rows["getsockopt by name"] = function(n)
+  local s = socket.socket()
+  for _ = 1, n do s:getsockopt "SO_REUSEADDR" end
+end
+
+rows["getsockopt by number"] = function(n)
+  local s, level, name = socket.socket(), socket.SOL_SOCKET, socket.SO_REUSEADDR
+  for _ = 1, n do s:getsockopt(level, name) end
+end
+
+rows["setsockopt by name"] = function(n)
+  local s = socket.socket()
+  for _ = 1, n do s:setsockopt("TCP_NODELAY", true) end
+end
+
 -- What a second process sends in lines of 64 bytes.
 rows["a line of s:lines()"] = function(n)
   local server = assert(socket.listen("127.0.0.1", 0))

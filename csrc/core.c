@@ -31,6 +31,7 @@ static int state_gc (lua_State *L) {
     st->scratch = NULL;
   }
   bs_dropblock(st);
+  bs_dropoptions(st);
   bs_closeloop(L, st);
   bs_endprocess(st);
   st->alloc = refuse;

@@ -225,6 +225,11 @@ const char *bs_toconstant (lua_State *L, int idx, const char *prefixes, int *val
 
 int bs_checkconstant (lua_State *L, int arg, const char *prefixes) {
   int value;
+  if (BS_LIKELY(lua_isinteger(L, arg))) {
+    lua_Integer n = lua_tointeger(L, arg);
+    if (n == (int)n)
+      return (int)n;
+  }
   const char *wrong = bs_toconstant(L, arg, prefixes, &value);
   if (wrong != NULL)
     luaL_argerror(L, arg, wrong);

@@ -72,6 +72,7 @@ void bs_openwrite(lua_State *L);
 void bs_closeloop(lua_State *L, bs_state *st); /* with the state */
 void bs_closepool(bs_state *st);               /* with the state; waits for nobody */
 void bs_dropblock(bs_state *st);               /* recvmmsg's room */
+void bs_dropoptions(bs_state *st);             /* what setsockopt looks up in */
 
 BS_END
 

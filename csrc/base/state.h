@@ -41,6 +41,7 @@ typedef struct bs_hearer bs_hearer;
 typedef struct bs_driver bs_driver;
 typedef struct bs_outside bs_outside;
 typedef struct bs_waited bs_waited;
+typedef struct bs_optionindex bs_optionindex;
 /* The addresses that are alive (intern.c). */
 typedef struct bs_entry bs_entry;
 
@@ -93,8 +94,9 @@ struct bs_state {
   volatile char *page;
   int nopage;
   unsigned process;
-  bs_pool *pool;  /* its helper threads (thread.c); NULL: none yet */
-  int poolclosed; /* and there will be none */
+  bs_pool *pool;           /* its helper threads (thread.c); NULL: none yet */
+  int poolclosed;          /* and there will be none */
+  bs_optionindex *options; /* where each option has its row (option.c); NULL: not yet */
 };
 
 /* The userdata at arg if its metatable is the upvalue `meta`, else NULL. Inline, since every call begins so;

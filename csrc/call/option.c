@@ -795,16 +795,68 @@ static const option_row options[] = {
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
-static const option_row *findname (const char *name, size_t len) {
-  for (const option_row *o = options; o < options + NOPTIONS; o++) {
-    if (strcmp(o->name, name) == 0)
-      return strlen(name) == len ? o : NULL;
+/* The rows by name, and by level and number: places in the table, from 1 on. Made at the first call of a state. */
+#define PLACES 2048 /* a power of two, and many more than rows */
+
+struct bs_optionindex {
+  unsigned short names[PLACES], pairs[PLACES];
+};
+
+typedef char enoughplaces[NOPTIONS < PLACES / 2 ? 1 : -1];
+
+static unsigned hashname (const char *name, size_t len) {
+  uint32_t h = 2166136261u; /* FNV-1a */
+  for (size_t i = 0; i < len; i++)
+    h = (h ^ (unsigned char)name[i]) * 16777619u;
+  return (unsigned)(h ^ h >> 16) % PLACES;
+}
+
+static unsigned hashpair (int level, int optname) {
+  uint32_t h = ((uint32_t)level * 31u + (uint32_t)optname) * 2654435761u;
+  return (unsigned)(h >> 16) % PLACES;
+}
+
+static void put (unsigned short *places, unsigned h, size_t row) {
+  while (places[h] != 0)
+    h = (h + 1) % PLACES;
+  places[h] = (unsigned short)(row + 1);
+}
+
+static const bs_optionindex *indexof (lua_State *L, bs_state *st) {
+  if (st->options == NULL) {
+    bs_optionindex *x = (bs_optionindex *)st->alloc(st->allocdata, NULL, 0, sizeof(bs_optionindex));
+    if (x == NULL)
+      bs_memory(L);
+    memset(x, 0, sizeof(*x));
+    for (size_t i = 0; i < NOPTIONS; i++) { /* of two with one number the first is found */
+      put(x->names, hashname(options[i].name, strlen(options[i].name)), i);
+      put(x->pairs, hashpair(options[i].level, options[i].optname), i);
+    }
+    st->options = x;
+  }
+  return st->options;
+}
+
+void bs_dropoptions (bs_state *st) {
+  if (st->options != NULL)
+    st->alloc(st->allocdata, st->options, sizeof(bs_optionindex), 0);
+  st->options = NULL;
+}
+
+static const option_row *findname (lua_State *L, bs_state *st, const char *name, size_t len) {
+  const bs_optionindex *x = indexof(L, st);
+  for (unsigned h = hashname(name, len); x->names[h] != 0; h = (h + 1) % PLACES) {
+    const option_row *o = &options[x->names[h] - 1];
+    if (strcmp(o->name, name) == 0 && strlen(name) == len)
+      return o;
   }
   return NULL;
 }
 
-static const option_row *findpair (int level, int optname) {
-  for (const option_row *o = options; o < options + NOPTIONS; o++) {
+static const option_row *findpair (lua_State *L, bs_state *st, int level, int optname) {
+  const bs_optionindex *x = indexof(L, st);
+  for (unsigned h = hashpair(level, optname); x->pairs[h] != 0; h = (h + 1) % PLACES) {
+    const option_row *o = &options[x->pairs[h] - 1];
     if (o->optname == optname && o->level == level)
       return o;
   }
@@ -814,18 +866,19 @@ static const option_row *findpair (int level, int optname) {
 /* ---- the calls ---- */
 
 /* What the arguments before the value or the size say. */
-typedef struct filter_target {
+typedef struct option_target {
   int level;
   int optname;
   const option_kind *kind;
-  const char *name; /* for messages; NULL if nobody named it */
-} filter_target;
+  const option_row *row; /* NULL: none */
+  int pair;              /* by level and name */
+} option_target;
 
 /* s, NAME */
-static void checknamed (lua_State *L, filter_target *t) {
+static void checknamed (lua_State *L, bs_state *st, option_target *t) {
   size_t len;
   const char *name = lua_tolstring(L, 2, &len);
-  const option_row *o = findname(name, len);
+  const option_row *o = findname(L, st, name, len);
   if (o == NULL) {
     (void)bs_checkconstant(L, 2, NAMES); /* says it better if it is no option at all */
     luaL_argerror(L, 2, lua_pushfstring(L, "the level of '%s' is not known", name));
@@ -834,26 +887,29 @@ static void checknamed (lua_State *L, filter_target *t) {
   t->level = o->level;
   t->optname = o->optname;
   t->kind = &kinds[o->kind];
-  t->name = o->name;
+  t->row = o;
+  t->pair = 0;
 }
 
 /* s, level, name */
-static void checkpair (lua_State *L, filter_target *t) {
+static void checkpair (lua_State *L, bs_state *st, option_target *t) {
   t->level = bs_checkconstant(L, 2, LEVELS);
   t->optname = bs_checkconstant(L, 3, NAMES);
-  const option_row *o = findpair(t->level, t->optname);
+  const option_row *o = findpair(L, st, t->level, t->optname);
   t->kind = &kinds[o != NULL ? o->kind : UNKNOWN];
-  if (lua_type(L, 3) == LUA_TSTRING)
-    t->name = lua_tostring(L, 3);
-  else
-    t->name = o != NULL ? o->name : NULL;
+  t->row = o;
+  t->pair = 1;
 }
 
-static int fail (lua_State *L, const char *call, const filter_target *t, int err) {
-  const char *name = t->name;
-  if (name == NULL)
-    name = lua_pushfstring(L, "%d/%d", t->level, t->optname);
-  return bs_failtext(L, call, name, err);
+/* For messages: as the program named it, if it did. */
+static const char *nameof (lua_State *L, const option_target *t) {
+  if (t->pair && lua_type(L, 3) == LUA_TSTRING)
+    return lua_tostring(L, 3);
+  return t->row != NULL ? t->row->name : lua_pushfstring(L, "%d/%d", t->level, t->optname);
+}
+
+static int fail (lua_State *L, const char *call, const option_target *t, int err) {
+  return bs_failtext(L, call, nameof(L, t), err);
 }
 
 /* The driver of receiving calls remembers what it set: no longer true. And close has to know whether it may last. */
@@ -878,7 +934,7 @@ static void noteoption (bs_socket *s, int level, int optname) {
 }
 
 /* Of IPv4's multicast options OpenBSD takes two as a byte, and that alone; all others take that, too. */
-static int setbyte (const bs_socket *s, const filter_target *t, const option_value *v) {
+static int setbyte (const bs_socket *s, const option_target *t, const option_value *v) {
 #if defined(IP_MULTICAST_TTL) && defined(IP_MULTICAST_LOOP)
   int one = t->level == IPPROTO_IP && v->len == sizeof(v->u.i) &&
             (v->optname == IP_MULTICAST_TTL || v->optname == IP_MULTICAST_LOOP);
@@ -928,17 +984,18 @@ static int option_setsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
   int named = lua_type(L, 2) == LUA_TSTRING && lua_gettop(L) <= 3;
   int arg = named ? 3 : 4;
-  filter_target t;
+  option_target t;
   option_value v;
   void *data = &v.u;
   size_t len;
   if (named)
-    checknamed(L, &t);
+    checknamed(L, s->st, &t);
   else
-    checkpair(L, &t);
-  memset(&v, 0, sizeof(v));
+    checkpair(L, s->st, &t);
   v.optname = t.optname;
+  v.err = 0;
   v.len = t.kind->size;
+  memset(&v.u, 0, v.len < sizeof(v.u) ? v.len : sizeof(v.u));
   if (lua_type(L, arg) == LUA_TSTRING && !t.kind->strings) {
     const char *bytes = lua_tolstring(L, arg, &len);
     luaL_argcheck(L, len <= MAXSIZE, arg, "string too long");
@@ -950,7 +1007,7 @@ static int option_setsockopt (lua_State *L) {
   else if (t.kind->check != NULL)
     t.kind->check(L, arg, t.kind, &v);
   else
-    return luaL_argerror(L, arg, lua_pushfstring(L, "%s can only be read", t.name));
+    return luaL_argerror(L, arg, lua_pushfstring(L, "%s can only be read", nameof(L, &t)));
   if (v.len == 0)
     data = NULL; /* options that take no value want to see that */
   if (s->fd < 0)
@@ -971,7 +1028,7 @@ static int option_setsockopt (lua_State *L) {
 
 /* A descriptor, of no socket: a file of Lua's, which is there before. So it is no bare number, whatever size is asked
 ** for. */
-static int ownedoption (lua_State *L, const bs_socket *s, const filter_target *t) {
+static int ownedoption (lua_State *L, const bs_socket *s, const option_target *t) {
   int fd;
   socklen_t len = sizeof(fd);
   luaL_Stream *file = bs_newfile(L);
@@ -991,14 +1048,14 @@ static int ownedoption (lua_State *L, const bs_socket *s, const filter_target *t
 /* s:getsockopt(level, name [, size]), s:getsockopt(NAME): the value */
 static int option_getsockopt (lua_State *L) {
   bs_socket *s = bs_checksocket(L, 1);
-  filter_target t;
+  option_target t;
   option_value v;
   void *data = &v.u;
   lua_Integer size = -1; /* none was given */
   if (lua_type(L, 2) == LUA_TSTRING && lua_isnoneornil(L, 3))
-    checknamed(L, &t);
+    checknamed(L, s->st, &t);
   else {
-    checkpair(L, &t);
+    checkpair(L, s->st, &t);
     if (!lua_isnoneornil(L, 4))
       size = checkrange(L, 4, 0, MAXSIZE);
   }
@@ -1006,12 +1063,12 @@ static int option_getsockopt (lua_State *L) {
     return bs_fail(L, "getsockopt", EBADF);
   if (t.kind == &kinds[DESCRIPTOR])
     return ownedoption(L, s, &t);
-  memset(&v, 0, sizeof(v));
   /* Linux counts a program's instructions here, and writes eight times as many bytes: whatever the
   ** size is, there is room for the longest. */
   int program = t.kind->check == checkprogram;
   socklen_t room = size >= 0 && !program ? (socklen_t)size : t.kind->size;
   v.len = program ? room / INSTRUCTION : room;
+  memset(&v.u, 0, room < sizeof(v.u) ? room : sizeof(v.u)); /* the kernel may fill less */
   if (room > sizeof(v.u))
     data = memset(lua_newuserdatauv(L, room, 0), 0, room);
   if (getsockopt(s->fd, t.level, t.optname, data, &v.len) != 0)
