@@ -2,18 +2,19 @@
 -- The C core, and the calls that are made of several system calls: connect, listen, listen_fds.
 -- The reference of all names is types/bsdsocket.lua.
 
-local core = require "bsdsocket.core"
+local socket = require "bsdsocket.core" -- its table, with 1,200 constants in it, becomes the module
 
-local socket = {}
-for name, value in pairs(core) do socket[name] = value end
-socket.listenpath = nil -- a part of listen, below
-socket.getpid = nil -- the same of listen_fds
-socket.loop = nil -- bsdsocket.loop
-socket.index = nil -- what the module does with a name that nobody has: see the end
-socket.meant = nil -- the nearest of several names
-socket.constant = nil -- an integer or the name of a constant
-socket.hinttarget, socket.hintfailure = nil, nil -- what messages say besides
-socket.own = nil -- what is told of this file: see the end
+-- What this file uses, whatever a program makes of the module; and what is no part of the module.
+local core = setmetatable({}, {__index = socket})
+for _, name in ipairs {"address", "fromfd", "getaddrinfo", "monotime", "select", "socket", "strerror"} do
+  core[name] = socket[name]
+end
+for _, name in ipairs {
+  "constant", "getpid", "hintfailure", "hinttarget", "index", "listenpath", "loop", "meant", "own",
+} do
+  core[name], socket[name] = socket[name], nil
+end
+package.loaded["bsdsocket.core"] = core -- for bsdsocket.loop
 
 local ADDRESS = getmetatable(core.address("AF_UNSPEC"))
 local STAGGER = 0.25 -- RFC 8305, "Connection Attempt Delay"
