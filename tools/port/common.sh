@@ -64,9 +64,13 @@ make_lua() {
   ) || return
   mkdir -p "$to/modules" || return
   $CC $CPPFLAGS -O1 -shared -fPIC -I"$to" -o "$to/modules/lfs.so" "$work"/source/lua-filesystem/*/src/lfs.c || return
-  # Two more are hardly needed: busted asks them whether its output is a terminal, and for the time that it took.
-  echo 'return { isatty = function() return false end, colors = {} }' >"$to/modules/term.lua" &&
-    echo 'return { gettime = os.time, monotime = os.clock, sleep = function() end }' >"$to/modules/system.lua"
+  stand_in "$to/modules"
+}
+
+# Two modules of busted's that are hardly needed: they are asked whether its output is a terminal, and for the time.
+stand_in() {
+  echo 'return { isatty = function() return false end, colors = {} }' >"$1/term.lua" &&
+    echo 'return { gettime = os.time, monotime = os.clock, sleep = function() end }' >"$1/system.lua"
 }
 
 # Runs specs: with the Lua LUA and its headers, in the build directory build-port/build-KIND
