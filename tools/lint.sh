@@ -59,8 +59,9 @@ laid_out() {
 }
 
 scripts() {
-  for file in tools/*.sh tools/port/*.sh tools/vm/*.sh tools/vm/init bench/*.sh; do sh -n "$file" || return; done
-  bash -n .ci/run
+  for file in .ci/run tools/*.sh tools/port/*.sh tools/vm/*.sh tools/vm/init bench/*.sh; do
+    case $(head -n 1 "$file") in *bash | '# '*) bash -n "$file" ;; *) sh -n "$file" ;; esac || return
+  done
 }
 
 check luacheck luacheck -q --no-color .

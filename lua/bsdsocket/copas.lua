@@ -57,7 +57,9 @@ function bridge.wait(object, events, timeout)
   local either <close> = events == "rw" and assert(assert(socket.poller()):add(object, "rw")) or nil
   local waiter <close> = setmetatable({object = either or object, set = waiting[object] or {}}, waiter_meta)
   local fd = waiter:getfd()
-  if fd and fd >= MOST then
+  if not fd then
+    error("copas cannot wait for this here: the engine of this system, poll, has no descriptor", 0)
+  elseif fd >= MOST then
     error(("copas waits by LuaSocket's select, which knows no descriptor beyond %d: this is %d"):format(
       MOST - 1, fd), 0)
   end

@@ -324,7 +324,7 @@ describe("where a constant is expected", function()
   end)
 
   it("a name that only other systems have raises, and says that", function()
-    if socket.SO_NOSIGPIPE then helper.skip("this system has it") end
+    if socket.SO_NOSIGPIPE then helper.skip("this system has the constant") end
     local s <close> = assert(socket.socket())
     helper.raises("s:setsockopt", "#1 to 'setsockopt' %(this system has no constant 'SO_NOSIGPIPE'%)", function()
       return s:setsockopt("SO_NOSIGPIPE", true)

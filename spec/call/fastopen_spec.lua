@@ -11,14 +11,14 @@ after_each(net.close)
 local function fresh(deferred)
   local s = net.keep(assert(socket.socket()))
   if deferred and not (socket.TCP_FASTOPEN_CONNECT and s:setsockopt("TCP_FASTOPEN_CONNECT", true)) then
-    helper.skip "no TCP_FASTOPEN_CONNECT here"
+    helper.skip "this kernel does not have the option"
   end
   if deferred then s:setsockopt("TCP_FASTOPEN_NO_COOKIE", true) end -- else it connects at once
   return s
 end
 
 local function supported()
-  if not socket.MSG_FASTOPEN then helper.skip "no MSG_FASTOPEN here" end
+  if not socket.MSG_FASTOPEN then helper.skip "this system has no MSG_FASTOPEN" end
   local _, _, code = fresh():sendto("x", net.nobody(), "MSG_FASTOPEN")
   if code == "EOPNOTSUPP" then helper.skip "fast open is switched off here" end
 end

@@ -1197,7 +1197,7 @@ describe("of options that are seldom used", function()
   end)
 
   it("SO_PEERPIDFD looks for garbage where no descriptor is left, and leaves none open", function()
-    if not socket.SO_PEERPIDFD then helper.skip "no SO_PEERPIDFD here" end
+    if not socket.SO_PEERPIDFD then helper.skip "this kernel does not have the option" end
     local output = process.confined(20, [[
       local a, b = socket.socketpair()
       local _, _, code = a:getsockopt "SO_PEERPIDFD"
@@ -1417,7 +1417,7 @@ describe("an interface is named by its name, its index, its address, or an addre
         assert.equal(none, s:getsockopt(row[2]))
       end
     end
-    if not os.execute "ip route add default dev left" then skip "no ip here" end
+    if not os.execute "ip route add default dev left" then skip "ip is not here" end
     for _, row in ipairs {
       { "AF_INET", "IP_ADD_MEMBERSHIP", "239.1.2.3", "0.0.0.0" }, { "AF_INET6", "IPV6_JOIN_GROUP", "ff15::7", "::" },
     } do
@@ -1449,7 +1449,7 @@ describe("the address that a redirected connection was meant for", function()
       local rules = "table %s n { chain o { type nat hook output priority -100; tcp dport 7777 redirect to :8888; }; }"
       local pipe = io.popen("nft -f - 2>/dev/null", "w")
       pipe:write(rules:format(af == "AF_INET" and "ip" or "ip6"))
-      if not pipe:close() then skip "no nft here" end
+      if not pipe:close() then skip "nft is not here" end
       local listener <close> = assert(socket.listen(host, 8888))
       local _ <close> = assert(socket.connect(host, 7777))
       local conn <close> = assert(listener:accept())

@@ -40,10 +40,10 @@ local watchers = {
   end },
   { "a poller in another", function(s)
     return told(poller(poller(s))) ~= nil
-  end },
-  { "select of a poller", function(s) return #socket.select({ poller(s) }) == 1 end },
-  { "loop.wait", function(s) return loop.wait(s, "r") == "r" end, notask = true },
-  { "loop.wait of a poller", function(s) return loop.wait(poller(s), "r") == "r" end, notask = true },
+  end, nested = true },
+  { "select of a poller", function(s) return #socket.select({ poller(s) }) == 1 end, nested = true },
+  { "loop.wait", function(s) return loop.wait(s, "r") == "r" end },
+  { "loop.wait of a poller", function(s) return loop.wait(poller(s), "r") == "r" end, nested = true },
 }
 
 --- What reads more than it gives away: the rest is read ahead.
@@ -62,6 +62,7 @@ for _, driver in ipairs(drivers) do
         for _, reader in ipairs(readers) do
           local name = ("bytes of %s that %s reads ahead wake who waits by %s"):format(family[1], reader[1], watcher[1])
           it(name, function()
+            if watcher.nested and helper.engine() == "poll" then helper.skip(helper.NO_DESCRIPTOR) end
             local a, b = family[2]()
             driver.run(function()
               local several = {}
@@ -78,6 +79,7 @@ for _, driver in ipairs(drivers) do
 
         local halves = "half a line of %s wakes who waits by %s when more has come, and not before"
         it(halves:format(family[1], watcher[1]), function()
+          if watcher.nested and helper.engine() == "poll" then helper.skip(helper.NO_DESCRIPTOR) end
           local a, b = family[2]()
           driver.run(function()
             a:send "half"

@@ -204,7 +204,7 @@ describe("in a task a look-up that gets no answer #process", function()
 end)
 
 it("a task in socket.select is not woken by the look-ups of others #strace #process", function()
-  if helper.engine() == "poll" then helper.skip "poll has no descriptor for a select, which looks now and then" end
+  if helper.engine() == "poll" then helper.skip(helper.NO_DESCRIPTOR) end
   local lists = trace [[
     local loop = require "bsdsocket.loop"
     loop.run(function()

@@ -633,7 +633,7 @@ describe("a message that waits to be sent", function()
   --- and what arrived.
   local function meanwhile(call, message, change)
     local signal = build "signal"
-    if not signal then helper.skip "no compiler here" end
+    if not signal then helper.skip "no C compiler is here" end
     local dir = helper.tmpdir()
     local b = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/b")))
     local a = net.keep(assert(assert(socket.socket("AF_UNIX", "SOCK_DGRAM")):bind(dir .. "/a")))
@@ -902,7 +902,7 @@ describe("when memory runs out", function()
   --- Runs a script in a state whose memory can be made to fail; it has to give back all of it.
   local function run(script)
     local alloc = build "alloc"
-    if not alloc then helper.skip "no compiler here" end
+    if not alloc then helper.skip "no C compiler is here" end
     local before = descriptors()
     local err, bytes, blocks, wrong = alloc.run(package.path, package.cpath, [[
       local socket = require "bsdsocket"

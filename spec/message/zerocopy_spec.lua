@@ -12,7 +12,9 @@ local SIZE <const>, COUNT <const> = 24000, 6 -- what a socket takes though its p
 
 --- Switches it on; skips where that cannot be had.
 local function zerocopy(s)
-  if not socket.MSG_ZEROCOPY or not s:setsockopt("SO_ZEROCOPY", true) then helper.skip "no MSG_ZEROCOPY here" end
+  if not socket.MSG_ZEROCOPY or not s:setsockopt("SO_ZEROCOPY", true) then
+    helper.skip "this system has no MSG_ZEROCOPY"
+  end
   return s
 end
 

@@ -304,7 +304,7 @@ describe("socket.address", function()
     it("takes raw bytes of any family in a table: " .. row[1] .. ", " .. i, function()
       local family = type(row[1]) == "string" and not socket[row[1]]
       if family or row[1] == "AF_UNIX" and row[2]:byte() == 0 and not socket.AF_NETLINK then
-        helper.skip "not on this system"
+        helper.skip "this system does not have the family"
       end
       local made = socket.address(row[1], { bytes = row[2] })
       assert.is_true(rawequal(socket.address(row[1], table.unpack(row[3])), made))

@@ -123,7 +123,7 @@ end)
 describe("a host in brackets", function()
   local function needipv6()
     local s <close> = socket.socket("AF_INET6", "SOCK_DGRAM")
-    if not s or not s:bind("::1", 0) then helper.skip "no IPv6 here" end
+    if not s or not s:bind("::1", 0) then helper.skip "IPv6 is not here" end
   end
 
   it("is the host without, in every call that takes one", function()
@@ -154,7 +154,7 @@ describe("a host in brackets", function()
   it("keeps its zone", function()
     needipv6()
     local index = socket.if_nametoindex "lo"
-    if not index then helper.skip "no interface lo" end
+    if not index then helper.skip "no interface lo here" end
     assert.equal(socket.address("AF_INET6", "fe80::1%lo", 80), socket.address("AF_INET6", "[fe80::1%lo]", 80))
     assert.equal(index, socket.getaddrinfo("[fe80::1%lo]", 80)[1].address.scope_id)
   end)
@@ -217,7 +217,7 @@ describe("a failure says more than the system's text where that does not say eno
     it(name, function()
       local s <close> = udp()
       local result, message, code = row[1](s)
-      if code == "EAFNOSUPPORT" and row[2] ~= code then helper.skip "no such family" end
+      if code == "EAFNOSUPPORT" and row[2] ~= code then helper.skip "this system does not have the family" end
       assert.equal(row[3] .. ": " .. socket.strerror(row[2]),
         helper.fails(row[3]:match "^%a+", row[2], result, message, code))
     end)
@@ -225,7 +225,7 @@ describe("a failure says more than the system's text where that does not say eno
 
   it("a link-local address without its interface", function()
     local s <close> = socket.socket("AF_INET6", "SOCK_DGRAM")
-    if not s or not s:bind("::1", 0) then helper.skip "no IPv6 here" end
+    if not s or not s:bind("::1", 0) then helper.skip "IPv6 is not here" end
     local t <close> = assert(socket.socket("AF_INET6", "SOCK_DGRAM"))
     local what = " [fe80::1]:9 (a link-local address needs its interface, as in fe80::1%eth0): Invalid argument"
     assert.equal("bind" .. what, helper.fails("s:bind", "EINVAL", t:bind("fe80::1", 9)))
@@ -252,7 +252,7 @@ describe("a failure says more than the system's text where that does not say eno
       if not socket.AF_NETLINK then os.exit(77) end
       print(socket.socket("AF_NETLINK", "SOCK_RAW", "NETLINK_AUDIT"):bind(0, 1))
     ]]))
-    if status ~= 0 then helper.skip "nobody is without privileges here" end
+    if status ~= 0 then helper.skip "no port is privileged here, or nobody is without privileges" end
     assert.equal("nil\tbind netlink 0 groups 0x1 (needs root or a capability such as CAP_NET_ADMIN): "
       .. "Operation not permitted\tEPERM\n", output)
   end)

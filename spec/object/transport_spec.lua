@@ -29,7 +29,7 @@ setup(function() wrap = build("transport", "-D_GNU_SOURCE") end)
 
 --- A stream with such a transport, and its peer without.
 local function pair(setting)
-  if not wrap then helper.skip "there is no compiler" end
+  if not wrap then helper.skip "no C compiler is here" end
   local a, b = net.pair()
   local options = { key = KEY }
   for name, value in pairs(setting) do options[name] = value end

@@ -24,6 +24,7 @@
 --   helper.exported(file)              the names that are seen from outside of a shared object, in a list
 --   helper.macros(source)              iterates over the names of the macros that C source has, as the compiler sees it
 --   helper.quote(text)                 text as one word of a shell command
+--   helper.NO_DESCRIPTOR               why to skip, where the engine is poll, what rests on the descriptor of an engine
 --   helper.engine()                    how the library was built: "epoll", "kqueue", or "poll", which has no descriptor
 --   helper.root                        the checkout's directory
 --   helper.instrumented                "asan" or "valgrind" where one of them watches, which takes time and memory
@@ -238,6 +239,8 @@ function helper.collects() collects = true end
 function helper.skip(reason)
   current.env.pending(reason)
 end
+
+helper.NO_DESCRIPTOR = "poll has no descriptor for a select, which looks now and then"
 
 function helper.engine()
   local p <close> = assert(require "bsdsocket".poller())

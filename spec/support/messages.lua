@@ -18,7 +18,7 @@ function messages.udp() return dgram("AF_INET", "127.0.0.1") end
 
 function messages.udp6()
   local s = socket.socket("AF_INET6", "SOCK_DGRAM")
-  if not s or not s:bind("::1", 0) then helper.skip "no IPv6 here" end
+  if not s or not s:bind("::1", 0) then helper.skip "IPv6 is not here" end
   s:close()
   return dgram("AF_INET6", "::1")
 end
